@@ -1,0 +1,2 @@
+//! The headless worker.
+fn main() {}

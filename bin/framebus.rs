@@ -1,0 +1,2 @@
+//! The `framebus` command.
+fn main() {}

@@ -1,0 +1,319 @@
+//! One moment of a bus as owned data: what `top` draws and what `--json` prints.
+//!
+//! Units are in the names. `None` (JSON `null`) is "not known", 0 is measured. Keys are added, never renamed.
+
+use serde::Serialize;
+
+/// The version of the JSON form.
+pub const SCHEMA: u32 = 1;
+
+/// One moment of a bus.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The bus.
+    pub bus: String,
+    /// When it was taken: milliseconds since 1970-01-01 UTC.
+    pub time_ms: u64,
+    /// The same moment on the monotonic clock, in nanoseconds.
+    pub monotonic_ns: u64,
+    /// Seconds that rates and percentiles are over; `None` in the first snapshot of a bus, which has no rates.
+    pub interval_s: Option<f64>,
+    /// Whether there is a bus, and how it is.
+    pub state: BusState,
+    /// One sentence on `state`, where there is more to say ("waiting for bus cam0", "layout 2.0, this framebus reads 1.x").
+    pub message: Option<String>,
+    /// The segment; `None` when there is none.
+    pub segment: Option<Segment>,
+    /// The producer; `None` when there is no segment.
+    pub producer: Option<Producer>,
+    /// The slots, by number.
+    pub slots: Vec<Slot>,
+    /// Slots that nobody uses now (neither latest, nor written, nor leased).
+    pub slots_free: u32,
+    /// The fewest free slots seen in the last 60 s.
+    pub slots_free_min: Option<u32>,
+    /// The consumers that are attached, and those that went in the last 10 s, by index.
+    pub consumers: Vec<Consumer>,
+    /// What an expert would point at, worst first.
+    pub findings: Vec<Finding>,
+    /// The latest gray frame, when one was asked for and could be copied whole.
+    #[serde(skip)]
+    pub picture: Option<Picture>,
+}
+
+/// How a bus is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BusState {
+    /// There is no segment of this name.
+    Absent,
+    /// There is one, and its producer has not finished it.
+    Starting,
+    /// It has a layout that this program cannot read, or is damaged.
+    Unreadable,
+    /// Frames are published.
+    Running,
+    /// The producer lives, its source gives nothing.
+    Stalled,
+    /// The producer ended.
+    Ended,
+    /// The producer gives no sign of life: killed or stopped.
+    Gone,
+}
+
+/// The segment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Segment {
+    /// The name of the shared-memory object, with its slash.
+    pub name: String,
+    /// Layout version, `major.minor`.
+    pub abi: String,
+    /// Generation: 1 more at every producer start and every change of size.
+    pub generation: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Image width in pixels.
+    pub width: u32,
+    /// Image height in pixels.
+    pub height: u32,
+    /// Bytes from row to row of the gray image.
+    pub stride: u32,
+    /// Pixel format of the slots: `gray8` or `gray8+bgr` (colour in every slot).
+    pub format: String,
+    /// Whether the BGR debugging image is kept.
+    pub bgr_image: bool,
+    /// How many consumers can be attached.
+    pub max_consumers: u32,
+    /// Slots beyond consumers + 2, kept for readers of every frame.
+    pub history: u32,
+    /// Whether the name is gone from /dev/shm (or names another segment) while the producer runs.
+    pub unlinked: bool,
+    /// Where the named pipes are.
+    pub pipes: String,
+}
+
+/// The producer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Producer {
+    /// Its process.
+    pub pid: u32,
+    /// The user it runs as.
+    pub uid: u32,
+    /// What it captures, as a person calls it.
+    pub source: String,
+    /// Seconds since the segment was made.
+    pub uptime_s: f64,
+    /// Milliseconds since its last sign of life.
+    pub heartbeat_age_ms: f64,
+    /// Sequence of the newest frame; 0 before the first.
+    pub sequence: u64,
+    /// The slot of the newest frame.
+    pub latest_slot: Option<u8>,
+    /// Frames a second it announced.
+    pub nominal_fps: Option<f64>,
+    /// Frames a second over the interval.
+    pub fps: Option<f64>,
+    /// Milliseconds since the newest frame was captured.
+    pub age_ms: Option<f64>,
+    /// Frames published.
+    pub published: u64,
+    /// Frames that came and were not published (damaged, or no slot was free).
+    pub dropped: u64,
+    /// How many of those because every slot was leased.
+    pub starved: u64,
+    /// Milliseconds between frames.
+    pub interval_ms: Percentiles,
+    /// Milliseconds from capture to published: decoding, conversion, copy.
+    pub copy_ms: Percentiles,
+    /// CPU of one core, in percent.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory in bytes.
+    pub rss_bytes: Option<u64>,
+}
+
+/// Percentiles over the last 60 s, from histograms with buckets at most 12.5 % wide; `None` where nothing was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// How many values.
+    pub count: u64,
+    /// Half of them are not above it.
+    pub p50: Option<f64>,
+    /// 90 % of them are not above it.
+    pub p90: Option<f64>,
+    /// 99 % of them are not above it.
+    pub p99: Option<f64>,
+    /// None is above it.
+    pub max: Option<f64>,
+}
+
+/// A slot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Slot {
+    /// Its number.
+    pub slot: u8,
+    /// What it is used for.
+    pub state: SlotState,
+    /// How many consumers have leased it.
+    pub references: u32,
+    /// The frame in it; `None` while it is written or when it never was.
+    pub sequence: Option<u64>,
+    /// Milliseconds since that frame was captured.
+    pub age_ms: Option<f64>,
+    /// The consumers that have leased it.
+    pub holders: Vec<u8>,
+}
+
+/// What a slot is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotState {
+    /// The next frames may go here.
+    Free,
+    /// The producer is writing.
+    Writing,
+    /// Consumers have it.
+    Held,
+    /// It is the newest frame.
+    Latest,
+}
+
+/// A consumer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Consumer {
+    /// Its index.
+    pub index: u8,
+    /// What it does now.
+    pub state: ConsumerState,
+    /// The name it gave itself.
+    pub name: String,
+    /// What it is written in: `rs`, `c`, `cpp`, `py`, `cs`, `-`.
+    pub language: String,
+    /// Its process.
+    pub pid: u32,
+    /// The user it runs as.
+    pub uid: u32,
+    /// How it waits: `eventfd`, `pipe`, `spin`.
+    pub trigger: String,
+    /// Seconds since it attached; seconds since it went for [`ConsumerState::Gone`].
+    pub since_s: f64,
+    /// Why it is gone: `detached` or `died`.
+    pub gone: Option<String>,
+    /// For a consumer that died: milliseconds from its death being seen to its lease being cleared.
+    pub cleared_after_ms: Option<f64>,
+    /// Frames a second over the interval.
+    pub fps: Option<f64>,
+    /// 100 * used / published over the interval.
+    pub percent_of_camera: Option<f64>,
+    /// Frames published when it attached: `published_at_attach + taken + skipped == last_sequence`.
+    pub attach_sequence: u64,
+    /// Frames taken.
+    pub taken: u64,
+    /// Frames that went by.
+    pub skipped: u64,
+    /// The last frame it took; 0 before the first.
+    pub last_sequence: u64,
+    /// Triggers sent to it.
+    pub triggers: u64,
+    /// Triggers sent to it, a second.
+    pub triggers_per_s: Option<f64>,
+    /// Triggers that found one still waiting.
+    pub coalesced: u64,
+    /// The slot it has leased.
+    pub slot: Option<u8>,
+    /// The frame it has leased.
+    pub held_sequence: Option<u64>,
+    /// How long it has had it, in milliseconds.
+    pub held_ms: Option<f64>,
+    /// Published → woken, in milliseconds.
+    pub wait_ms: Percentiles,
+    /// Woken → released, in milliseconds.
+    pub busy_ms: Percentiles,
+    /// Captured → released, in milliseconds.
+    pub total_ms: Percentiles,
+    /// Median of BUSY over the producer's frame period: above 1 it cannot keep up.
+    pub busy_per_period: Option<f64>,
+    /// Milliseconds since the frame it took last was captured.
+    pub age_ms: Option<f64>,
+    /// CPU of one core, in percent.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory in bytes.
+    pub rss_bytes: Option<u64>,
+}
+
+/// What a consumer does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsumerState {
+    /// It has a lease.
+    Reading,
+    /// It waits for a frame.
+    Waiting,
+    /// It takes longer than a frame period for a frame, which is allowed.
+    Slow,
+    /// It has had the same lease for too long.
+    Stuck,
+    /// It has no lease and takes no frames though frames come (stopped, or waiting for something else).
+    Idle,
+    /// It is only connected to its pipe: it gets triggers and keeps no record.
+    PipeOnly,
+    /// It went.
+    Gone,
+}
+
+impl ConsumerState {
+    /// The letter of column S.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Reading => 'R',
+            Self::Waiting => 'W',
+            Self::Slow => 'S',
+            Self::Stuck => 'K',
+            Self::Idle => 'I',
+            Self::PipeOnly => 'P',
+            Self::Gone => 'D',
+        }
+    }
+}
+
+/// Something to look at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// Its name, such as `stuck-consumer`; an entry of that name is in `docs/top.md`.
+    pub kind: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The consumer it is about.
+    pub consumer: Option<u8>,
+    /// One sentence with numbers.
+    pub text: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Look at it.
+    Warning,
+    /// Frames are lost.
+    Critical,
+}
+
+/// A copy of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// The slot it was in.
+    pub slot: u8,
+    /// Its sequence.
+    pub sequence: u64,
+    /// The gray image, packed rows.
+    pub gray: Vec<u8>,
+}

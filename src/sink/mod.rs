@@ -1,0 +1,111 @@
+//! Where a consumer's frames go.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::layout::Geometry;
+
+/// The stream that frames belong to: from attaching until the size or the producer changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamInfo {
+    /// The bus.
+    pub bus: String,
+    /// The consumer index.
+    pub index: u8,
+    /// The size of the frames.
+    pub geometry: Geometry,
+    /// Frames a second that the producer announces, where it knows.
+    pub nominal_fps: Option<f64>,
+    /// The generation of the segment.
+    pub generation: u64,
+    /// Whether gray is limited-range luma (16–235).
+    pub limited_range: bool,
+}
+
+/// One frame under a lease: its pixels do not change while a sink has it.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameView<'a> {
+    /// Its sequence: from 1, strictly increasing.
+    pub sequence: u64,
+    /// The slot it is in.
+    pub slot: u8,
+    /// When it was captured (monotonic).
+    pub capture_ns: u64,
+    /// When it was published (monotonic).
+    pub publish_ns: u64,
+    /// When this consumer had it (monotonic).
+    pub wake_ns: u64,
+    /// When it was captured (wall clock, since 1970).
+    pub wall_ns: u64,
+    /// Its number in the source.
+    pub source_frame: u64,
+    /// How many frames this consumer did not take between the one before and this one.
+    pub skipped: u64,
+    /// Its size.
+    pub geometry: Geometry,
+    /// The gray image, packed rows.
+    pub gray: &'a [u8],
+    /// The BGR image, packed rows, on a bus with colour.
+    pub bgr: Option<&'a [u8]>,
+}
+
+/// What a consumer did, at its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Frames taken.
+    pub taken: u64,
+    /// Frames published and not taken.
+    pub skipped: u64,
+}
+
+/// Something that takes frames, one at a time, in order.
+pub trait Sink {
+    /// Starts a stream; called once after attaching and again when the producer or the size changed.
+    ///
+    /// # Errors
+    /// An error ends the consumer.
+    fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError>;
+
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// An error ends the consumer.
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError>;
+
+    /// Reports while no frame comes: called about once a second, also with frames.
+    ///
+    /// # Errors
+    /// An error ends the consumer.
+    fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Ends the stream and makes sure that everything is written.
+    ///
+    /// # Errors
+    /// Reports what could not be written.
+    fn finish(&mut self, summary: &Summary) -> Result<(), SinkError>;
+}
+
+/// Why a sink cannot go on.
+#[derive(Debug, Error)]
+pub enum SinkError {
+    /// Nobody reads any more (EPIPE): a quiet end.
+    #[error("the reader has closed the pipe")]
+    Closed,
+    /// Somebody asked to stop while the reader was not reading.
+    #[error("stopped while the reader was not reading")]
+    Stopped,
+    /// The output cannot be written.
+    #[error("cannot write {target}: {source}")]
+    Write {
+        /// The file, or `standard output`.
+        target: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The frames cannot be put into this output: one sentence for a person.
+    #[error("{0}")]
+    Unsuitable(String),
+}

@@ -1,0 +1,105 @@
+//! Where frames come from.
+
+use thiserror::Error;
+
+use crate::layout::Geometry;
+use crate::stop::Stop;
+
+/// What a source says of itself once it is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceInfo {
+    /// The size of its frames.
+    pub geometry: Geometry,
+    /// Its own frame rate in frames a second, where it knows one.
+    pub fps: Option<f64>,
+    /// Whether it fills [`FrameTarget::bgr`].
+    pub bgr: bool,
+    /// Whether frames come at their own time (camera, stream, pipe); if not, the producer paces them.
+    pub live: bool,
+    /// Whether its gray is limited-range luma (16–235) as YUV video carries it, not computed from BGR.
+    pub limited_range: bool,
+    /// What a person calls it, such as `/dev/video0` or `pattern 640x480`.
+    pub description: String,
+}
+
+/// A frame that has arrived and has not been written yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capture {
+    /// When it was captured: [`crate::clock::monotonic_ns`].
+    pub capture_ns: u64,
+    /// The same moment as wall-clock time: [`crate::clock::wall_ns`].
+    pub wall_ns: u64,
+    /// Its number in the source, from 0; starts again when a file loops.
+    pub source_frame: u64,
+}
+
+/// What [`FrameSource::wait`] saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// A frame is there: [`FrameSource::fill`] writes it.
+    Frame(Capture),
+    /// A frame of another size is there: [`FrameSource::info`] has the new size, and the next `wait` returns the frame.
+    Resized,
+    /// No frame came for some time, or the device is gone. The source goes on trying, with back-off, in the next `wait`.
+    Stalled(String),
+    /// There are no more frames.
+    End,
+    /// Somebody asked to stop.
+    Stopped,
+}
+
+/// Whether a frame could be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// Every pixel of the target was written.
+    Frame,
+    /// The frame is damaged; nothing is to be published.
+    Damaged,
+}
+
+/// Where a source writes its pixels: packed rows, no padding.
+#[derive(Debug)]
+pub struct FrameTarget<'a> {
+    /// The size of the frame.
+    pub geometry: Geometry,
+    /// The gray image, `width * height` bytes.
+    pub gray: &'a mut [u8],
+    /// The BGR image, `3 * width * height` bytes, where one is kept; a source with [`SourceInfo::bgr`] fills it.
+    pub bgr: Option<&'a mut [u8]>,
+}
+
+/// Frames from somewhere: a test pattern, a pipe, a file, a camera.
+///
+/// `wait` blocks until a frame has arrived and takes its time stamp; only then does the producer claim a slot and have
+/// `fill` write it there. So a slot is never kept waiting for a camera.
+pub trait FrameSource {
+    /// Describes the frames that `fill` will write next.
+    fn info(&self) -> SourceInfo;
+
+    /// Waits for the next frame; returns early when `stop` is set.
+    ///
+    /// # Errors
+    /// An error is final: the source cannot go on.
+    fn wait(&mut self, stop: &Stop) -> Result<Arrival, SourceError>;
+
+    /// Writes the frame that `wait` announced. Called at most once for each [`Arrival::Frame`]; a frame for which it is
+    /// not called is passed over.
+    ///
+    /// # Errors
+    /// An error is final: the source cannot go on.
+    fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError>;
+}
+
+/// Why a source cannot be opened or cannot go on. The text is one sentence for a person: what, which device or file, why.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The source is not there, or is not what it should be.
+    #[error("{0}")]
+    Unusable(String),
+    /// The source may not be opened by this user.
+    #[error("{0}")]
+    Permission(String),
+    /// The source has ended in the middle of a frame, or its data are damaged.
+    #[error("{0}")]
+    Damaged(String),
+}

@@ -1,0 +1,1 @@
+//! The headless worker: everything that links OpenCV.
