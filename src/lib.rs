@@ -1,7 +1,12 @@
 //! One camera, many programs.
+pub mod bus;
 pub mod clock;
 pub mod layout;
 pub mod observe;
+mod shm;
 pub mod sink;
 pub mod source;
 pub mod stop;
+mod sync;
+mod trigger;
+pub mod units;
