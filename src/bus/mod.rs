@@ -25,7 +25,9 @@ mod runtime;
 
 pub use attach::{AttachError, IndexChoice};
 pub use consumer::{Consumer, ConsumerOptions, ConsumerStats, Frame, FrameInfo, Stream, Waited};
+pub(crate) use lease::Ticket;
 pub use name::{BusName, BusNameError};
 pub use observer::{CopyError, FrameCopy, Observer};
+pub(crate) use process::start_ticks;
 pub use producer::{Claim, CreateError, FrameMeta, Producer, ProducerOptions, ProducerStats};
 pub use runtime::{RuntimeDirError, pipe_path, pipes_dir, runtime_dir};

@@ -23,9 +23,7 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps `len` bytes from `offset`, read-only.
     pub(crate) fn read_only(fd: impl AsFd, offset: u64, len: usize) -> io::Result<Mapping> {
-        let mapping = Self::map(fd, offset, len, ProtFlags::READ)?;
-        mapping.populate();
-        Ok(mapping)
+        Self::map(fd, offset, len, ProtFlags::READ)
     }
 
     /// Maps `len` bytes from `offset`, for reading and writing.
@@ -42,17 +40,13 @@ impl Mapping {
     }
 
     /// Has the kernel map the pages now, so that the first frames do not pay for it. Old kernels cannot; no harm.
-    fn populate(&self) {
+    pub(crate) fn populate(&self) {
         // SAFETY: the range is the whole of this mapping; populating reads, and changes no byte.
         let _ = unsafe { madvise(self.base.as_ptr(), self.len, Advice::LinuxPopulateRead) };
     }
 
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base.cast()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
     }
 }
 

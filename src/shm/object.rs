@@ -104,3 +104,13 @@ pub(crate) fn list_objects() -> Vec<BusName> {
     buses.sort();
     buses
 }
+
+/// Bytes used and bytes in all of /dev/shm.
+pub(crate) fn shm_usage() -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(SHM_DIR).ok()?;
+    let total = stat.f_blocks.saturating_mul(stat.f_frsize);
+    Some((
+        total.saturating_sub(stat.f_bavail.saturating_mul(stat.f_frsize)),
+        total,
+    ))
+}

@@ -34,7 +34,7 @@ pub(crate) struct ObserverSegment {
     id: ObjectId,
     owner_uid: u32,
     /// `regions` points into it.
-    _mapping: Mapping,
+    mapping: Mapping,
 }
 
 // SAFETY: `regions` points into the mapping that is kept beside it, and gives out atomics and copies only.
@@ -69,7 +69,7 @@ fn map(bus: &BusName, write: bool) -> Result<(ShmObject, ObserverSegment), OpenS
         regions,
         id: object.id,
         owner_uid: object.owner_uid,
-        _mapping: mapping,
+        mapping,
     };
     Ok((object, segment))
 }
@@ -155,6 +155,7 @@ impl ConsumerSegment {
     /// Maps a segment for the consumer that holds the claim on `index`, which is below the layout's consumer count.
     pub(crate) fn open(bus: &BusName, index: u8) -> Result<ConsumerSegment, OpenSegmentError> {
         let (object, view) = map(bus, true)?;
+        view.mapping.populate();
         let layout = view.regions.layout();
         if index >= layout.consumers {
             return Err(Malformed::Damaged {
