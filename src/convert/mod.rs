@@ -68,8 +68,9 @@ fn yuyv_to_gray_dispatched(yuyv: &[u8], gray: &mut [u8]) {
     let (blocks, tail) = yuyv.as_chunks::<{ 2 * BLOCK }>();
     let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
     for (yuyv, gray) in blocks.iter().zip(gray_blocks) {
-        for i in 0..BLOCK {
-            gray[i] = yuyv[2 * i];
+        // As 16-bit numbers that are narrowed: a shuffle of bytes would take four times as long.
+        for (gray, &pair) in gray.iter_mut().zip(yuyv.as_chunks::<2>().0) {
+            *gray = u16::from_le_bytes(pair) as u8;
         }
     }
     for (gray, pair) in gray_tail.iter_mut().zip(tail.as_chunks::<2>().0) {
