@@ -1,6 +1,7 @@
 //! One camera, many programs.
 pub mod bus;
 pub mod clock;
+pub mod convert;
 pub mod layout;
 pub mod observe;
 mod shm;
