@@ -1,4 +1,5 @@
 //! One camera, many programs.
+pub mod cli;
 pub mod clock;
 pub mod layout;
 pub mod observe;
