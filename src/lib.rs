@@ -1,5 +1,6 @@
 //! One camera, many programs.
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod convert;
 pub mod layout;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
@@ -55,13 +55,17 @@ impl Stop {
         })
     }
 
-    /// Makes a request that SIGINT and SIGTERM set. A second signal ends the process at once with 128 + its number.
+    /// Makes a request that SIGINT, SIGTERM and SIGHUP set (SIGHUP not under `nohup`). A second signal ends the process at
+    /// once with 128 + its number.
     ///
     /// # Errors
     /// Fails when a handler cannot be installed.
     pub fn on_signals() -> io::Result<Stop> {
         let stop = Stop::new()?;
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if signal == SIGHUP && is_ignored(signal) {
+                continue;
+            }
             flag::register_conditional_shutdown(
                 signal,
                 128 + signal,
@@ -186,6 +190,14 @@ impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.readable.as_fd()
     }
+}
+
+/// Whether the process was started with a signal ignored, as `nohup` does.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 fn timespec(duration: Duration) -> Timespec {

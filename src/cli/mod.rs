@@ -1,0 +1,4 @@
+//! The command line: one file a verb, and what the verbs share.
+
+pub mod log;
+pub mod units;
