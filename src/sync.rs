@@ -4,9 +4,7 @@
 //! process does. The lease protocol is written against [`Word`] and [`Fence`], so that the code that runs over shared
 //! memory is the code that loom explores in the tests.
 
-pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering,
-};
+pub(crate) use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use std::sync::atomic::fence;
 

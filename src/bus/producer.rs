@@ -101,7 +101,7 @@ pub enum CreateError {
     /// Shared memory is full.
     #[error(
         "bus {bus} needs {} of shared memory and /dev/shm has {} free: use a smaller size or history, or enlarge /dev/shm (mount -o remount,size=..., docker run --shm-size ...)",
-        crate::units::bytes(*.needed), crate::units::bytes(*.free)
+        crate::units::show_bytes(*.needed), crate::units::show_bytes(*.free)
     )]
     Full {
         /// The bus.
@@ -342,6 +342,12 @@ impl Producer {
     #[must_use]
     pub fn layout(&self) -> &Layout {
         self.segment.regions().layout()
+    }
+
+    /// How many consumers are connected.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.server.connected()
     }
 
     /// The generation of the segment.

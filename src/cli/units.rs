@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::layout::Geometry;
+pub use crate::units::show_bytes;
 
 /// The fastest frame rate that can be asked for.
 pub const MAX_FPS: f64 = 10_000.0;
@@ -126,23 +127,6 @@ fn gid_in(groups: &str, name: &str) -> Option<u32> {
         .find_map(|mut fields| (fields.next()? == name).then(|| fields.nth(1))?)?
         .parse()
         .ok()
-}
-
-/// Writes a number of bytes: `512 B`, `8.3 MiB`.
-#[must_use]
-pub fn show_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    // 1023.95 would be printed as 1024.0.
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
 }
 
 /// Writes a running time as on a clock: `4:07`, `2:14:07`; whole seconds, rounded down.

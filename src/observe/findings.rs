@@ -119,8 +119,8 @@ pub(super) fn findings(
     {
         let text = format!(
             "/dev/shm has {} of {} used: a new bus may not fit",
-            crate::units::bytes(used),
-            crate::units::bytes(total)
+            crate::units::show_bytes(used),
+            crate::units::show_bytes(total)
         );
         add("shm-nearly-full", Severity::Warning, None, text);
     }

@@ -13,9 +13,7 @@ mod owned;
 mod regions;
 mod views;
 
-pub(crate) use object::{
-    ObjectId, SHM_DIR, ShmObject, list_objects, object_name, shm_usage, unlink_object,
-};
+pub(crate) use object::{SHM_DIR, list_objects, shm_usage, unlink_object};
 pub(crate) use owned::{CreateSegmentError, OwnedSegment, Permissions, Pixels};
 pub(crate) use regions::Regions;
 pub(crate) use views::{ConsumerSegment, ObserverSegment, OpenSegmentError, mark_retired};

@@ -47,7 +47,7 @@ pub(crate) struct OwnedSegment {
 }
 
 /// The crate's mapping, which is not `Send` only because it holds a raw pointer.
-struct Memory(Shmem);
+struct Memory(#[allow(dead_code, reason = "owns the mapping")] Shmem);
 
 // SAFETY: a shared mapping belongs to the process, not to a thread; `Shmem` keeps a pointer, a length and a descriptor.
 unsafe impl Send for Memory {}

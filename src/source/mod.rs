@@ -1,6 +1,16 @@
 //! Where frames come from.
 
+mod input;
+mod pacer;
 pub mod pattern;
+mod raw;
+mod y4m;
+
+pub use input::standard_input;
+pub use pacer::Pacer;
+pub use pattern::PatternSource;
+pub use raw::{RawFormat, RawSource};
+pub use y4m::Y4mSource;
 
 use thiserror::Error;
 

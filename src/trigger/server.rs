@@ -20,7 +20,6 @@ use thiserror::Error;
 use super::protocol::TRIGGER;
 use crate::bus::pipe_path;
 use crate::clock::monotonic_ns;
-use crate::layout::TriggerKind;
 use crate::shm::OwnedSegment;
 use crate::sync::{Ordering, bump};
 
@@ -166,6 +165,14 @@ impl TriggerServer {
         }
     }
 
+    /// How many peers are connected.
+    pub(crate) fn connected(&self) -> usize {
+        self.peers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .count()
+    }
+
     /// Goes on with another segment: who is connected stays so, and is entered there.
     pub(crate) fn switch(&self, segment: Arc<OwnedSegment>) {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,15 +288,5 @@ impl Shared {
             .header()
             .heartbeat_ns
             .store(monotonic_ns(), Ordering::Relaxed);
-    }
-}
-
-/// What a wire is called in the claim record.
-impl Wire {
-    pub(super) fn kind(&self) -> TriggerKind {
-        match self {
-            Self::Eventfd(_) => TriggerKind::Eventfd,
-            Self::Pipe(_) => TriggerKind::Pipe,
-        }
     }
 }
