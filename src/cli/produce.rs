@@ -150,7 +150,7 @@ impl ProduceArgs {
     /// The pace at which frames are asked for; `None` = as they come, or as fast as possible.
     fn pace(&self, info: &SourceInfo) -> Option<f64> {
         match self.fps {
-            Some(fps) if fps == 0.0 => None,
+            Some(0.0) => None,
             // A camera is asked for its rate; a pipe can be made to wait.
             Some(fps) if !info.live || self.source == "-" => Some(fps),
             None if !info.live => Some(info.fps.unwrap_or(UNKNOWN_FPS)),
