@@ -1,5 +1,6 @@
 //! The command line: one file a verb, and what the verbs share.
 
+pub mod config;
 pub mod consume;
 pub mod log;
 pub mod produce;
