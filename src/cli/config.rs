@@ -8,16 +8,17 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::units;
-use crate::layout::Geometry;
+use crate::layout::{Geometry, MAX_CONSUMERS, TriggerKind};
 
 /// The file for all users of a machine.
 const SYSTEM_FILE: &str = "/etc/framebus.toml";
 /// How many consumers a bus can be made for.
-const CONSUMERS: RangeInclusive<u8> = 1..=250;
+const CONSUMERS: RangeInclusive<u8> = 1..=MAX_CONSUMERS;
 
 /// Settings of every command; `None` is not set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -63,7 +64,7 @@ pub struct Consume {
     /// How a consumer waits for the next frame.
     #[serde(deserialize_with = "trigger")]
     pub trigger: Option<Trigger>,
-    /// How long to wait for a bus that is not there yet.
+    /// How long to wait for a bus that is not there yet, and for a frame; `None` for ever.
     #[serde(deserialize_with = "duration")]
     pub timeout: Option<Duration>,
 }
@@ -78,14 +79,24 @@ pub struct Top {
 }
 
 /// How a consumer waits for the next frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Trigger {
-    /// On a counter of its own in the kernel.
+    /// On an eventfd: the quickest that burns no CPU
     Eventfd,
-    /// On the bytes of its named pipe.
+    /// On the bytes of the named pipe, as a shell or another language would
     Pipe,
-    /// Looking at the header all the time, which costs a core.
+    /// By polling: the quickest, for a core to spare
     Spin,
+}
+
+impl From<Trigger> for TriggerKind {
+    fn from(trigger: Trigger) -> TriggerKind {
+        match trigger {
+            Trigger::Eventfd => TriggerKind::Eventfd,
+            Trigger::Pipe => TriggerKind::Pipe,
+            Trigger::Spin => TriggerKind::Spin,
+        }
+    }
 }
 
 /// Why the configuration cannot be read.
@@ -139,10 +150,10 @@ impl Config {
             },
             consume: Consume {
                 trigger: Some(Trigger::Eventfd),
-                timeout: Some(Duration::from_secs(5)),
+                timeout: None,
             },
             top: Top {
-                interval: Some(Duration::from_secs(1)),
+                interval: Some(Duration::from_millis(500)),
             },
         }
     }

@@ -37,20 +37,20 @@ fn the_commented_file_has_the_defaults() {
 
 #[test]
 fn the_commented_file_names_every_key_and_its_examples_are_right() {
-    let examples = COMMENTED
+    let examples: Vec<&str> = COMMENTED
         .lines()
-        .filter_map(|line| line.split_once("Such as: "))
-        .map(|(_, example)| example);
-    let produce = parse(&format!(
-        "[produce]\n{}",
-        examples.collect::<Vec<_>>().join("\n")
-    ))
-    .expect("examples")
-    .produce;
+        .filter_map(|line| match line.split_once("Such as: ") {
+            Some((_, example)) => Some(example),
+            None => line.starts_with('[').then_some(line),
+        })
+        .collect();
+    let config = parse(&examples.join("\n")).expect("examples");
+    let produce = config.produce;
     assert_eq!(
         (produce.fps, produce.size, produce.group.as_deref()),
         (Some(30.0), Geometry::new(640, 480), Some("video"))
     );
+    assert_eq!(config.consume.timeout, Some(Duration::from_secs(5)));
     // The message of an unknown key lists those there are.
     for section in ["", "[produce]\n", "[consume]\n", "[top]\n"] {
         let message = error(&format!("{section}unknown = 1"));
