@@ -12,12 +12,14 @@ const NAME: &str = "framebus-worker";
 /// Tells the worker which framebus has started it.
 const VERSION_VARIABLE: &str = "FRAMEBUS_STARTED_BY";
 
-/// What keeps OpenCV, FFmpeg and GStreamer silent: they read it once, when they are loaded.
-const QUIET_ENVIRONMENT: [(&str, &str); 5] = [
+/// What keeps OpenCV, FFmpeg and GStreamer silent. They read it once, when they are loaded: a worker that is started
+/// without it has to start itself again.
+pub const QUIET_ENVIRONMENT: [(&str, &str); 5] = [
     ("OPENCV_LOG_LEVEL", "SILENT"),
     ("OPENCV_DUMP_ERRORS", "0"),
     ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
     ("GST_DEBUG", "0"),
+    // Seconds that a camera may be silent; the default of 10 would keep a stop waiting for as long.
     ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"),
 ];
 

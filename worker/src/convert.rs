@@ -1,29 +1,23 @@
 //! Colour and depth.
 
 use framebus::source::SourceError;
-use opencv::core::{CV_8U, CV_16U, CV_32F, CV_64F, CV_MAKETYPE, Mat, MatTraitConst, Vec3b};
-use opencv::imgproc::{COLOR_BGR2GRAY, COLOR_BGRA2BGR, COLOR_GRAY2BGR, cvt_color_def};
+use opencv::core::{CV_8U, CV_16U, CV_32F, CV_64F, CV_MAKETYPE, Mat, MatTraitConst};
+use opencv::imgproc::{COLOR_BGRA2BGR, COLOR_GRAY2BGR, cvt_color_def};
 
-/// Converts packed BGR pixels to gray: `gray[i]` from `bgr[3 * i..3 * i + 3]`.
-///
-/// The formula is OpenCV's BGR2GRAY: `(3735 B + 19235 G + 9798 R + 16384) >> 15`.
+/// Converts packed BGR pixels to gray: `gray[i]` from `bgr[3 * i..3 * i + 3]`, bit for bit as OpenCV's BGR2GRAY does, in
+/// about two thirds of its time.
 ///
 /// # Errors
 /// Fails when `bgr` is not three times as long as `gray`.
 pub fn to_gray(bgr: &[u8], gray: &mut [u8]) -> Result<(), SourceError> {
-    opencv_gray(bgr, gray).map_err(|error| {
-        SourceError::Damaged(format!("the frame cannot be converted to gray: {error}"))
-    })
-}
-
-fn opencv_gray(bgr: &[u8], gray: &mut [u8]) -> opencv::Result<()> {
-    let colour = Mat::from_bytes::<Vec3b>(bgr)?;
-    let mut target = Mat::from_bytes_mut::<u8>(gray)?;
-    if colour.total() != target.total() {
-        let text = format!("{} and {} pixels", colour.total(), target.total());
-        return Err(opencv::Error::new(opencv::core::StsUnmatchedSizes, text));
+    if bgr.len() != 3 * gray.len() {
+        let (bytes, pixels) = (bgr.len(), gray.len());
+        return Err(SourceError::Damaged(format!(
+            "a frame of {bytes} bytes cannot be converted to {pixels} gray pixels"
+        )));
     }
-    cvt_color_def(&colour, &mut target, COLOR_BGR2GRAY)
+    framebus::convert::bgr_to_gray(bgr, gray);
+    Ok(())
 }
 
 /// Makes 8-bit BGR of a gray, BGR or BGRA image of any depth; the result has packed rows.
@@ -55,7 +49,7 @@ pub(crate) fn to_bgr8(image: &Mat) -> opencv::Result<Mat> {
 
 #[cfg(test)]
 mod tests {
-    use opencv::core::{Scalar, Vec4b};
+    use opencv::core::{Scalar, Vec3b, Vec4b};
 
     use super::*;
 

@@ -4,21 +4,9 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use framebus::cli::QUIET_ENVIRONMENT;
 use opencv::core::set_num_threads;
 use opencv::core::{LogLevel, set_log_level};
-
-/// The environment that keeps OpenCV, FFmpeg and GStreamer silent.
-///
-/// They read it once, before anything of ours can tell them otherwise. A launcher that starts the worker with these
-/// variables set saves [`quiet`] a second start of the program, which costs 0.2 s for OpenCV's libraries.
-pub const QUIET_ENVIRONMENT: [(&str, &str); 5] = [
-    ("OPENCV_LOG_LEVEL", "SILENT"),
-    ("OPENCV_DUMP_ERRORS", "0"),
-    ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
-    ("GST_DEBUG", "0"),
-    // Seconds that a camera may be silent; the default of 10 would keep a stop waiting for as long.
-    ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"),
-];
 
 /// Silences OpenCV, FFmpeg and GStreamer; call it first in `main`, before any thread is started.
 ///
