@@ -26,6 +26,6 @@ mod spec;
 
 pub use convert::to_gray;
 pub use options::OpenOptions;
-pub use quiet::{QUIET_ENVIRONMENT, quiet};
+pub use quiet::quiet;
 pub use source::{CaptureSource, open};
 pub use spec::SourceSpec;
