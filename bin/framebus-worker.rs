@@ -5,9 +5,7 @@ use std::process::ExitCode;
 use framebus_worker::{OpenOptions, SourceSpec, open, quiet};
 
 fn main() -> ExitCode {
-    if let Err(error) = quiet() {
-        eprintln!("framebus-worker: OpenCV's own messages cannot be silenced: {error}");
-    }
+    quiet();
     framebus::cli::worker_main(|args, _stop| {
         let options = OpenOptions {
             size: args.size,

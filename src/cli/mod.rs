@@ -8,8 +8,6 @@ mod status;
 pub mod units;
 mod worker;
 
-pub use worker::QUIET_ENVIRONMENT;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,0 +1,7 @@
+//! The OpenCV sources, on footage that the tests make themselves.
+
+mod errors;
+mod files;
+mod footage;
+mod pipelines;
+mod streams;
