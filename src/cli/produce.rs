@@ -350,7 +350,10 @@ impl<'a> Run<'a> {
         let filled = self.source.fill(&mut claim.target())?;
         if filled == Filled::Damaged {
             drop(claim);
-            self.producer.count_dropped();
+            // A frame of another size is not lost: the source keeps it until the bus has that size.
+            if self.source.info().geometry == self.producer.options().geometry {
+                self.producer.count_dropped();
+            }
             return Ok(false);
         }
         claim.publish(FrameMeta {

@@ -1,5 +1,6 @@
 //! The OpenCV sources, on footage that the tests make themselves.
 
+mod end_to_end;
 mod errors;
 mod files;
 mod footage;
