@@ -1,6 +1,9 @@
 //! Where frames come from.
 
+pub mod input;
 pub mod pattern;
+pub mod raw;
+pub mod y4m;
 
 use thiserror::Error;
 
