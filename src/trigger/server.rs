@@ -253,7 +253,8 @@ struct Control {
 
 impl Control {
     fn run(self) {
-        let mut events = Vec::with_capacity(64);
+        // Everything that can be ready at once: two descriptors an index, and the request to end.
+        let mut events = Vec::with_capacity(2 * self.listeners.len() + 1);
         loop {
             events.clear();
             let waited = epoll::wait(
@@ -269,17 +270,21 @@ impl Control {
                 tracing::error!("the control thread of the named pipes cannot wait: {error}");
                 return;
             }
-            for event in &events {
-                // The structure is packed: its fields are copied out.
-                let (token, flags) = (event.data.u64(), event.flags);
+            // The structure is packed: its fields are copied out.
+            let ready = || events.iter().map(|event| (event.data.u64(), event.flags));
+            for (token, flags) in ready() {
                 match token {
                     SHUTDOWN => {
                         peers.hang_up();
                         return;
                     }
                     CONNECTION.. => peers.serve(&self.epoll, (token - CONNECTION) as u8, flags),
-                    index => self.accept(&mut peers, index as u8),
+                    _ => {}
                 }
+            }
+            // Only now those who want to come in: the index of one that has just gone is free for them.
+            for (token, _) in ready().filter(|(token, _)| *token < CONNECTION) {
+                self.accept(&mut peers, token as u8);
             }
         }
     }
