@@ -1,5 +1,6 @@
 //! The command line: one file a verb, and what the verbs share.
 
+pub mod config;
 pub mod consume;
 pub mod log;
 pub mod produce;
@@ -7,6 +8,7 @@ mod status;
 pub mod units;
 mod worker;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::bus::{AttachError, BusName, CreateError};
 use crate::source::SourceError;
 use crate::stop::Stop;
 
+use config::Config;
 use log::{EXIT_ERROR, EXIT_PERMISSION, LogArgs};
 
 /// The exit code of an honest no: a check failed, a wait timed out.
@@ -31,6 +34,9 @@ pub const EXIT_VERSION: u8 = 5;
 pub struct Cli {
     #[command(flatten)]
     log: LogArgs,
+    /// Read this configuration instead of /etc/framebus.toml and ~/.config/framebus/config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -50,15 +56,21 @@ enum Verb {
     Consume(consume::ConsumeArgs),
 }
 
+impl Cli {
+    fn settings(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
 /// Parses the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.log.init();
-    let result = match &cli.verb {
-        Verb::Produce(args) => produce::main(args),
-        Verb::Consume(args) => consume::main(args),
-    };
+    let result = cli.settings().and_then(|config| match &cli.verb {
+        Verb::Produce(args) => produce::main(args, &config),
+        Verb::Consume(args) => consume::main(args, &config),
+    });
     end(result)
 }
 
@@ -70,12 +82,12 @@ pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
     }
     let cli = Cli::parse();
     cli.log.init();
-    let result = match &cli.verb {
-        Verb::Produce(args) => produce::main_with(args, open),
+    let result = cli.settings().and_then(|config| match &cli.verb {
+        Verb::Produce(args) => produce::main_with(args, &config, open),
         Verb::Consume(_) => Err(anyhow::anyhow!(
             "framebus-worker only captures: use framebus consume"
         )),
-    };
+    });
     end(result)
 }
 
@@ -131,6 +143,15 @@ fn stopped(stop: &Stop) -> ExitCode {
 fn parse_bus(text: &str) -> Result<BusName, String> {
     text.parse()
         .map_err(|error: crate::bus::BusNameError| error.to_string())
+}
+
+/// The bus that a flag names, else the configuration.
+fn choose_bus(flag: Option<&BusName>, config: &Config) -> anyhow::Result<BusName> {
+    match (flag, &config.bus) {
+        (Some(bus), _) => Ok(bus.clone()),
+        (None, Some(bus)) => Ok(bus.parse()?),
+        (None, None) => Ok(BusName::default()),
+    }
 }
 
 /// When something that may last for ever is to end, on the monotonic clock.

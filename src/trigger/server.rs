@@ -15,6 +15,7 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::net::{SendFlags, send};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use super::protocol::TRIGGER;
@@ -94,6 +95,7 @@ impl TriggerServer {
         segment: Arc<OwnedSegment>,
     ) -> Result<TriggerServer, ServerError> {
         let consumers = segment.regions().layout().consumers;
+        allow_descriptors(consumers);
         let epoll =
             epoll::create(CreateFlags::CLOEXEC).map_err(|error| ServerError::new(pipes, error))?;
         let shutdown = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
@@ -191,6 +193,23 @@ impl Drop for TriggerServer {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Makes room for a listener, a connection and an eventfd for each consumer: the usual soft limit of 1024 is for programs
+/// that use `select`. Where the hard limit is lower still, making the pipes says so.
+fn allow_descriptors(consumers: u8) {
+    let needed = 64 + 3 * u64::from(consumers);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current,
+                maximum: limit.maximum,
+            },
+        );
     }
 }
 
