@@ -132,7 +132,11 @@ fn a_producer_that_is_killed_again_and_again_never_makes_a_follower_go_backwards
             (0..4).all(|index| segment.record(index, "taken") > 0)
         });
     }
-    let newest = bus.segment().header("latest") >> 8;
+    let segment = bus.segment();
+    let newest = segment.header("latest") >> 8;
+    until("everybody has seen the newest frame", || {
+        (0..4).all(|index| segment.record(index, "last_sequence") >= newest)
+    });
     assert_eq!(producer.end(Signal::TERM).exit, Exit::Code(143));
     for process in takers {
         let report = Report::of(&process.end(Signal::TERM));
