@@ -5,3 +5,4 @@ pub mod observe;
 pub mod sink;
 pub mod source;
 pub mod stop;
+pub mod tui;
