@@ -1,2 +1,7 @@
-//! The `framebus` command.
-fn main() {}
+//! The `framebus` command: parse, dispatch, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    framebus::cli::main()
+}

@@ -20,5 +20,7 @@ fn nanos(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let fraction = u64::try_from(now.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(fraction)
+    seconds
+        .saturating_mul(NANOS_PER_SECOND)
+        .saturating_add(fraction)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
@@ -47,32 +47,50 @@ impl Stop {
     pub fn new() -> io::Result<Stop> {
         let readable = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Stop {
-            inner: Arc::new(Inner { readable, flag: Arc::default(), signal: Arc::default() }),
+            inner: Arc::new(Inner {
+                readable,
+                flag: Arc::default(),
+                signal: Arc::default(),
+            }),
         })
     }
 
-    /// Makes a request that SIGINT and SIGTERM set. A second signal ends the process at once with 128 + its number.
+    /// Makes a request that SIGINT, SIGTERM and SIGHUP set (SIGHUP not under `nohup`). A second signal ends the process at
+    /// once with 128 + its number.
     ///
     /// # Errors
     /// Fails when a handler cannot be installed.
     pub fn on_signals() -> io::Result<Stop> {
         let stop = Stop::new()?;
-        for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop.inner.flag))?;
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if signal == SIGHUP && is_ignored(signal) {
+                continue;
+            }
+            flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::clone(&stop.inner.flag),
+            )?;
             flag::register(signal, Arc::clone(&stop.inner.flag))?;
-            flag::register_usize(signal, Arc::clone(&stop.inner.signal), usize::try_from(signal).unwrap_or(0))?;
+            flag::register_usize(
+                signal,
+                Arc::clone(&stop.inner.signal),
+                usize::try_from(signal).unwrap_or(0),
+            )?;
             // An eventfd counts 8-byte writes; the handler writes one byte, so it gets a pipe of its own.
             let (read, write) = std::io::pipe()?;
             pipe::register(signal, write)?;
             let waker = stop.clone();
-            std::thread::Builder::new().name("signals".into()).spawn(move || {
-                use std::io::Read;
-                let mut read = read;
-                let mut byte = [0; 1];
-                if read.read_exact(&mut byte).is_ok() {
-                    waker.set();
-                }
-            })?;
+            std::thread::Builder::new()
+                .name("signals".into())
+                .spawn(move || {
+                    use std::io::Read;
+                    let mut read = read;
+                    let mut byte = [0; 1];
+                    if read.read_exact(&mut byte).is_ok() {
+                        waker.set();
+                    }
+                })?;
         }
         Ok(stop)
     }
@@ -125,7 +143,11 @@ impl Stop {
     ///
     /// # Errors
     /// Fails as `poll` does.
-    pub fn wait_readable(&self, fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<Waited> {
+    pub fn wait_readable(
+        &self,
+        fd: BorrowedFd<'_>,
+        timeout: Option<Duration>,
+    ) -> io::Result<Waited> {
         self.wait_for(fd, PollFlags::IN, timeout)
     }
 
@@ -133,13 +155,25 @@ impl Stop {
     ///
     /// # Errors
     /// Fails as `poll` does.
-    pub fn wait_writable(&self, fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<Waited> {
+    pub fn wait_writable(
+        &self,
+        fd: BorrowedFd<'_>,
+        timeout: Option<Duration>,
+    ) -> io::Result<Waited> {
         self.wait_for(fd, PollFlags::OUT, timeout)
     }
 
-    fn wait_for(&self, fd: BorrowedFd<'_>, events: PollFlags, timeout: Option<Duration>) -> io::Result<Waited> {
+    fn wait_for(
+        &self,
+        fd: BorrowedFd<'_>,
+        events: PollFlags,
+        timeout: Option<Duration>,
+    ) -> io::Result<Waited> {
         let timeout = timeout.map(timespec);
-        let mut fds = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN), PollFd::from_borrowed_fd(fd, events)];
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(fd, events),
+        ];
         loop {
             match poll(&mut fds, timeout.as_ref()) {
                 Ok(_) if self.is_set() => return Ok(Waited::Stopped),
@@ -156,6 +190,14 @@ impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.readable.as_fd()
     }
+}
+
+/// Whether the process was started with a signal ignored, as `nohup` does.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 fn timespec(duration: Duration) -> Timespec {
@@ -190,8 +232,15 @@ mod tests {
     fn a_descriptor_that_is_ready_wins_over_the_time() {
         let stop = Stop::new().expect("eventfd");
         let (read, write) = std::io::pipe().expect("pipe");
-        assert_eq!(stop.wait_readable(read.as_fd(), Some(Duration::ZERO)).expect("poll"), Waited::TimedOut);
+        assert_eq!(
+            stop.wait_readable(read.as_fd(), Some(Duration::ZERO))
+                .expect("poll"),
+            Waited::TimedOut
+        );
         drop(write);
-        assert_eq!(stop.wait_readable(read.as_fd(), None).expect("poll"), Waited::Ready);
+        assert_eq!(
+            stop.wait_readable(read.as_fd(), None).expect("poll"),
+            Waited::Ready
+        );
     }
 }

@@ -1,42 +1,50 @@
-//! The bytes of a segment.
+//! The bytes of a segment: the one source of truth, rendered to `docs/layout.md`.
+//!
+//! Fixed-width little-endian integers only, every one an atomic: no bool, enum, usize, pointer or float, and nothing
+//! under `cfg`. Offsets are written beside the fields and checked by the compiler.
 
-/// The size of an image in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Geometry {
-    /// Pixels in a row, 1 to [`Geometry::MAX_SIDE`].
-    pub width: u32,
-    /// Rows, 1 to [`Geometry::MAX_SIDE`].
-    pub height: u32,
+#[macro_use]
+mod macros;
+mod claim;
+mod geometry;
+mod header;
+mod histogram;
+mod plan;
+mod record;
+mod slot;
+mod table;
+mod text;
+
+pub(crate) use claim::{ClaimRecord, ClaimState};
+pub use geometry::Geometry;
+pub(crate) use header::{Header, HeaderFlags, MAGIC, SegmentState, Table2};
+pub use histogram::BUCKETS;
+pub(crate) use histogram::{Histogram, bucket_floor, bucket_of};
+pub(crate) use plan::Request;
+pub use plan::{Layout, MAX_CONSUMERS, MAX_SLOTS, Malformed};
+pub use record::TriggerKind;
+pub(crate) use record::{ConsumerRecord, RecordFlags, RecordState};
+pub(crate) use slot::{SlotFlags, SlotHeader};
+pub use table::layout_document;
+pub(crate) use text::{Text, read_text, write_text};
+
+/// The unit of regions and images.
+pub const PAGE: u64 = 4096;
+
+/// Layout version that this library writes; it reads every minor of the same major.
+pub const ABI_MAJOR: u16 = 1;
+/// Minor layout version: grows when a field is added in reserved bytes.
+pub const ABI_MINOR: u16 = 0;
+
+/// The ready word: magic, version and ready flag in one, stored last.
+pub(crate) const ABI: u32 = (ABI_MAJOR as u32) << 16 | ABI_MINOR as u32;
+
+/// A fourcc as V4L2 writes it.
+pub(crate) const fn fourcc(code: [u8; 4]) -> u32 {
+    u32::from_le_bytes(code)
 }
 
-impl Geometry {
-    /// The longest side of an image: what Table 2's `i32` step can carry for BGR, rounded down to what cameras make.
-    pub const MAX_SIDE: u32 = 32_768;
-
-    /// Checks the size.
-    #[must_use]
-    pub const fn new(width: u32, height: u32) -> Option<Geometry> {
-        if width == 0 || height == 0 || width > Self::MAX_SIDE || height > Self::MAX_SIDE {
-            return None;
-        }
-        Some(Geometry { width, height })
-    }
-
-    /// Bytes of a gray image with packed rows.
-    #[must_use]
-    pub const fn gray_len(self) -> usize {
-        self.width as usize * self.height as usize
-    }
-
-    /// Bytes of a BGR image with packed rows.
-    #[must_use]
-    pub const fn bgr_len(self) -> usize {
-        3 * self.gray_len()
-    }
-}
-
-impl std::fmt::Display for Geometry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
-    }
-}
+/// Gray, 8 bits a pixel.
+pub(crate) const FORMAT_GRAY8: u32 = fourcc(*b"GREY");
+/// Blue, green, red, 8 bits each.
+pub(crate) const FORMAT_BGR8: u32 = fourcc(*b"BGR3");

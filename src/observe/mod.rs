@@ -1,5 +1,12 @@
-//! What a bus looks like from outside, as owned data.
+//! What a bus looks like from outside, as owned data: read-only, without a lock, an index or a lease.
 
+mod findings;
+mod percentiles;
+mod process;
+mod sampler;
 mod snapshot;
+mod window;
 
+pub use findings::Thresholds;
+pub use sampler::{Baseline, Sampler};
 pub use snapshot::*;

@@ -1,10 +1,30 @@
 //! Where a consumer's frames go.
+//!
+//! [`open`] makes the sink that a [`Kind`] names; [`Output`] is the file or the pipe that most of them write to. After
+//! an error a file ends with a whole frame, and a pipe that nobody reads does not keep a program from stopping.
+
+mod images;
+mod ndjson;
+mod open;
+mod out;
+mod pipe;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod video;
 
 use std::io;
 
 use thiserror::Error;
 
 use crate::layout::Geometry;
+
+pub use images::{FileName, ImageSink};
+pub use ndjson::NdjsonSink;
+pub use open::{Format, Kind, Target, open};
+pub use out::Output;
+pub use stats::StatsSink;
+pub use video::VideoSink;
 
 /// The stream that frames belong to: from attaching until the size or the producer changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +92,9 @@ pub trait Sink {
     /// # Errors
     /// An error ends the consumer.
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError>;
+
+    /// Learns when the lease of the frame that `frame` took last was released (monotonic).
+    fn released(&mut self, _now_ns: u64) {}
 
     /// Reports while no frame comes: called about once a second, also with frames.
     ///

@@ -1,5 +1,17 @@
 //! Where frames come from.
 
+mod input;
+mod pacer;
+pub mod pattern;
+mod raw;
+mod y4m;
+
+pub use input::standard_input;
+pub use pacer::Pacer;
+pub use pattern::PatternSource;
+pub use raw::{RawFormat, RawSource};
+pub use y4m::Y4mSource;
+
 use thiserror::Error;
 
 use crate::layout::Geometry;
@@ -66,6 +78,30 @@ pub struct FrameTarget<'a> {
     pub gray: &'a mut [u8],
     /// The BGR image, `3 * width * height` bytes, where one is kept; a source with [`SourceInfo::bgr`] fills it.
     pub bgr: Option<&'a mut [u8]>,
+}
+
+impl FrameTarget<'_> {
+    /// Checks that this is a target for frames of this size, so that a source can write without looking again.
+    ///
+    /// # Errors
+    /// [`SourceError::Unusable`] when the size is another one, or when an image is longer or shorter than its size says.
+    fn expect(&self, geometry: Geometry) -> Result<(), SourceError> {
+        if self.geometry != geometry {
+            return Err(SourceError::Unusable(format!(
+                "the source has frames of {geometry}, the target is {}",
+                self.geometry
+            )));
+        }
+        let bgr_len = self.bgr.as_ref().map(|bgr| bgr.len());
+        if self.gray.len() != geometry.gray_len()
+            || bgr_len.is_some_and(|len| len != geometry.bgr_len())
+        {
+            return Err(SourceError::Unusable(format!(
+                "the target's images are not of {geometry}, as it says they are"
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// Frames from somewhere: a test pattern, a pipe, a file, a camera.

@@ -1,0 +1,315 @@
+//! Attaching to a bus: a state machine with a deadline.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::BusName;
+use super::runtime::{pipe_path, pipes_dir, runtime_dir};
+use crate::clock::monotonic_ns;
+use crate::layout::{ClaimState, Layout, Malformed, SegmentState, TriggerKind, read_text};
+use crate::shm::{ConsumerSegment, ObserverSegment, OpenSegmentError};
+use crate::stop::Stop;
+use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::trigger::{ConnectError, Connection, connect};
+
+/// Which consumer index to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexChoice {
+    /// This one.
+    Index(u8),
+    /// The first that is free.
+    Any,
+}
+
+/// Why a consumer cannot be attached.
+#[derive(Debug, Error)]
+pub enum AttachError {
+    /// There was no bus until the deadline.
+    #[error("there is no bus {bus}: start one with 'framebus produce --bus {bus}'")]
+    NoBus {
+        /// The bus.
+        bus: BusName,
+    },
+    /// Its segment is there and its producer is not, until the deadline.
+    #[error("bus {bus} has no producer any more (pid {pid} is gone)")]
+    NoProducer {
+        /// The bus.
+        bus: BusName,
+        /// The producer that was.
+        pid: u32,
+    },
+    /// Its producer did not finish making it, or does not answer, until the deadline.
+    #[error("the producer of bus {bus} does not answer (stopped?)")]
+    Silent {
+        /// The bus.
+        bus: BusName,
+    },
+    /// Somebody else has the index.
+    #[error("consumer {index} of bus {bus} is in use{}", .pid.map_or(String::new(), |pid| format!(" by pid {pid}")))]
+    InUse {
+        /// The bus.
+        bus: BusName,
+        /// The index.
+        index: u8,
+        /// That process, where it is known.
+        pid: Option<u32>,
+    },
+    /// Every index is taken.
+    #[error(
+        "all {consumers} consumers of bus {bus} are in use: start its producer with more (--consumers)"
+    )]
+    AllInUse {
+        /// The bus.
+        bus: BusName,
+        /// How many it has.
+        consumers: u8,
+    },
+    /// There is no such index.
+    #[error("bus {bus} has consumers 0 to {}, not {index}: start its producer with more (--consumers)", .consumers - 1)]
+    OutOfRange {
+        /// The bus.
+        bus: BusName,
+        /// The index.
+        index: u8,
+        /// How many it has.
+        consumers: u8,
+    },
+    /// The segment has another layout version.
+    #[error("bus {bus} cannot be read: {malformed}")]
+    Version {
+        /// The bus.
+        bus: BusName,
+        /// Both versions.
+        malformed: Malformed,
+    },
+    /// The segment is damaged or not framebus's.
+    #[error("the segment of bus {bus} cannot be read: {malformed}")]
+    Malformed {
+        /// The bus.
+        bus: BusName,
+        /// What is wrong with it.
+        malformed: Malformed,
+    },
+    /// The segment's owner is not its producer.
+    #[error(
+        "the segment of bus {bus} belongs to user {owner}, but names user {producer} as its producer: it is not trusted"
+    )]
+    Untrusted {
+        /// The bus.
+        bus: BusName,
+        /// Owner of the object.
+        owner: u32,
+        /// What its header says.
+        producer: u32,
+    },
+    /// This user may not.
+    #[error(
+        "no permission for {what} of bus {bus}: its producer's --mode and --group decide who may use it"
+    )]
+    Denied {
+        /// The bus.
+        bus: BusName,
+        /// What may not be opened.
+        what: String,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped while waiting for bus {bus}")]
+    Stopped {
+        /// The bus.
+        bus: BusName,
+    },
+    /// The system says no.
+    #[error("bus {bus}: {source}")]
+    System {
+        /// The bus.
+        bus: BusName,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl AttachError {
+    /// Turns why a segment cannot be opened into a sentence about a bus.
+    pub(crate) fn from_open(bus: &BusName, error: OpenSegmentError) -> AttachError {
+        let bus = bus.clone();
+        match error {
+            OpenSegmentError::Absent => Self::NoBus { bus },
+            OpenSegmentError::Unfinished => Self::Silent { bus },
+            OpenSegmentError::Malformed(malformed @ Malformed::Version { .. }) => {
+                Self::Version { bus, malformed }
+            }
+            OpenSegmentError::Malformed(malformed) => Self::Malformed { bus, malformed },
+            OpenSegmentError::System(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Self::Denied {
+                    bus,
+                    what: "the segment".to_owned(),
+                }
+            }
+            OpenSegmentError::System(source) => Self::System { bus, source },
+        }
+    }
+
+    /// Whether waiting may help.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::NoBus { .. } | Self::NoProducer { .. } | Self::Silent { .. }
+        )
+    }
+}
+
+/// How long to wait between two looks at a bus that is not there.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a producer may take to answer a hello; the deadline of the whole may be longer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is to be attached.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) bus: &'a BusName,
+    pub(super) index: IndexChoice,
+    pub(super) trigger: TriggerKind,
+    /// `None`: for as long as it takes.
+    pub(super) timeout: Option<Duration>,
+    pub(super) stop: &'a Stop,
+}
+
+impl Wanted<'_> {
+    /// Waits until the bus is there, claims an index, and maps the segment.
+    pub(super) fn attach(
+        &self,
+        mut waiting: impl FnMut(&AttachError),
+    ) -> Result<(ConsumerSegment, Connection), AttachError> {
+        let deadline = self.timeout.map(|timeout| {
+            monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
+        });
+        loop {
+            let error = match self.try_attach() {
+                Ok(attached) => return Ok(attached),
+                Err(error) if !error.is_passing() => return Err(error),
+                Err(error) => error,
+            };
+            if deadline.is_some_and(|deadline| monotonic_ns() >= deadline) {
+                return Err(error);
+            }
+            waiting(&error);
+            if self.stop.sleep(LOOK_EVERY) {
+                return Err(AttachError::Stopped {
+                    bus: self.bus.clone(),
+                });
+            }
+        }
+    }
+
+    fn try_attach(&self) -> Result<(ConsumerSegment, Connection), AttachError> {
+        let refuse = |error| AttachError::from_open(self.bus, error);
+        let view = ObserverSegment::open(self.bus).map_err(refuse)?;
+        let header = view.regions().header();
+        check_owner(
+            self.bus,
+            view.owner_uid(),
+            header.producer_uid.load(Relaxed),
+        )?;
+        if SegmentState::from_word(header.state.load(Acquire)) == Some(SegmentState::Ended) {
+            return Err(AttachError::NoBus {
+                bus: self.bus.clone(),
+            });
+        }
+        let layout = *view.regions().layout();
+        let connection = match self.index {
+            IndexChoice::Index(index) if index >= layout.consumers => {
+                return Err(AttachError::OutOfRange {
+                    bus: self.bus.clone(),
+                    index,
+                    consumers: layout.consumers,
+                });
+            }
+            IndexChoice::Index(index) => (index, self.claim(&view, index)?),
+            IndexChoice::Any => self.claim_any(&view, &layout)?,
+        };
+        let (index, connection) = connection;
+        // The claim is ours; the segment that goes with it may be newer than the one that was looked at.
+        let segment = ConsumerSegment::open(self.bus, index).map_err(refuse)?;
+        check_owner(
+            self.bus,
+            segment.owner_uid(),
+            segment.regions().header().producer_uid.load(Relaxed),
+        )?;
+        Ok((segment, connection))
+    }
+
+    fn claim_any(
+        &self,
+        view: &ObserverSegment,
+        layout: &Layout,
+    ) -> Result<(u8, Connection), AttachError> {
+        let connected = |index: &u8| {
+            ClaimState::from_word(view.regions().claim(*index).state.load(Acquire))
+                == ClaimState::Connected
+        };
+        // Those that look free first; but a dead producer's segment still says who was connected, so the others too.
+        let (taken, free): (Vec<u8>, Vec<u8>) = (0..layout.consumers).partition(connected);
+        for index in free.into_iter().chain(taken) {
+            match self.claim(view, index) {
+                Ok(connection) => return Ok((index, connection)),
+                Err(AttachError::InUse { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(AttachError::AllInUse {
+            bus: self.bus.clone(),
+            consumers: layout.consumers,
+        })
+    }
+
+    /// Claims one index by connecting to its pipe.
+    fn claim(&self, view: &ObserverSegment, index: u8) -> Result<Connection, AttachError> {
+        let header = view.regions().header();
+        let named = PathBuf::from(read_text(&header.pipes));
+        // In a container the directory may be mounted elsewhere: then this process's own runtime directory has it.
+        let own = pipes_dir(&runtime_dir(), self.bus);
+        let directory = if named.is_absolute() && named.exists() {
+            named
+        } else {
+            own
+        };
+        let path = pipe_path(&directory, index);
+        let bus = self.bus.clone();
+        let timeout = self
+            .timeout
+            .map_or(ANSWER_WITHIN, |timeout| timeout.min(ANSWER_WITHIN));
+        connect(&path, self.trigger, timeout, self.stop).map_err(|error| match error {
+            ConnectError::Nobody => AttachError::NoProducer {
+                bus,
+                pid: header.producer_pid.load(Relaxed),
+            },
+            ConnectError::InUse { pid } => AttachError::InUse {
+                bus,
+                index,
+                pid: (pid != 0).then_some(pid),
+            },
+            ConnectError::Denied => AttachError::Denied {
+                bus,
+                what: format!("the named pipe {}", path.display()),
+            },
+            ConnectError::Silent => AttachError::Silent { bus },
+            ConnectError::Stopped => AttachError::Stopped { bus },
+            ConnectError::System(source) => AttachError::System { bus, source },
+        })
+    }
+}
+
+/// A segment that somebody else has put under the name is not a bus.
+fn check_owner(bus: &BusName, owner: u32, producer: u32) -> Result<(), AttachError> {
+    if owner == producer {
+        return Ok(());
+    }
+    Err(AttachError::Untrusted {
+        bus: bus.clone(),
+        owner,
+        producer,
+    })
+}

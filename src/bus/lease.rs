@@ -1,0 +1,211 @@
+//! The lease protocol: how producer and consumers never collide, without waiting for each other.
+//!
+//! A lease is a hazard pointer: one word, one writer, the frame a consumer is looking at. The producer claims a slot by
+//! taking its sequence away and looking at the leases once more; a consumer takes a frame by naming it in its lease and
+//! looking at its sequence once more. Two fences make sure that at least one of the two sees the other. A dead
+//! consumer's lease is simply cleared: nothing is counted, so nothing needs to be recounted.
+//!
+//! Written against [`LeaseMemory`], so that the code that runs over shared memory is the one that loom explores
+//! (`lease_model.rs`).
+
+use crate::sync::{Fence, Ordering, Word};
+
+/// A frame in its slot, packed into one word: sequence << 8 | slot. Zero is none: sequences start at 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) sequence: u64,
+    pub(crate) slot: u8,
+}
+
+impl Ticket {
+    /// The word of no frame.
+    pub(crate) const NONE: u64 = 0;
+    /// The largest sequence: at 1000 frames a second it lasts two million years.
+    const MAX_SEQUENCE: u64 = u64::MAX >> 8;
+
+    pub(crate) const fn pack(self) -> u64 {
+        (self.sequence & Self::MAX_SEQUENCE) << 8 | self.slot as u64
+    }
+
+    pub(crate) const fn unpack(word: u64) -> Option<Ticket> {
+        if word >> 8 == 0 {
+            return None;
+        }
+        Some(Ticket {
+            sequence: word >> 8,
+            slot: (word & 0xff) as u8,
+        })
+    }
+}
+
+/// The words the protocol is about.
+pub(crate) trait LeaseMemory {
+    /// What a word is.
+    type Word: Word;
+    /// What a fence is.
+    type Fence: Fence;
+    /// How many slots there are; at most 254.
+    fn slots(&self) -> u8;
+    /// How many consumer indices there are.
+    fn consumers(&self) -> u8;
+    /// The newest frame. Written by the producer.
+    fn latest(&self) -> &Self::Word;
+    /// The sequence in a slot; 0 = being written. Written by the producer.
+    fn sequence(&self, slot: u8) -> &Self::Word;
+    /// The lease of a consumer. Written by that consumer; cleared by the producer once it is gone.
+    fn lease(&self, consumer: u8) -> &Self::Word;
+}
+
+/// A set of slots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SlotSet([u64; 4]);
+
+impl SlotSet {
+    pub(crate) fn insert(&mut self, slot: u8) {
+        self.0[usize::from(slot >> 6)] |= 1 << (slot & 63);
+    }
+
+    pub(crate) fn contains(&self, slot: u8) -> bool {
+        self.0[usize::from(slot >> 6)] & 1 << (slot & 63) != 0
+    }
+}
+
+/// What the producer remembers of its slots; nobody else writes them, so it never reads them back.
+#[derive(Debug)]
+pub(crate) struct SlotBook {
+    sequences: Vec<u64>,
+    latest: Option<u8>,
+}
+
+impl SlotBook {
+    pub(crate) fn new(slots: u8) -> SlotBook {
+        SlotBook {
+            sequences: vec![0; usize::from(slots)],
+            latest: None,
+        }
+    }
+
+    /// The slot with the oldest frame that is not the newest, not leased and not passed over: history lasts longest.
+    fn oldest(&self, leased: SlotSet, passed_over: SlotSet) -> Option<u8> {
+        let mut oldest: Option<(u64, u8)> = None;
+        for (slot, &sequence) in (0u8..).zip(&self.sequences) {
+            let usable =
+                self.latest != Some(slot) && !leased.contains(slot) && !passed_over.contains(slot);
+            if usable && oldest.is_none_or(|(least, _)| sequence < least) {
+                oldest = Some((sequence, slot));
+            }
+        }
+        oldest.map(|(_, slot)| slot)
+    }
+}
+
+/// A consumer that moves from slot to slot during a scan can be seen in two; this many scans cannot all be that unlucky
+/// (loom finds a counter-example to one pass and none to three).
+const PASSES: u32 = 3;
+
+/// Which slots are leased now.
+pub(crate) fn leased_slots<M: LeaseMemory>(memory: &M) -> SlotSet {
+    let mut leased = SlotSet::default();
+    for consumer in 0..memory.consumers() {
+        if let Some(ticket) = Ticket::unpack(memory.lease(consumer).load(Ordering::Acquire)) {
+            leased.insert(ticket.slot);
+        }
+    }
+    leased
+}
+
+/// Claims a slot for writing: its sequence is 0 and no lease names it, or `None` when every slot is in use.
+pub(crate) fn claim<M: LeaseMemory>(memory: &M, book: &mut SlotBook) -> Option<u8> {
+    for _ in 0..PASSES {
+        // SYNC(release): a consumer's reads of a frame happen-before the producer's writes after it saw the lease gone.
+        let leased = leased_slots(memory);
+        let mut passed_over = SlotSet::default();
+        while let Some(slot) = book.oldest(leased, passed_over) {
+            let sequence = memory.sequence(slot);
+            sequence.store(0, Ordering::Relaxed);
+            // SYNC(claim): either the consumer's second look sees the 0 above, or the scan below sees its lease.
+            M::Fence::fence(Ordering::SeqCst);
+            if !leased_slots(memory).contains(slot) {
+                book.sequences[usize::from(slot)] = 0;
+                return Some(slot);
+            }
+            sequence.store(book.sequences[usize::from(slot)], Ordering::Release);
+            passed_over.insert(slot);
+        }
+    }
+    None
+}
+
+/// Publishes a claimed slot as the newest frame. Pixels and the rest of the slot header have been written.
+pub(crate) fn publish<M: LeaseMemory>(memory: &M, book: &mut SlotBook, ticket: Ticket) {
+    // SYNC(publish): pixels and slot header happen-before whoever reads this sequence or `latest`.
+    memory
+        .sequence(ticket.slot)
+        .store(ticket.sequence, Ordering::Release);
+    memory.latest().store(ticket.pack(), Ordering::Release);
+    book.sequences[usize::from(ticket.slot)] = ticket.sequence;
+    book.latest = Some(ticket.slot);
+}
+
+/// The newest frame.
+pub(crate) fn latest<M: LeaseMemory>(memory: &M) -> Option<Ticket> {
+    // SYNC(publish): see `publish`.
+    Ticket::unpack(memory.latest().load(Ordering::Acquire))
+        .filter(|ticket| ticket.slot < memory.slots())
+}
+
+/// Leases the newest frame, if it is newer than sequence `after`. Lock-free: it starts again only when the producer has
+/// published meanwhile.
+pub(crate) fn acquire_newest<M: LeaseMemory>(
+    memory: &M,
+    consumer: u8,
+    after: u64,
+) -> Option<Ticket> {
+    loop {
+        let newest = latest(memory).filter(|ticket| ticket.sequence > after)?;
+        if hold(memory, consumer, newest) {
+            return Some(newest);
+        }
+    }
+}
+
+/// Leases the oldest frame newer than sequence `after` that is still in a slot: the next one, if the consumer is not
+/// too far behind.
+pub(crate) fn acquire_next<M: LeaseMemory>(memory: &M, consumer: u8, after: u64) -> Option<Ticket> {
+    loop {
+        // What is in a slot but not announced by `latest` yet does not count: a frame is published by `latest`.
+        let newest = latest(memory).filter(|ticket| ticket.sequence > after)?;
+        let mut oldest = newest;
+        for slot in 0..memory.slots() {
+            let sequence = memory.sequence(slot).load(Ordering::Acquire);
+            if sequence > after && sequence < oldest.sequence {
+                oldest = Ticket { sequence, slot };
+            }
+        }
+        if hold(memory, consumer, oldest) {
+            return Some(oldest);
+        }
+    }
+}
+
+/// Names a frame in the lease and looks whether it is still there; if not, the lease is empty again.
+fn hold<M: LeaseMemory>(memory: &M, consumer: u8, ticket: Ticket) -> bool {
+    let lease = memory.lease(consumer);
+    lease.store(ticket.pack(), Ordering::Release);
+    // SYNC(claim): see `claim`.
+    M::Fence::fence(Ordering::SeqCst);
+    // SYNC(publish): the pixels that belong to this sequence happen-before the reads under the lease.
+    if memory.sequence(ticket.slot).load(Ordering::Acquire) == ticket.sequence {
+        return true;
+    }
+    lease.store(Ticket::NONE, Ordering::Release);
+    false
+}
+
+/// Gives the frame back.
+pub(crate) fn release<M: LeaseMemory>(memory: &M, consumer: u8) {
+    // SYNC(release): reads of the frame happen-before whoever sees the lease empty.
+    memory
+        .lease(consumer)
+        .store(Ticket::NONE, Ordering::Release);
+}

@@ -1,0 +1,35 @@
+//! The protocol between producer, consumers and observers.
+//!
+//! # Orderings
+//!
+//! | tag | store | load | what happens before what |
+//! |---|---|---|---|
+//! | `ready` | `abi`, Release | `abi`, Acquire | the header is complete before anybody uses it |
+//! | `publish` | `slot.sequence`, `latest`, Release | both, Acquire | pixels and slot header before whoever reads the frame |
+//! | `claim` | `slot.sequence` = 0; lease = frame; each followed by a SeqCst fence | lease; `slot.sequence` | producer or consumer sees the other: never both in one slot |
+//! | `release` | lease = none, Release | lease, Acquire | reads of a frame before the next write to its slot |
+//! | `observe` | `slot.sequence` = 0 + SeqCst fence; = n, Release | Acquire, copy, Acquire fence, Relaxed | a copy between two equal sequences is whole |
+//! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired" |
+
+mod attach;
+mod consumer;
+mod lease;
+#[cfg(test)]
+mod lease_model;
+#[cfg(test)]
+mod lease_reference;
+mod lock;
+mod name;
+mod observer;
+mod process;
+mod producer;
+mod runtime;
+
+pub use attach::{AttachError, IndexChoice};
+pub use consumer::{Consumer, ConsumerOptions, ConsumerStats, Frame, FrameInfo, Stream, Waited};
+pub(crate) use lease::Ticket;
+pub use name::{BusName, BusNameError};
+pub use observer::{CopyError, FrameCopy, Observer};
+pub(crate) use process::start_ticks;
+pub use producer::{Claim, CreateError, FrameMeta, Producer, ProducerOptions, ProducerStats};
+pub use runtime::{RuntimeDirError, pipe_path, pipes_dir, runtime_dir};

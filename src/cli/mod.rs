@@ -1,0 +1,161 @@
+//! The command line: one file a verb, and what the verbs share.
+
+pub mod config;
+pub mod consume;
+pub mod log;
+pub mod produce;
+mod status;
+pub mod units;
+mod worker;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::bus::{AttachError, BusName, CreateError};
+use crate::source::SourceError;
+use crate::stop::Stop;
+
+use config::Config;
+use log::{EXIT_ERROR, EXIT_PERMISSION, LogArgs};
+
+/// The exit code of an honest no: a check failed, a wait timed out.
+pub const EXIT_NO: u8 = 1;
+/// The exit code when there is no such bus, or its producer was lost.
+pub const EXIT_NO_BUS: u8 = 3;
+/// The exit code when a segment has another layout version.
+pub const EXIT_VERSION: u8 = 5;
+
+/// Share one camera's frames with any number of programs.
+#[derive(Debug, Parser)]
+#[command(name = "framebus", version, about, long_about = None, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+    /// Read this configuration instead of /etc/framebus.toml and ~/.config/framebus/config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Start here:
+  framebus produce pattern            a moving test picture on bus cam0
+  framebus consume -i 0               take its frames, print statistics
+  framebus top                        watch producer, slots and consumers
+
+Exit codes: 0 yes, 1 an honest no (timed out), 2 usage or error, 3 no such bus or its producer was lost,
+4 permission, 5 another layout version, 130/143 after SIGINT/SIGTERM.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Produce(produce::ProduceArgs),
+    Consume(consume::ConsumeArgs),
+}
+
+impl Cli {
+    fn settings(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+/// Parses the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.log.init();
+    let result = cli.settings().and_then(|config| match &cli.verb {
+        Verb::Produce(args) => produce::main(args, &config),
+        Verb::Consume(args) => consume::main(args, &config),
+    });
+    end(result)
+}
+
+/// Parses the worker's command line, which is the same, and captures with the sources that `open` knows.
+#[must_use]
+pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
+    if let Err(error) = worker::check_version() {
+        return log::fail(&error);
+    }
+    let cli = Cli::parse();
+    cli.log.init();
+    let result = cli.settings().and_then(|config| match &cli.verb {
+        Verb::Produce(args) => produce::main_with(args, &config, open),
+        Verb::Consume(_) => Err(anyhow::anyhow!(
+            "framebus-worker only captures: use framebus consume"
+        )),
+    });
+    end(result)
+}
+
+fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
+        Ok(code) => code,
+        Err(error) => match exit_code(&error) {
+            Some(code) => log::fail_with(&error, code),
+            None => log::fail(&error),
+        },
+    }
+}
+
+/// The exit code of errors of the bus; `None` for others.
+fn exit_code(error: &anyhow::Error) -> Option<u8> {
+    let of_attach = |error: &AttachError| match error {
+        AttachError::NoBus { .. } | AttachError::NoProducer { .. } | AttachError::Silent { .. } => {
+            EXIT_NO_BUS
+        }
+        AttachError::Denied { .. } | AttachError::Untrusted { .. } => EXIT_PERMISSION,
+        AttachError::Version { .. } => EXIT_VERSION,
+        _ => EXIT_ERROR,
+    };
+    let of_create = |error: &CreateError| match error {
+        CreateError::Foreign { .. } | CreateError::Group { .. } => EXIT_PERMISSION,
+        CreateError::System { source, .. }
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            EXIT_PERMISSION
+        }
+        _ => EXIT_ERROR,
+    };
+    error.chain().find_map(|cause| {
+        let source = cause.downcast_ref().map(|error: &SourceError| match error {
+            SourceError::Permission(_) => EXIT_PERMISSION,
+            _ => EXIT_ERROR,
+        });
+        cause
+            .downcast_ref()
+            .map(of_attach)
+            .or_else(|| cause.downcast_ref().map(of_create))
+            .or(source)
+    })
+}
+
+/// The exit code after a request to stop: 128 + the signal's number.
+fn stopped(stop: &Stop) -> ExitCode {
+    let signal = stop.signal().and_then(|signal| u8::try_from(signal).ok());
+    signal.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(128 + signal))
+}
+
+/// Reads the name of a bus for clap.
+fn parse_bus(text: &str) -> Result<BusName, String> {
+    text.parse()
+        .map_err(|error: crate::bus::BusNameError| error.to_string())
+}
+
+/// The bus that a flag names, else the configuration.
+fn choose_bus(flag: Option<&BusName>, config: &Config) -> anyhow::Result<BusName> {
+    match (flag, &config.bus) {
+        (Some(bus), _) => Ok(bus.clone()),
+        (None, Some(bus)) => Ok(bus.parse()?),
+        (None, None) => Ok(BusName::default()),
+    }
+}
+
+/// When something that may last for ever is to end, on the monotonic clock.
+fn deadline(duration: Option<Duration>) -> Option<u64> {
+    let nanos = u64::try_from(duration?.as_nanos()).unwrap_or(u64::MAX);
+    Some(crate::clock::monotonic_ns().saturating_add(nanos))
+}

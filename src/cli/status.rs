@@ -1,0 +1,78 @@
+//! What a producer says of itself while it runs: a line that changes on a terminal, a line a minute elsewhere.
+
+use std::io::{IsTerminal, Write};
+
+use crate::bus::Producer;
+use crate::clock::monotonic_ns;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// The producer's status.
+#[derive(Debug)]
+pub(super) struct Status {
+    terminal: bool,
+    every_ns: u64,
+    last_ns: u64,
+    last_sequence: u64,
+    /// The line that is on the terminal now.
+    shown: usize,
+}
+
+impl Status {
+    pub(super) fn new(sequence: u64) -> Status {
+        let enabled = tracing::enabled!(tracing::Level::INFO);
+        let terminal = std::io::stderr().is_terminal() && enabled;
+        let every_ns = if terminal { SECOND } else { 60 * SECOND };
+        Status {
+            terminal,
+            every_ns,
+            last_ns: monotonic_ns(),
+            last_sequence: sequence,
+            shown: 0,
+        }
+    }
+
+    /// Shows the status when it is time to.
+    pub(super) fn update(&mut self, producer: &Producer) {
+        let now = monotonic_ns();
+        if now.saturating_sub(self.last_ns) < self.every_ns {
+            return;
+        }
+        let stats = producer.stats();
+        let seconds = (now - self.last_ns) as f64 / SECOND as f64;
+        let fps = stats.sequence.saturating_sub(self.last_sequence) as f64 / seconds;
+        self.last_ns = now;
+        self.last_sequence = stats.sequence;
+        let line = format!(
+            "seq {}  {fps:.1} fps  dropped {}  starved {}  consumers {}",
+            stats.sequence,
+            stats.dropped,
+            stats.starved,
+            producer.connected()
+        );
+        if self.terminal {
+            let mut stderr = std::io::stderr().lock();
+            let _ = write!(stderr, "\r{line:<width$}", width = self.shown);
+            let _ = stderr.flush();
+            self.shown = line.len();
+        } else {
+            tracing::info!("{line}");
+        }
+    }
+
+    /// Removes the line from the terminal, before another line is written.
+    pub(super) fn clear(&mut self) {
+        if self.shown > 0 {
+            let mut stderr = std::io::stderr().lock();
+            let _ = write!(stderr, "\r{:width$}\r", "", width = self.shown);
+            let _ = stderr.flush();
+            self.shown = 0;
+        }
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

@@ -1,0 +1,75 @@
+//! Handing over to the headless worker, which alone links OpenCV.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+const NAME: &str = "framebus-worker";
+/// Tells the worker which framebus has started it.
+const VERSION_VARIABLE: &str = "FRAMEBUS_STARTED_BY";
+
+/// Replaces this process with the worker: same arguments, pid, signals and exit code. Returns only when it cannot.
+pub(super) fn hand_over(source: &str) -> anyhow::Error {
+    let path = match find() {
+        Ok(path) => path,
+        Err(error) => return error.context(format!("{source} needs the headless worker")),
+    };
+    let mut command = Command::new(&path);
+    command
+        .arg0(NAME)
+        .args(env::args_os().skip(1))
+        .env(VERSION_VARIABLE, env!("CARGO_PKG_VERSION"));
+    let error = command.exec();
+    anyhow::Error::new(error).context(format!(
+        "the headless worker {} cannot be started",
+        path.display()
+    ))
+}
+
+/// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.
+fn find() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("FRAMEBUS_WORKER").filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        if !path.is_file() {
+            bail!(
+                "FRAMEBUS_WORKER names {}, which is not there",
+                path.display()
+            );
+        }
+        return Ok(path);
+    }
+    let program = env::current_exe().context("this program's own place is not known")?;
+    let directory = program.parent().map(PathBuf::from).unwrap_or_default();
+    let beside = [
+        directory.join(NAME),
+        directory.join("../libexec/framebus").join(NAME),
+    ];
+    let path: OsString = env::var_os("PATH").unwrap_or_default();
+    let in_path = env::split_paths(&path).map(|directory| directory.join(NAME));
+    let found = beside
+        .into_iter()
+        .chain(in_path)
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "{NAME} is not beside framebus nor in PATH: build or install it, or set FRAMEBUS_WORKER"
+        )
+    })
+}
+
+/// In the worker: refuses to work for a framebus of another version.
+pub(super) fn check_version() -> anyhow::Result<()> {
+    let own = env!("CARGO_PKG_VERSION");
+    match env::var(VERSION_VARIABLE) {
+        Ok(other) if other != own => {
+            bail!(
+                "framebus is version {other} and its headless worker is version {own}: install both from the same release"
+            )
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,31 @@
+//! What is known of the frame in a slot.
+
+use crate::sync::{AtomicU32, AtomicU64};
+
+layout! {
+    /// One slot: what is known of the frame in it. Writer: the producer, only between claim and publish.
+    struct SlotHeader[128] {
+        /// Sequence of the frame, from 1; 0 = being written, or never written. Release at publish; the lease protocol's word.
+        0 sequence: AtomicU64,
+        /// When it was captured, CLOCK_MONOTONIC ns. Relaxed, under `sequence`, as all that follow.
+        8 capture_ns: AtomicU64,
+        /// When it was published, CLOCK_MONOTONIC ns.
+        16 publish_ns: AtomicU64,
+        /// When it was captured, ns since 1970-01-01 UTC.
+        24 wall_ns: AtomicU64,
+        /// Its number in the source, from 0.
+        32 source_frame: AtomicU64,
+        /// Bit 0: the slot's BGR plane holds the same frame.
+        40 flags: AtomicU32,
+        /// Zero.
+        44 reserved: [AtomicU32; 21],
+    }
+}
+
+/// Bits of [`SlotHeader::flags`].
+pub(crate) struct SlotFlags;
+
+impl SlotFlags {
+    /// The slot's BGR plane holds the same frame.
+    pub(crate) const COLOR: u32 = 1;
+}

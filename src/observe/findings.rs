@@ -1,0 +1,190 @@
+//! What an expert would point at. Each kind has an entry in `docs/top.md` that says what to do.
+
+use super::sampler::Changes;
+use super::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
+use crate::shm::shm_usage;
+
+/// From when on something is worth pointing at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// A producer without a sign of life for this long is gone.
+    pub gone_after_ms: f64,
+    /// A consumer that has held one frame for this long is stuck; one that takes none for this long is idle.
+    pub stuck_after_ms: f64,
+    /// A running producer without a frame for this long is stalled.
+    pub stalled_after_ms: f64,
+    /// /dev/shm is nearly full from this part of it on, 0 to 1.
+    pub shm_full_from: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Thresholds {
+            gone_after_ms: 2_000.0,
+            stuck_after_ms: 2_000.0,
+            stalled_after_ms: 2_000.0,
+            shm_full_from: 0.9,
+        }
+    }
+}
+
+/// Looks a snapshot over; worst first.
+pub(super) fn findings(
+    snapshot: &Snapshot,
+    changes: Changes,
+    thresholds: &Thresholds,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut add = |kind: &str, severity, consumer, text| {
+        found.push(Finding {
+            kind: kind.to_owned(),
+            severity,
+            consumer,
+            text,
+        });
+    };
+    if snapshot.state == BusState::Unreadable {
+        add(
+            "layout-mismatch",
+            Severity::Critical,
+            None,
+            snapshot.message.clone().unwrap_or_default(),
+        );
+    }
+    if let Some(producer) = &snapshot.producer {
+        match snapshot.state {
+            BusState::Gone => {
+                let seconds = producer.heartbeat_age_ms / 1000.0;
+                let text = format!(
+                    "the producer (pid {}) has given no sign of life for {seconds:.1} s: killed or stopped",
+                    producer.pid
+                );
+                add("producer-gone", Severity::Critical, None, text);
+            }
+            BusState::Stalled => {
+                let age = producer.age_ms.map_or("any frame".to_owned(), |age| {
+                    format!("a frame for {:.1} s", age / 1000.0)
+                });
+                add(
+                    "producer-stalled",
+                    Severity::Critical,
+                    None,
+                    format!("the source has not given {age}: {}", producer.source),
+                );
+            }
+            BusState::Running => {
+                if let Some(age) = producer
+                    .age_ms
+                    .filter(|age| *age > thresholds.stalled_after_ms.max(5.0 * period_ms(producer)))
+                {
+                    let text = format!(
+                        "no frame for {:.1} s, though the producer lives: {}",
+                        age / 1000.0,
+                        producer.source
+                    );
+                    add("producer-stalled", Severity::Warning, None, text);
+                }
+            }
+            _ => {}
+        }
+        if changes.starved > 0 {
+            let text = format!(
+                "{} frames found every slot leased and were lost ({} in all)",
+                changes.starved, producer.starved
+            );
+            add("starved", Severity::Critical, None, text);
+        }
+    }
+    if let Some(segment) = snapshot.segment.as_ref().filter(|segment| segment.unlinked) {
+        let text = format!(
+            "{} is gone from /dev/shm: new consumers cannot attach; restart the producer",
+            segment.name
+        );
+        add("unlinked-segment", Severity::Critical, None, text);
+    }
+    for consumer in &snapshot.consumers {
+        if let Some((kind, severity, text)) = of_consumer(consumer, snapshot) {
+            add(kind, severity, Some(consumer.index), text);
+        }
+    }
+    if changes.coalesced > 0 {
+        let text = format!(
+            "{} triggers found a full pipe: a reader of trigger bytes does not read",
+            changes.coalesced
+        );
+        add("trigger-backlog", Severity::Info, None, text);
+    }
+    if let Some((used, total)) =
+        shm_usage().filter(|(used, total)| *used as f64 > *total as f64 * thresholds.shm_full_from)
+    {
+        let text = format!(
+            "/dev/shm has {} of {} used: a new bus may not fit",
+            crate::units::show_bytes(used),
+            crate::units::show_bytes(total)
+        );
+        add("shm-nearly-full", Severity::Warning, None, text);
+    }
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    found
+}
+
+fn period_ms(producer: &super::Producer) -> f64 {
+    producer
+        .nominal_fps
+        .map(|fps| 1000.0 / fps)
+        .or(producer.interval_ms.p50)
+        .unwrap_or(0.0)
+}
+
+fn of_consumer(
+    consumer: &Consumer,
+    snapshot: &Snapshot,
+) -> Option<(&'static str, Severity, String)> {
+    let who = if consumer.name.is_empty() {
+        consumer.index.to_string()
+    } else {
+        format!("{} {}", consumer.index, consumer.name)
+    };
+    match consumer.state {
+        ConsumerState::Stuck => {
+            let (slot, held) = (consumer.slot?, consumer.held_ms? / 1000.0);
+            let behind = snapshot
+                .producer
+                .as_ref()?
+                .sequence
+                .saturating_sub(consumer.held_sequence?);
+            let text = format!(
+                "{who} has held slot {slot} for {held:.1} s ({behind} frames); the producer is not affected"
+            );
+            Some(("stuck-consumer", Severity::Warning, text))
+        }
+        ConsumerState::Idle => {
+            let behind = snapshot
+                .producer
+                .as_ref()?
+                .sequence
+                .saturating_sub(consumer.last_sequence);
+            let text = format!(
+                "{who} (pid {}) takes no frames: {behind} have gone by, and it holds none",
+                consumer.pid
+            );
+            Some(("stuck-consumer", Severity::Warning, text))
+        }
+        ConsumerState::Slow => {
+            let (ratio, busy) = (consumer.busy_per_period?, consumer.busy_ms.p50?);
+            let text = format!(
+                "{who} needs {busy:.1} ms for a frame, {ratio:.1} frame periods: it skips frames, nobody else is affected"
+            );
+            Some(("slow-consumer", Severity::Info, text))
+        }
+        ConsumerState::Gone if consumer.gone.as_deref() == Some("died") => {
+            let cleared = consumer.cleared_after_ms?;
+            let text = format!(
+                "{who} (pid {}) died {:.0} s ago; its lease was cleared {cleared:.2} ms after",
+                consumer.pid, consumer.since_s
+            );
+            Some(("dead-consumer", Severity::Warning, text))
+        }
+        _ => None,
+    }
+}

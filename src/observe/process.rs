@@ -1,0 +1,79 @@
+//! CPU and memory of the processes of a bus, and of no others.
+
+use std::collections::HashMap;
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use crate::bus::start_ticks;
+use crate::clock::monotonic_ns;
+
+/// Below this, CPU use cannot be told from noise, and sysinfo keeps the value before.
+const REFRESH_EVERY_NS: u64 = 200_000_000;
+
+/// What a process uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Usage {
+    pub(super) cpu_percent: Option<f64>,
+    pub(super) rss_bytes: Option<u64>,
+}
+
+/// Looks at processes by pid. One that is in another container, or whose pid was given to another process, is not known.
+#[derive(Debug)]
+pub(super) struct Processes {
+    system: Option<System>,
+    refreshed_ns: u64,
+    /// How often each pid was refreshed: CPU use needs two looks.
+    looks: HashMap<u32, u32>,
+}
+
+impl Processes {
+    pub(super) fn new() -> Processes {
+        Processes {
+            system: System::new().ok(),
+            refreshed_ns: 0,
+            looks: HashMap::new(),
+        }
+    }
+
+    /// Looks at these processes: pid and start time.
+    pub(super) fn refresh(&mut self, pids: &[(u32, u64)]) {
+        let now = monotonic_ns();
+        let Some(system) = &mut self.system else {
+            return;
+        };
+        if now.saturating_sub(self.refreshed_ns) < REFRESH_EVERY_NS {
+            return;
+        }
+        self.refreshed_ns = now;
+        let same = |(pid, ticks): &&(u32, u64)| *pid != 0 && start_ticks(*pid) == Some(*ticks);
+        let visible: Vec<u32> = pids.iter().filter(same).map(|(pid, _)| *pid).collect();
+        let wanted: Vec<Pid> = visible.iter().map(|pid| Pid::from_u32(*pid)).collect();
+        let kind = ProcessRefreshKind::nothing()
+            .with_cpu()
+            .with_memory()
+            .without_tasks();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), true, kind);
+        self.looks.retain(|pid, _| visible.contains(pid));
+        for pid in visible {
+            *self.looks.entry(pid).or_default() += 1;
+        }
+    }
+
+    /// What was seen of a process.
+    pub(super) fn usage(&self, pid: u32) -> Usage {
+        let Some(looks) = self.looks.get(&pid) else {
+            return Usage::default();
+        };
+        let Some(process) = self
+            .system
+            .as_ref()
+            .and_then(|system| system.process(Pid::from_u32(pid)))
+        else {
+            return Usage::default();
+        };
+        Usage {
+            cpu_percent: (*looks > 1).then(|| f64::from(process.cpu_usage())),
+            rss_bytes: Some(process.memory()),
+        }
+    }
+}

@@ -1,0 +1,546 @@
+//! Turns a bus into snapshots: reads counters, and makes rates and percentiles of their differences.
+
+use std::collections::BTreeMap;
+
+use super::findings::{Thresholds, findings};
+use super::percentiles::Counts;
+use super::process::{Processes, Usage};
+use super::snapshot::*;
+use super::window::{CountWindow, LeastWindow};
+use crate::bus::{AttachError, BusName, Observer, Ticket};
+use crate::clock::{monotonic_ns, wall_ns};
+use crate::layout::{
+    ClaimState, ConsumerRecord, Header, HeaderFlags, Histogram, RecordState, SegmentState,
+    TriggerKind, read_text,
+};
+use crate::sync::Ordering::{Acquire, Relaxed};
+
+const NS_PER_MS: f64 = 1e6;
+const NS_PER_S: f64 = 1e9;
+/// How long a consumer that went is still shown.
+const GONE_FOR_NS: u64 = 10_000_000_000;
+
+/// Where percentiles begin to count, until a window of 60 s is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Baseline {
+    /// With the first snapshot: what happens while somebody looks.
+    FirstLook,
+    /// With the attaching of each consumer: for a single look.
+    Start,
+}
+
+/// Takes snapshots of one bus. Follows it from generation to generation.
+#[derive(Debug)]
+pub struct Sampler {
+    bus: BusName,
+    thresholds: Thresholds,
+    baseline: Baseline,
+    observer: Option<Observer>,
+    processes: Processes,
+    /// What is remembered of the segment in view.
+    memory: Memory,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    last: Option<Last>,
+    interval: CountWindow,
+    copy: CountWindow,
+    free: LeastWindow,
+    consumers: BTreeMap<u8, ConsumerMemory>,
+}
+
+/// Counters of the snapshot before.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    at_ns: u64,
+    sequence: u64,
+    starved: u64,
+}
+
+#[derive(Debug, Default)]
+struct ConsumerMemory {
+    connected_ns: u64,
+    last: Option<(u64, u64, u64)>,
+    coalesced: u64,
+    wait: CountWindow,
+    busy: CountWindow,
+    total: CountWindow,
+}
+
+/// What changed since the snapshot before, for findings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changes {
+    pub(super) starved: u64,
+    pub(super) coalesced: u64,
+}
+
+impl Sampler {
+    /// Looks at a bus that need not be there yet.
+    #[must_use]
+    pub fn new(bus: BusName, baseline: Baseline, thresholds: Thresholds) -> Sampler {
+        Sampler {
+            bus,
+            thresholds,
+            baseline,
+            observer: None,
+            processes: Processes::new(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn bus(&self) -> &BusName {
+        &self.bus
+    }
+
+    /// Takes a snapshot; with `picture` also a copy of the newest gray frame.
+    pub fn sample(&mut self, picture: bool) -> Snapshot {
+        if let Some(trouble) = self.look() {
+            return trouble;
+        }
+        let Some(observer) = &self.observer else {
+            return self.blank(BusState::Absent, None);
+        };
+        let reading = Reading {
+            observer,
+            now_ns: monotonic_ns(),
+            baseline: self.baseline,
+            thresholds: &self.thresholds,
+        };
+        let mut snapshot = reading.snapshot(&mut self.memory, &mut self.processes);
+        if picture {
+            snapshot.picture = self.picture(None);
+        }
+        snapshot
+    }
+
+    /// Copies the gray image of a slot, or of the newest frame.
+    #[must_use]
+    pub fn picture(&self, slot: Option<u8>) -> Option<Picture> {
+        let observer = self.observer.as_ref()?;
+        let mut gray = Vec::new();
+        let copy = match slot {
+            Some(slot) => observer.copy_slot(slot, &mut gray),
+            None => observer.copy_latest(&mut gray),
+        };
+        let copy = copy.ok()?;
+        let geometry = observer.layout().geometry;
+        Some(Picture {
+            width: geometry.width,
+            height: geometry.height,
+            slot: copy.slot,
+            sequence: copy.sequence,
+            gray,
+        })
+    }
+
+    /// Opens the segment that has the name now; a snapshot that says so when there is nothing to read.
+    fn look(&mut self) -> Option<Snapshot> {
+        if self.observer.as_ref().is_some_and(Observer::is_linked) {
+            return None;
+        }
+        match Observer::open(&self.bus) {
+            Ok(observer) => {
+                self.observer = Some(observer);
+                self.memory = Memory::default();
+                None
+            }
+            // The last picture of a bus that has ended, or was unlinked, stays until there is another.
+            Err(_) if self.observer.is_some() => None,
+            Err(AttachError::NoBus { .. }) => Some(self.blank(
+                BusState::Absent,
+                Some(format!("waiting for bus {}", self.bus)),
+            )),
+            Err(AttachError::Silent { .. }) => Some(self.blank(
+                BusState::Starting,
+                Some(format!("bus {} is being made", self.bus)),
+            )),
+            Err(error) => {
+                let mut blank = self.blank(BusState::Unreadable, Some(error.to_string()));
+                blank.findings = findings(&blank, Changes::default(), &self.thresholds);
+                Some(blank)
+            }
+        }
+    }
+
+    fn blank(&self, state: BusState, message: Option<String>) -> Snapshot {
+        Snapshot {
+            schema: SCHEMA,
+            bus: self.bus.to_string(),
+            time_ms: wall_ns() / 1_000_000,
+            monotonic_ns: monotonic_ns(),
+            interval_s: None,
+            state,
+            message,
+            segment: None,
+            producer: None,
+            slots: Vec::new(),
+            slots_free: 0,
+            slots_free_min: None,
+            consumers: Vec::new(),
+            findings: Vec::new(),
+            picture: None,
+        }
+    }
+}
+
+/// One look at a segment.
+struct Reading<'a> {
+    observer: &'a Observer,
+    now_ns: u64,
+    baseline: Baseline,
+    thresholds: &'a Thresholds,
+}
+
+impl Reading<'_> {
+    fn snapshot(&self, memory: &mut Memory, processes: &mut Processes) -> Snapshot {
+        let regions = self.observer.regions();
+        let header = regions.header();
+        let newest = Ticket::unpack(header.latest.load(Acquire));
+        let sequence = newest.map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence);
+        let starved = header.starved.load(Relaxed);
+        let last = memory.last.replace(Last {
+            at_ns: self.now_ns,
+            sequence,
+            starved,
+        });
+        let interval_s = last
+            .map(|last| self.now_ns.saturating_sub(last.at_ns) as f64 / NS_PER_S)
+            .filter(|s| *s > 0.0);
+        let published = last.map_or(0, |last| sequence.saturating_sub(last.sequence));
+        let fps = interval_s.map(|seconds| published as f64 / seconds);
+        self.refresh(processes);
+        let producer = self.producer(memory, newest, sequence, fps, processes);
+        let period_ms = producer
+            .nominal_fps
+            .map(|fps| 1000.0 / fps)
+            .or(producer.interval_ms.p50);
+        let mut changes = Changes {
+            starved: last.map_or(0, |last| starved.saturating_sub(last.starved)),
+            coalesced: 0,
+        };
+        let mut consumers = Vec::new();
+        memory
+            .consumers
+            .retain(|index, _| *index < regions.layout().consumers);
+        for index in 0..regions.layout().consumers {
+            let since = Since {
+                interval_s,
+                published,
+                sequence,
+                period_ms,
+            };
+            let consumer = self.consumer(
+                index,
+                memory.consumers.entry(index).or_default(),
+                &since,
+                processes,
+                &mut changes,
+            );
+            consumers.extend(consumer);
+        }
+        let slots = self.slots(newest, &consumers);
+        let slots_free = slots
+            .iter()
+            .filter(|slot| slot.state == SlotState::Free)
+            .count() as u32;
+        let state = self.state(header);
+        let mut snapshot = Snapshot {
+            schema: SCHEMA,
+            bus: self.observer.bus().to_string(),
+            time_ms: wall_ns() / 1_000_000,
+            monotonic_ns: self.now_ns,
+            interval_s,
+            state,
+            message: None,
+            segment: Some(self.segment(header, state)),
+            producer: Some(producer),
+            slots,
+            slots_free,
+            slots_free_min: Some(memory.free.update(self.now_ns, slots_free)),
+            consumers,
+            findings: Vec::new(),
+            picture: None,
+        };
+        snapshot.findings = findings(&snapshot, changes, self.thresholds);
+        snapshot
+    }
+
+    fn state(&self, header: &Header) -> BusState {
+        match SegmentState::from_word(header.state.load(Acquire)) {
+            Some(SegmentState::Ended | SegmentState::Retired) => BusState::Ended,
+            _ if self.age_ms(header.heartbeat_ns.load(Relaxed)) > self.thresholds.gone_after_ms => {
+                BusState::Gone
+            }
+            Some(SegmentState::Stalled) => BusState::Stalled,
+            _ => BusState::Running,
+        }
+    }
+
+    fn segment(&self, header: &Header, state: BusState) -> Segment {
+        let layout = self.observer.layout();
+        let abi = header.abi.load(Acquire);
+        let alive = matches!(state, BusState::Running | BusState::Stalled);
+        Segment {
+            name: format!("/framebus.{}", self.observer.bus()),
+            abi: format!("{}.{}", abi >> 16, abi & 0xffff),
+            generation: header.generation.load(Relaxed),
+            bytes: layout.segment_len,
+            width: layout.geometry.width,
+            height: layout.geometry.height,
+            stride: layout.geometry.width,
+            format: if layout.color.is_some() {
+                "gray8+bgr"
+            } else {
+                "gray8"
+            }
+            .to_owned(),
+            bgr_image: header.flags.load(Relaxed) & HeaderFlags::BGR_IMAGE != 0,
+            max_consumers: layout.consumers.into(),
+            history: layout.history.into(),
+            unlinked: alive && !self.observer.is_linked(),
+            pipes: read_text(&header.pipes),
+        }
+    }
+
+    /// Looks at the CPU of the producer and of the consumers that are there.
+    fn refresh(&self, processes: &mut Processes) {
+        let regions = self.observer.regions();
+        let header = regions.header();
+        let mut pids = vec![(
+            header.producer_pid.load(Relaxed),
+            header.producer_start_ticks.load(Relaxed),
+        )];
+        for index in 0..regions.layout().consumers {
+            let (claim, record) = (regions.claim(index), regions.record(index));
+            if ClaimState::from_word(claim.state.load(Acquire)) == ClaimState::Connected {
+                pids.push((claim.pid.load(Relaxed), record.start_ticks.load(Relaxed)));
+            }
+        }
+        processes.refresh(&pids);
+    }
+
+    fn producer(
+        &self,
+        memory: &mut Memory,
+        newest: Option<Ticket>,
+        sequence: u64,
+        fps: Option<f64>,
+        processes: &Processes,
+    ) -> Producer {
+        let regions = self.observer.regions();
+        let header = regions.header();
+        let millihertz = header.nominal_millihertz.load(Relaxed);
+        let pid = header.producer_pid.load(Relaxed);
+        let usage = processes.usage(pid);
+        let capture_ns = newest.map(|ticket| regions.slot(ticket.slot).capture_ns.load(Relaxed));
+        Producer {
+            pid,
+            uid: header.producer_uid.load(Relaxed),
+            source: read_text(&header.source),
+            uptime_s: self.now_ns.saturating_sub(header.created_ns.load(Relaxed)) as f64 / NS_PER_S,
+            heartbeat_age_ms: self.age_ms(header.heartbeat_ns.load(Relaxed)),
+            sequence,
+            latest_slot: newest.map(|ticket| ticket.slot),
+            nominal_fps: (millihertz != 0).then(|| f64::from(millihertz) / 1000.0),
+            fps,
+            age_ms: capture_ns.map(|capture_ns| self.age_ms(capture_ns)),
+            published: header.published.load(Relaxed),
+            dropped: header.dropped.load(Relaxed),
+            starved: header.starved.load(Relaxed),
+            interval_ms: self.percentiles(&mut memory.interval, &header.interval),
+            copy_ms: self.percentiles(&mut memory.copy, &header.copy),
+            cpu_percent: usage.cpu_percent,
+            rss_bytes: usage.rss_bytes,
+        }
+    }
+
+    fn percentiles(&self, window: &mut CountWindow, histogram: &Histogram) -> Percentiles {
+        let counts = window.update(
+            self.now_ns,
+            Counts(histogram.counts()),
+            self.baseline == Baseline::Start,
+        );
+        counts.percentiles(histogram.max_ns.load(Relaxed))
+    }
+
+    fn slots(&self, newest: Option<Ticket>, consumers: &[Consumer]) -> Vec<Slot> {
+        let regions = self.observer.regions();
+        let writing = regions.header().writing_slot.load(Relaxed);
+        (0..regions.layout().slots)
+            .map(|slot| {
+                let header = regions.slot(slot);
+                let sequence =
+                    Some(header.sequence.load(Acquire)).filter(|sequence| *sequence != 0);
+                let holders: Vec<u8> = consumers
+                    .iter()
+                    .filter(|consumer| consumer.slot == Some(slot))
+                    .map(|consumer| consumer.index)
+                    .collect();
+                let state = match () {
+                    () if newest.is_some_and(|ticket| ticket.slot == slot) => SlotState::Latest,
+                    () if writing == u32::from(slot) + 1 => SlotState::Writing,
+                    () if !holders.is_empty() => SlotState::Held,
+                    () => SlotState::Free,
+                };
+                Slot {
+                    slot,
+                    state,
+                    references: holders.len() as u32,
+                    sequence,
+                    age_ms: sequence.map(|_| self.age_ms(header.capture_ns.load(Relaxed))),
+                    holders,
+                }
+            })
+            .collect()
+    }
+
+    fn age_ms(&self, then_ns: u64) -> f64 {
+        self.now_ns.saturating_sub(then_ns) as f64 / NS_PER_MS
+    }
+}
+
+/// What happened on the bus since the snapshot before.
+struct Since {
+    interval_s: Option<f64>,
+    published: u64,
+    sequence: u64,
+    period_ms: Option<f64>,
+}
+
+impl Reading<'_> {
+    fn consumer(
+        &self,
+        index: u8,
+        memory: &mut ConsumerMemory,
+        since: &Since,
+        processes: &Processes,
+        changes: &mut Changes,
+    ) -> Option<Consumer> {
+        let regions = self.observer.regions();
+        let (claim, record) = (regions.claim(index), regions.record(index));
+        let connected_ns = claim.connected_ns.load(Relaxed);
+        let claim_state = ClaimState::from_word(claim.state.load(Acquire));
+        let connected = claim_state == ClaimState::Connected;
+        let gone_ns = claim.gone_ns.load(Relaxed);
+        if !connected
+            && (claim_state == ClaimState::Free
+                || self.now_ns.saturating_sub(gone_ns) > GONE_FOR_NS)
+        {
+            return None;
+        }
+        if memory.connected_ns != connected_ns {
+            *memory = ConsumerMemory {
+                connected_ns,
+                ..ConsumerMemory::default()
+            };
+        }
+        let attached = connected && record.state.load(Acquire) == RecordState::ATTACHED;
+        let lease = Ticket::unpack(record.lease.load(Acquire)).filter(|_| attached);
+        let (taken, triggers) = (record.taken.load(Relaxed), claim.triggers.load(Relaxed));
+        // An eventfd coalesces by itself; a pipe when it is full, which the producer counts.
+        let coalesced = claim.coalesced.load(Relaxed);
+        let last = memory.last.replace((taken, triggers, coalesced));
+        let rate = |now: u64, then: fn((u64, u64, u64)) -> u64| {
+            Some(now.saturating_sub(then(last?)) as f64 / since.interval_s?)
+        };
+        let usage = if connected {
+            processes.usage(claim.pid.load(Relaxed))
+        } else {
+            Usage::default()
+        };
+        let fps = rate(taken, |last| last.0).filter(|_| attached);
+        changes.coalesced += last.map_or(0, |last| coalesced.saturating_sub(last.2));
+        memory.coalesced = coalesced;
+        let percentiles = |window: &mut CountWindow, histogram| {
+            if attached {
+                self.percentiles(window, histogram)
+            } else {
+                Percentiles::default()
+            }
+        };
+        let wait_ms = percentiles(&mut memory.wait, &record.wait);
+        let busy_ms = percentiles(&mut memory.busy, &record.busy);
+        let total_ms = percentiles(&mut memory.total, &record.total);
+        let busy_per_period = busy_ms
+            .p50
+            .zip(since.period_ms)
+            .map(|(busy, period)| busy / period);
+        let held_ms = lease.map(|_| self.age_ms(record.wake_ns.load(Relaxed)));
+        let last_sequence = record.last_sequence.load(Relaxed);
+        let state = match () {
+            () if !connected => ConsumerState::Gone,
+            () if !attached => ConsumerState::PipeOnly,
+            () if held_ms.is_some_and(|held_ms| held_ms > self.thresholds.stuck_after_ms) => {
+                ConsumerState::Stuck
+            }
+            () if self.is_idle(record, last_sequence, since) => ConsumerState::Idle,
+            () if busy_per_period.is_some_and(|ratio| ratio > 1.0) => ConsumerState::Slow,
+            () if lease.is_some() => ConsumerState::Reading,
+            () => ConsumerState::Waiting,
+        };
+        let died = claim_state == ClaimState::Died;
+        let text = |living, gone: String| if connected { living } else { gone };
+        Some(Consumer {
+            index,
+            state,
+            name: text(read_text(&record.name), read_text(&claim.gone_name)),
+            language: text(read_text(&record.language), read_text(&claim.gone_language)),
+            pid: if connected {
+                claim.pid.load(Relaxed)
+            } else {
+                claim.gone_pid.load(Relaxed)
+            },
+            uid: claim.uid.load(Relaxed),
+            trigger: TriggerKind::from_word(claim.trigger.load(Relaxed))
+                .map_or("-", TriggerKind::name)
+                .to_owned(),
+            since_s: self
+                .now_ns
+                .saturating_sub(if connected { connected_ns } else { gone_ns })
+                as f64
+                / NS_PER_S,
+            gone: (!connected).then(|| if died { "died" } else { "detached" }.to_owned()),
+            cleared_after_ms: died
+                .then(|| claim.cleared_ns.load(Relaxed).saturating_sub(gone_ns) as f64 / NS_PER_MS),
+            fps,
+            percent_of_camera: rate(taken, |last| last.0)
+                .filter(|_| attached && since.published > 0)
+                .map(|_| {
+                    100.0 * last.map_or(0, |last| taken.saturating_sub(last.0)) as f64
+                        / since.published as f64
+                }),
+            attach_sequence: record.attach_sequence.load(Relaxed),
+            taken,
+            skipped: record.skipped.load(Relaxed),
+            last_sequence,
+            triggers,
+            triggers_per_s: rate(triggers, |last| last.1).filter(|_| connected),
+            coalesced,
+            slot: lease.map(|ticket| ticket.slot),
+            held_sequence: lease.map(|ticket| ticket.sequence),
+            held_ms,
+            wait_ms,
+            busy_ms,
+            total_ms,
+            busy_per_period,
+            age_ms: (attached && taken > 0)
+                .then(|| self.age_ms(record.last_capture_ns.load(Relaxed))),
+            cpu_percent: usage.cpu_percent,
+            rss_bytes: usage.rss_bytes,
+        })
+    }
+
+    /// Frames have come for some time and it has taken none, and holds none.
+    fn is_idle(&self, record: &ConsumerRecord, last_sequence: u64, since: &Since) -> bool {
+        let quiet_since = record
+            .release_ns
+            .load(Relaxed)
+            .max(record.attach_ns.load(Relaxed));
+        since.sequence > last_sequence
+            && record.lease.load(Relaxed) == Ticket::NONE
+            && self.age_ms(quiet_since) > self.thresholds.stuck_after_ms
+    }
+}

@@ -1,0 +1,58 @@
+//! A mapped range of a shared-memory object.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::AsFd;
+use std::ptr::{NonNull, null_mut};
+
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+
+/// A mapped range; unmapped when dropped.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    base: NonNull<c_void>,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread; what is in it is reached through atomics only, or through
+// slices whose exclusiveness `Pixels` and the lease protocol see to.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes from `offset`, read-only.
+    pub(crate) fn read_only(fd: impl AsFd, offset: u64, len: usize) -> io::Result<Mapping> {
+        Self::map(fd, offset, len, ProtFlags::READ)
+    }
+
+    /// Maps `len` bytes from `offset`, for reading and writing.
+    pub(crate) fn read_write(fd: impl AsFd, offset: u64, len: usize) -> io::Result<Mapping> {
+        Self::map(fd, offset, len, ProtFlags::READ | ProtFlags::WRITE)
+    }
+
+    fn map(fd: impl AsFd, offset: u64, len: usize, protection: ProtFlags) -> io::Result<Mapping> {
+        // SAFETY: the kernel chooses the place, so nothing that exists is replaced.
+        let base = unsafe { mmap(null_mut(), len, protection, MapFlags::SHARED, fd, offset) }?;
+        let base =
+            NonNull::new(base).ok_or_else(|| io::Error::other("mmap returned a null pointer"))?;
+        Ok(Mapping { base, len })
+    }
+
+    /// Has the kernel map the pages now, so that the first frames do not pay for it. Old kernels cannot; no harm.
+    pub(crate) fn populate(&self) {
+        // SAFETY: the range is the whole of this mapping; populating reads, and changes no byte.
+        let _ = unsafe { madvise(self.base.as_ptr(), self.len, Advice::LinuxPopulateRead) };
+    }
+
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base.cast()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range was mapped by `map`, and every view of it borrows from this value.
+        let _ = unsafe { munmap(self.base.as_ptr(), self.len) };
+    }
+}

@@ -1,0 +1,210 @@
+//! A segment as consumers and observers map it.
+
+use std::io;
+use std::slice;
+
+use thiserror::Error;
+
+use super::mapping::Mapping;
+use super::object::{ObjectId, ShmObject};
+use super::regions::Regions;
+use crate::bus::BusName;
+use crate::layout::{ConsumerRecord, Header, Layout, Malformed, PAGE, SegmentState, Table2};
+use crate::sync::Ordering;
+
+/// Why a segment cannot be used, or not yet.
+#[derive(Debug, Error)]
+pub(crate) enum OpenSegmentError {
+    /// There is no such object.
+    #[error("there is no such segment")]
+    Absent,
+    /// Its producer has not finished it.
+    #[error("its producer has not finished it")]
+    Unfinished,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// A segment mapped read-only altogether.
+#[derive(Debug)]
+pub(crate) struct ObserverSegment {
+    regions: Regions,
+    id: ObjectId,
+    owner_uid: u32,
+    /// `regions` points into it.
+    mapping: Mapping,
+}
+
+// SAFETY: `regions` points into the mapping that is kept beside it, and gives out atomics and copies only.
+unsafe impl Send for ObserverSegment {}
+// SAFETY: as above.
+unsafe impl Sync for ObserverSegment {}
+
+/// Opens and maps a segment read-only, and checks every offset of its header against its real size.
+fn map(bus: &BusName, write: bool) -> Result<(ShmObject, ObserverSegment), OpenSegmentError> {
+    let object = ShmObject::open(bus, write).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => OpenSegmentError::Absent,
+        _ => OpenSegmentError::System(error),
+    })?;
+    // Between shm_open and ftruncate it has no length.
+    if object.len == 0 {
+        return Err(OpenSegmentError::Unfinished);
+    }
+    if object.len < PAGE {
+        return Err(Malformed::CutShort {
+            actual: object.len,
+            expected: PAGE,
+        }
+        .into());
+    }
+    let layout = read_layout(&object)?.ok_or(OpenSegmentError::Unfinished)?;
+    let len = usize::try_from(layout.segment_len).map_err(io::Error::other)?;
+    let mapping = Mapping::read_only(&object, 0, len)?;
+    // SAFETY: the mapping is the `segment_len` bytes that `Layout::read` checked every region against, not more than the
+    // object has, and is kept beside `regions`.
+    let regions = unsafe { Regions::new(mapping.base(), layout) };
+    let segment = ObserverSegment {
+        regions,
+        id: object.id,
+        owner_uid: object.owner_uid,
+        mapping,
+    };
+    Ok((object, segment))
+}
+
+/// Marks a dead producer's segment as replaced, for whoever still has it mapped. The caller holds the bus's named lock
+/// and has found the segment readable.
+pub(crate) fn mark_retired(bus: &BusName) -> io::Result<()> {
+    let object = ShmObject::open(bus, true)?;
+    if object.len < PAGE {
+        return Ok(());
+    }
+    let page = Mapping::read_write(&object, 0, PAGE as usize)?;
+    // SAFETY: byte 512 is inside the page.
+    let place = unsafe { page.base().as_ptr().add(size_of::<Table2>()) };
+    // SAFETY: 3584 more bytes are; the structure consists of atomics and is aligned there.
+    let header = unsafe { &*place.cast::<Header>() };
+    header
+        .state
+        .store(SegmentState::Retired as u32, Ordering::Release);
+    Ok(())
+}
+
+/// Reads and checks the header of an object that has at least a page.
+fn read_layout(object: &ShmObject) -> Result<Option<Layout>, OpenSegmentError> {
+    let page = Mapping::read_only(object, 0, PAGE as usize)?;
+    // SAFETY: a mapped page holds the structure, which consists of atomics and is aligned there.
+    let table2 = unsafe { &*page.base().as_ptr().cast::<Table2>() };
+    // SAFETY: byte 512 is inside the page.
+    let place = unsafe { page.base().as_ptr().add(size_of::<Table2>()) };
+    // SAFETY: 3584 more bytes are; the place is 8-byte aligned.
+    let header = unsafe { &*place.cast::<Header>() };
+    Ok(Layout::read(table2, header, object.len)?)
+}
+
+impl ObserverSegment {
+    /// Maps a segment.
+    pub(crate) fn open(bus: &BusName) -> Result<ObserverSegment, OpenSegmentError> {
+        Ok(map(bus, false)?.1)
+    }
+
+    pub(crate) fn regions(&self) -> &Regions {
+        &self.regions
+    }
+
+    /// The user that owns the object.
+    pub(crate) fn owner_uid(&self) -> u32 {
+        self.owner_uid
+    }
+
+    /// Whether the bus's name still means this segment.
+    pub(crate) fn is_linked(&self, bus: &BusName) -> bool {
+        ShmObject::current(bus) == Some(self.id)
+    }
+
+    /// Copies the gray image of a slot; the caller checks the slot's sequence before and after.
+    pub(crate) fn copy_gray(&self, slot: u8, target: &mut Vec<u8>) {
+        let len = self.regions.layout().geometry.gray_len();
+        self.regions
+            .copy_image(self.regions.gray_offset(slot), len, target);
+    }
+
+    /// Copies the BGR plane of a slot, or the BGR debugging image; `false` where the bus has neither.
+    pub(crate) fn copy_bgr(&self, slot: u8, target: &mut Vec<u8>) -> bool {
+        let layout = self.regions.layout();
+        let Some(offset) = self.regions.color_offset(slot).or(layout.bgr_offset) else {
+            return false;
+        };
+        self.regions
+            .copy_image(offset, layout.geometry.bgr_len(), target);
+        true
+    }
+}
+
+/// A segment as a consumer maps it: read-only, but for the page of its own record.
+#[derive(Debug)]
+pub(crate) struct ConsumerSegment {
+    view: ObserverSegment,
+    own: Mapping,
+    index: u8,
+}
+
+impl ConsumerSegment {
+    /// Maps a segment for the consumer that holds the claim on `index`, which is below the layout's consumer count.
+    pub(crate) fn open(bus: &BusName, index: u8) -> Result<ConsumerSegment, OpenSegmentError> {
+        let (object, view) = map(bus, true)?;
+        view.mapping.populate();
+        let layout = view.regions.layout();
+        if index >= layout.consumers {
+            return Err(Malformed::Damaged {
+                field: "consumer_count",
+                value: layout.consumers.into(),
+            }
+            .into());
+        }
+        let offset = layout.records_offset + u64::from(index) * PAGE;
+        let own = Mapping::read_write(&object, offset, PAGE as usize)?;
+        Ok(ConsumerSegment { view, own, index })
+    }
+
+    pub(crate) fn regions(&self) -> &Regions {
+        &self.view.regions
+    }
+
+    pub(crate) fn owner_uid(&self) -> u32 {
+        self.view.owner_uid
+    }
+
+    pub(crate) fn id(&self) -> ObjectId {
+        self.view.id
+    }
+
+    pub(crate) fn index(&self) -> u8 {
+        self.index
+    }
+
+    /// The consumer's own record, which it may write.
+    pub(crate) fn own(&self) -> &ConsumerRecord {
+        // SAFETY: the mapping is exactly the page of this record, which consists of atomics.
+        unsafe { &*self.own.base().as_ptr().cast::<ConsumerRecord>() }
+    }
+
+    /// The gray image of a slot, under a lease: the caller has acquired `slot` and not released it.
+    pub(crate) fn gray(&self, slot: u8) -> &[u8] {
+        let regions = &self.view.regions;
+        let image = regions.image(regions.gray_offset(slot));
+        // SAFETY: inside the mapping. `bus::consumer::Frame` hands it out only while its lease names the slot, during
+        // which the producer does not claim the slot, so no byte of it changes.
+        unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.gray_len()) }
+    }
+
+    /// The BGR plane of a slot, under a lease, on a bus with colour.
+    pub(crate) fn color(&self, slot: u8) -> Option<&[u8]> {
+        let regions = &self.view.regions;
+        let image = regions.image(regions.color_offset(slot)?);
+        // SAFETY: as for `gray`.
+        Some(unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.bgr_len()) })
+    }
+}

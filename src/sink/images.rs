@@ -1,0 +1,281 @@
+//! Single images: one after another in a stream, one file a frame, or one file with the latest frame.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
+use crate::layout::Geometry;
+
+/// What an image is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Binary PGM (`P5`), 8 bits.
+    Pgm,
+    /// Gray PNG, 8 bits, compressed fast rather than well.
+    Png,
+}
+
+/// Writes each frame as a gray image of its own; the size may change on the way.
+///
+/// Files are written under a temporary name in the same directory and then renamed, so a program that watches the
+/// directory or reads the file at any moment sees whole images only, and a full disk leaves no partial one.
+#[derive(Debug)]
+pub struct ImageSink {
+    destination: Destination,
+    encoding: Encoding,
+    /// The encoded image, kept for its capacity.
+    image: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Destination {
+    Stream(Output),
+    Files(FileName),
+    Latest(PathBuf),
+}
+
+impl ImageSink {
+    /// Writes the images one after another.
+    ///
+    /// # Errors
+    /// Refuses a terminal.
+    pub(super) fn stream(output: Output, encoding: Encoding) -> Result<ImageSink, SinkError> {
+        output.refuse_terminal("images")?;
+        Ok(ImageSink::new(Destination::Stream(output), encoding))
+    }
+
+    /// Writes one file a frame, named by its sequence.
+    ///
+    /// # Errors
+    /// Fails when the directory is not there.
+    pub(super) fn files(name: FileName, encoding: Encoding) -> Result<ImageSink, SinkError> {
+        check_directory(&name.path(1))?;
+        Ok(ImageSink::new(Destination::Files(name), encoding))
+    }
+
+    /// Keeps the latest frame in `path`, replaced at once by each frame. A symbolic link stays one.
+    ///
+    /// # Errors
+    /// Fails when the directory is not there.
+    pub(super) fn latest(path: &Path, encoding: Encoding) -> Result<ImageSink, SinkError> {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        check_directory(&path)?;
+        Ok(ImageSink::new(Destination::Latest(path), encoding))
+    }
+
+    fn new(destination: Destination, encoding: Encoding) -> ImageSink {
+        ImageSink {
+            destination,
+            encoding,
+            image: Vec::new(),
+        }
+    }
+}
+
+impl Sink for ImageSink {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
+        if let Destination::Stream(output) = &self.destination {
+            output.expect_frames_of(stream.geometry.gray_len());
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        self.image.clear();
+        match (&mut self.destination, self.encoding) {
+            (Destination::Stream(output), Encoding::Pgm) => {
+                write_pgm_header(frame.geometry, &mut self.image);
+                output.write_frame(&[&self.image, frame.gray])
+            }
+            (Destination::Stream(output), Encoding::Png) => {
+                encode_png(frame, &mut self.image, output.target())?;
+                output.write_frame(&[&self.image])
+            }
+            (Destination::Files(name), encoding) => {
+                let path = name.path(frame.sequence);
+                replace_file(&path, frame, encoding, &mut self.image)
+            }
+            (Destination::Latest(path), encoding) => {
+                replace_file(path, frame, encoding, &mut self.image)
+            }
+        }
+    }
+
+    fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
+        match &self.destination {
+            Destination::Stream(output) => output.check_reader(),
+            Destination::Files(_) | Destination::Latest(_) => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
+        match &mut self.destination {
+            Destination::Stream(output) => output.finish(),
+            Destination::Files(_) | Destination::Latest(_) => Ok(()),
+        }
+    }
+}
+
+/// A file name with a place for the frame's sequence, such as `frames/img_%06d.png`.
+///
+/// `%d` is the number, `%6d` fills with spaces and `%06d` with zeros, as in `printf`; any other percent sign is itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileName {
+    before: String,
+    width: usize,
+    zeros: bool,
+    after: String,
+}
+
+impl FileName {
+    /// Reads a pattern; `None` is a name without one, which is an ordinary file.
+    ///
+    /// # Errors
+    /// [`SinkError::Unsuitable`] for a name with two numbers, and for a number with more digits than there are.
+    pub fn parse(path: &Path) -> Result<Option<FileName>, SinkError> {
+        let Some(text) = path.to_str() else {
+            return Ok(None);
+        };
+        let mut places = text
+            .match_indices('%')
+            .filter_map(|(at, _)| number_place(&text[at..]).map(|place| (at, place)));
+        let Some((at, place)) = places.next() else {
+            return Ok(None);
+        };
+        let refused =
+            |why| SinkError::Unsuitable(format!("the file name {text} {why}; write %06d once"));
+        if places.next().is_some() {
+            return Err(refused("has two places for the frame's number"));
+        }
+        let digits = &place[1..place.len() - 1];
+        let width = if digits.is_empty() {
+            0
+        } else {
+            digits.parse().unwrap_or(usize::MAX)
+        };
+        if width > 20 {
+            return Err(refused("asks for more digits than the frame's number has"));
+        }
+        Ok(Some(FileName {
+            before: text[..at].to_owned(),
+            width,
+            zeros: digits.starts_with('0'),
+            after: text[at + place.len()..].to_owned(),
+        }))
+    }
+
+    /// Returns the path for a sequence.
+    #[must_use]
+    pub fn path(&self, sequence: u64) -> PathBuf {
+        let FileName {
+            before,
+            width,
+            zeros,
+            after,
+        } = self;
+        let width = *width;
+        let number = if *zeros {
+            format!("{sequence:0width$}")
+        } else {
+            format!("{sequence:width$}")
+        };
+        format!("{before}{number}{after}").into()
+    }
+}
+
+/// Returns the `%d`, `%6d` or `%06d` that `text` starts with.
+fn number_place(text: &str) -> Option<&str> {
+    let behind = text
+        .strip_prefix('%')?
+        .trim_start_matches(|c: char| c.is_ascii_digit());
+    behind
+        .starts_with('d')
+        .then(|| &text[..=text.len() - behind.len()])
+}
+
+/// Puts an image into `path` in one step: whoever reads it sees the one before or this one.
+fn replace_file(
+    path: &Path,
+    frame: &FrameView<'_>,
+    encoding: Encoding,
+    image: &mut Vec<u8>,
+) -> Result<(), SinkError> {
+    let pixels = match encoding {
+        Encoding::Pgm => {
+            write_pgm_header(frame.geometry, image);
+            frame.gray
+        }
+        Encoding::Png => {
+            encode_png(frame, image, &path.display().to_string())?;
+            &[]
+        }
+    };
+    let temporary = temporary_name(path);
+    let written = File::create(&temporary)
+        .and_then(|mut file| file.write_all(image).and_then(|()| file.write_all(pixels)))
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|source| {
+        // Best effort: the error of the write is the one to report.
+        let _ = fs::remove_file(&temporary);
+        write_error(path, source)
+    })
+}
+
+/// Returns `.NAME.PID.tmp` beside `path`: hidden from patterns such as `*.png`, on the same file system, and ours alone.
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Fails now, and not with the first frame, when a file cannot be created at `path`.
+fn check_directory(path: &Path) -> Result<(), SinkError> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    match fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() && path.is_dir() => {
+            Err(write_error(path, io::ErrorKind::IsADirectory.into()))
+        }
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(write_error(path, io::ErrorKind::NotADirectory.into())),
+        Err(source) => Err(write_error(path, source)),
+    }
+}
+
+fn write_pgm_header(geometry: Geometry, image: &mut Vec<u8>) {
+    let Geometry { width, height } = geometry;
+    image.extend_from_slice(format!("P5\n{width} {height}\n255\n").as_bytes());
+}
+
+fn encode_png(frame: &FrameView<'_>, image: &mut Vec<u8>, target: &str) -> Result<(), SinkError> {
+    let mut encoder = png::Encoder::new(image, frame.geometry.width, frame.geometry.height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    encoder
+        .write_header()
+        .and_then(|mut writer| {
+            writer
+                .write_image_data(frame.gray)
+                .and_then(|()| writer.finish())
+        })
+        .map_err(|error| SinkError::Write {
+            target: target.to_owned(),
+            source: io::Error::other(error),
+        })
+}
+
+fn write_error(path: &Path, source: io::Error) -> SinkError {
+    SinkError::Write {
+        target: path.display().to_string(),
+        source,
+    }
+}
+
+#[cfg(test)]
+#[path = "images_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! Frames as lines of JSON.
+
+use serde::Serialize;
+
+use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
+
+/// Writes one JSON object a frame and a line each, at once.
+#[derive(Debug)]
+pub struct NdjsonSink {
+    output: Output,
+    generation: u64,
+    /// The line, kept for its capacity.
+    line: Vec<u8>,
+}
+
+/// The keys of a line: keys are added, never renamed.
+#[derive(Serialize)]
+struct Line {
+    schema: u32,
+    sequence: u64,
+    slot: u8,
+    capture_ns: u64,
+    publish_ns: u64,
+    wake_ns: u64,
+    wall_ns: u64,
+    source_frame: u64,
+    skipped: u64,
+    /// From the publish to the moment when this consumer had the frame.
+    wait_us: u64,
+    width: u32,
+    height: u32,
+    generation: u64,
+}
+
+impl NdjsonSink {
+    /// Writes the lines to `output`.
+    #[must_use]
+    pub fn new(output: Output) -> NdjsonSink {
+        NdjsonSink {
+            output,
+            generation: 0,
+            line: Vec::with_capacity(512),
+        }
+    }
+}
+
+impl Sink for NdjsonSink {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
+        self.generation = stream.generation;
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        let line = Line {
+            schema: 1,
+            sequence: frame.sequence,
+            slot: frame.slot,
+            capture_ns: frame.capture_ns,
+            publish_ns: frame.publish_ns,
+            wake_ns: frame.wake_ns,
+            wall_ns: frame.wall_ns,
+            source_frame: frame.source_frame,
+            skipped: frame.skipped,
+            wait_us: frame.wake_ns.saturating_sub(frame.publish_ns) / 1000,
+            width: frame.geometry.width,
+            height: frame.geometry.height,
+            generation: self.generation,
+        };
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &line).map_err(|error| SinkError::Write {
+            target: self.output.target().to_owned(),
+            source: error.into(),
+        })?;
+        self.line.push(b'\n');
+        self.output.write_frame(&[&self.line])
+    }
+
+    fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
+        self.output.check_reader()
+    }
+
+    fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
+        self.output.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::testing::{Frame, piped, read_all, stream};
+
+    #[test]
+    fn a_frame_is_one_line_of_json() {
+        let (output, reader, _stop) = piped();
+        let mut sink = NdjsonSink::new(output);
+        sink.begin(&stream(4, 2)).expect("begin");
+        for sequence in [7, 9] {
+            sink.frame(&Frame::new(4, 2, sequence).view())
+                .expect("frame");
+        }
+        sink.finish(&Summary::default()).expect("finish");
+        drop(sink);
+        let text = String::from_utf8(read_all(reader)).expect("text");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"wait_us":40,"width":4,"height":2,"generation":1}"#);
+        let second: serde_json::Value = serde_json::from_str(lines[1]).expect("JSON");
+        assert_eq!(second["sequence"], 9);
+    }
+}

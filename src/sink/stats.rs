@@ -1,0 +1,261 @@
+//! A line a second about how a consumer keeps up.
+
+use std::io::{self, Write};
+
+use super::{FrameView, Sink, SinkError, StreamInfo, Summary};
+
+/// Ticks come about once a second; one that comes earlier than this belongs to the same line.
+const SHORTEST_INTERVAL_NS: u64 = 900_000_000;
+/// Times kept of one interval: more than a second of frames at any rate that a person reads statistics of.
+const MOST_SAMPLES: usize = 1 << 16;
+
+/// Writes what a person wants to know of a consumer, a line a second and a last one at the end.
+///
+/// - `fps`: frames taken a second; `skipped`: frames published and not taken.
+/// - `wait`: from the publish to the moment when this consumer had the frame.
+/// - `busy`: from there to the moment when it released the frame.
+///
+/// Percentiles are exact: the times of one second are kept and sorted.
+#[derive(Debug)]
+pub struct StatsSink<W> {
+    output: W,
+    name: String,
+    interval: Interval,
+    total: Total,
+}
+
+/// What has happened since the last line.
+#[derive(Debug, Default)]
+struct Interval {
+    frames: u64,
+    skipped: u64,
+    waits_ns: Vec<u64>,
+    busy_ns: Vec<u64>,
+}
+
+/// What has happened since the first frame.
+#[derive(Debug, Default)]
+struct Total {
+    /// When the first frame came; rates count from here on, without that frame.
+    start_ns: Option<u64>,
+    line_ns: u64,
+    last_ns: u64,
+    /// When the frame that is being worked on was there.
+    wake_ns: Option<u64>,
+    frames: u64,
+    skipped: u64,
+    sequence: u64,
+}
+
+impl<W: Write> StatsSink<W> {
+    /// Writes the lines to `output`, which is standard error but for tests.
+    #[must_use]
+    pub fn new(output: W) -> StatsSink<W> {
+        StatsSink {
+            output,
+            name: String::new(),
+            interval: Interval::default(),
+            total: Total::default(),
+        }
+    }
+
+    fn write_line(&mut self, text: &str) -> Result<(), SinkError> {
+        let line = format!("{}: {text}\n", self.name);
+        self.output
+            .write_all(line.as_bytes())
+            .and_then(|()| self.output.flush())
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::BrokenPipe => SinkError::Closed,
+                _ => SinkError::Write {
+                    target: "standard error".to_owned(),
+                    source,
+                },
+            })
+    }
+}
+
+impl<W: Write> Sink for StatsSink<W> {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
+        self.name = format!("{}/{}", stream.bus, stream.index);
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        let total = &mut self.total;
+        total.skipped += frame.skipped;
+        total.sequence = frame.sequence;
+        total.last_ns = frame.wake_ns;
+        total.wake_ns = Some(frame.wake_ns);
+        self.interval.skipped += frame.skipped;
+        keep(
+            &mut self.interval.waits_ns,
+            frame.wake_ns.saturating_sub(frame.publish_ns),
+        );
+        if total.start_ns.is_none() {
+            total.start_ns = Some(frame.wake_ns);
+            total.line_ns = frame.wake_ns;
+        } else {
+            total.frames += 1;
+            self.interval.frames += 1;
+        }
+        Ok(())
+    }
+
+    fn released(&mut self, now_ns: u64) {
+        if let Some(wake_ns) = self.total.wake_ns.take() {
+            keep(&mut self.interval.busy_ns, now_ns.saturating_sub(wake_ns));
+            self.total.last_ns = self.total.last_ns.max(now_ns);
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64) -> Result<(), SinkError> {
+        let elapsed = now_ns.saturating_sub(self.total.line_ns);
+        if self.total.start_ns.is_none() || elapsed < SHORTEST_INTERVAL_NS {
+            return Ok(());
+        }
+        self.total.line_ns = now_ns;
+        self.total.last_ns = self.total.last_ns.max(now_ns);
+        let text = format!(
+            "{:.1} fps, skipped {} ({} in all), wait {}, busy {}, sequence {}",
+            rate(self.interval.frames, elapsed),
+            self.interval.skipped,
+            self.total.skipped,
+            percentiles(&mut self.interval.waits_ns),
+            percentiles(&mut self.interval.busy_ns),
+            self.total.sequence,
+        );
+        self.interval.frames = 0;
+        self.interval.skipped = 0;
+        self.write_line(&text)
+    }
+
+    fn finish(&mut self, summary: &Summary) -> Result<(), SinkError> {
+        let Some(start_ns) = self.total.start_ns else {
+            return self.write_line("no frame taken");
+        };
+        let duration_ns = self.total.last_ns.saturating_sub(start_ns);
+        let text = format!(
+            "taken {}, skipped {} in {:.1} s, {:.1} fps on average",
+            summary.taken,
+            summary.skipped,
+            seconds(duration_ns),
+            rate(self.total.frames, duration_ns),
+        );
+        self.write_line(&text)
+    }
+}
+
+fn keep(samples: &mut Vec<u64>, sample: u64) {
+    if samples.len() < MOST_SAMPLES {
+        samples.push(sample);
+    }
+}
+
+/// Returns `p50 0.05 ms p99 0.11 ms` and empties the samples; without any, a dash.
+fn percentiles(samples: &mut Vec<u64>) -> String {
+    samples.sort_unstable();
+    let text = match (nearest_rank(samples, 50), nearest_rank(samples, 99)) {
+        (Some(p50), Some(p99)) => format!("p50 {:.2} ms p99 {:.2} ms", millis(p50), millis(p99)),
+        _ => "-".to_owned(),
+    };
+    samples.clear();
+    text
+}
+
+/// Returns the smallest sample that `percent` of all are not above (the nearest-rank definition).
+fn nearest_rank(sorted: &[u64], percent: usize) -> Option<u64> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
+}
+
+fn rate(frames: u64, elapsed_ns: u64) -> f64 {
+    if elapsed_ns == 0 {
+        0.0
+    } else {
+        frames as f64 / seconds(elapsed_ns)
+    }
+}
+
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+fn millis(nanos: u64) -> f64 {
+    seconds(nanos) * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::testing::{Frame, stream};
+
+    const MS: u64 = 1_000_000;
+
+    /// Feeds frames `first..=last` at 10 fps from 1 s on: had 1 ms after the publish, released `busy_ms` later.
+    fn feed(sink: &mut StatsSink<Vec<u8>>, frames: std::ops::RangeInclusive<u64>, busy_ms: u64) {
+        for sequence in frames {
+            let mut frame = Frame::new(4, 2, sequence);
+            frame.publish_ns = 900 * MS + sequence * 100 * MS;
+            frame.wake_ns = frame.publish_ns + MS;
+            sink.frame(&frame.view()).expect("frame");
+            sink.released(frame.wake_ns + busy_ms * MS);
+        }
+    }
+
+    fn text(sink: StatsSink<Vec<u8>>) -> String {
+        String::from_utf8(sink.output).expect("text")
+    }
+
+    #[test]
+    fn a_second_is_one_line_and_the_end_another() {
+        let mut sink = StatsSink::new(Vec::new());
+        sink.begin(&stream(4, 2)).expect("begin");
+        feed(&mut sink, 1..=11, 5);
+        sink.tick(2001 * MS).expect("tick");
+        feed(&mut sink, 14..=21, 7);
+        sink.tick(3001 * MS).expect("tick");
+        sink.finish(&Summary {
+            taken: 19,
+            skipped: 2,
+        })
+        .expect("finish");
+        insta::assert_snapshot!(text(sink), @r"
+        cam0/2: 10.0 fps, skipped 0 (0 in all), wait p50 1.00 ms p99 1.00 ms, busy p50 5.00 ms p99 5.00 ms, sequence 11
+        cam0/2: 8.0 fps, skipped 2 (2 in all), wait p50 1.00 ms p99 1.00 ms, busy p50 7.00 ms p99 7.00 ms, sequence 21
+        cam0/2: taken 19, skipped 2 in 2.0 s, 9.0 fps on average
+        ");
+    }
+
+    #[test]
+    fn a_second_without_frames_is_a_line_too() {
+        let mut sink = StatsSink::new(Vec::new());
+        sink.begin(&stream(4, 2)).expect("begin");
+        sink.tick(1000 * MS).expect("tick");
+        feed(&mut sink, 1..=1, 5);
+        sink.tick(2001 * MS).expect("tick");
+        sink.tick(2002 * MS).expect("a tick too early");
+        sink.tick(3001 * MS).expect("tick");
+        insta::assert_snapshot!(text(sink), @r"
+        cam0/2: 0.0 fps, skipped 0 (0 in all), wait p50 1.00 ms p99 1.00 ms, busy p50 5.00 ms p99 5.00 ms, sequence 1
+        cam0/2: 0.0 fps, skipped 0 (0 in all), wait -, busy -, sequence 1
+        ");
+    }
+
+    #[test]
+    fn a_consumer_without_a_frame_says_so() {
+        let mut sink = StatsSink::new(Vec::new());
+        sink.begin(&stream(4, 2)).expect("begin");
+        sink.finish(&Summary::default()).expect("finish");
+        assert_eq!(text(sink), "cam0/2: no frame taken\n");
+    }
+
+    #[test]
+    fn percentiles_are_samples() {
+        let hundred: Vec<u64> = (1..=100).collect();
+        assert_eq!(nearest_rank(&hundred, 50), Some(50));
+        assert_eq!(nearest_rank(&hundred, 99), Some(99));
+        assert_eq!(nearest_rank(&[7], 50), Some(7));
+        assert_eq!(nearest_rank(&[7], 99), Some(7));
+        assert_eq!(nearest_rank(&[], 50), None);
+    }
+}

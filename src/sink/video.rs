@@ -1,0 +1,171 @@
+//! Video as one stream of bytes: raw gray, raw BGR, or Y4M.
+
+use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
+use crate::layout::Geometry;
+
+/// Y4M's frame rate when the bus announces none: what most players assume.
+const UNKNOWN_RATE: (u64, u64) = (25, 1);
+
+/// What the bytes of a [`VideoSink`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// The gray images, one after another: `width * height` bytes each.
+    Gray,
+    /// The BGR images, one after another: `3 * width * height` bytes each.
+    Bgr,
+    /// YUV4MPEG2 with `Cmono`: a header with size and frame rate, then each gray image after a line `FRAME`.
+    Y4m,
+}
+
+/// Writes frames of one size as a video stream.
+///
+/// Neither raw video nor Y4M can change the size of its frames, so a stream that begins again with another size is
+/// refused; with the same size it goes on.
+#[derive(Debug)]
+pub struct VideoSink {
+    output: Output,
+    encoding: Encoding,
+    begun: Option<Geometry>,
+    /// Y4M's header, until it goes out in one piece with the first frame: a file never has a header alone.
+    header: Vec<u8>,
+}
+
+impl VideoSink {
+    /// Writes raw gray images.
+    ///
+    /// # Errors
+    /// Refuses a terminal.
+    pub fn gray(output: Output) -> Result<VideoSink, SinkError> {
+        VideoSink::new(output, Encoding::Gray)
+    }
+
+    /// Writes raw BGR images; a bus without colour is refused with its first frame.
+    ///
+    /// # Errors
+    /// Refuses a terminal.
+    pub fn bgr(output: Output) -> Result<VideoSink, SinkError> {
+        VideoSink::new(output, Encoding::Bgr)
+    }
+
+    /// Writes Y4M, which `ffmpeg -f yuv4mpegpipe -i -` and most players read.
+    ///
+    /// # Errors
+    /// Refuses a terminal.
+    pub fn y4m(output: Output) -> Result<VideoSink, SinkError> {
+        VideoSink::new(output, Encoding::Y4m)
+    }
+
+    fn new(output: Output, encoding: Encoding) -> Result<VideoSink, SinkError> {
+        output.refuse_terminal(match encoding {
+            Encoding::Gray | Encoding::Bgr => "raw frames",
+            Encoding::Y4m => "Y4M video",
+        })?;
+        Ok(VideoSink {
+            output,
+            encoding,
+            begun: None,
+            header: Vec::new(),
+        })
+    }
+}
+
+impl Sink for VideoSink {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
+        let geometry = stream.geometry;
+        match self.begun {
+            Some(begun) if begun == geometry => return Ok(()),
+            Some(begun) => {
+                return Err(SinkError::Unsuitable(format!(
+                    "the frames of bus {} are now {geometry}, but {} holds {begun} and one video stream has one size; \
+                     write another file, or images",
+                    stream.bus,
+                    self.output.target()
+                )));
+            }
+            None => self.begun = Some(geometry),
+        }
+        match self.encoding {
+            Encoding::Gray => self.output.expect_frames_of(geometry.gray_len()),
+            Encoding::Bgr => self.output.expect_frames_of(geometry.bgr_len()),
+            Encoding::Y4m => {
+                self.output.expect_frames_of(geometry.gray_len());
+                self.header = y4m_header(stream).into_bytes();
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        match self.encoding {
+            Encoding::Gray => self.output.write_frame(&[frame.gray]),
+            Encoding::Y4m => {
+                self.output
+                    .write_frame(&[&self.header, b"FRAME\n", frame.gray])?;
+                self.header.clear();
+                Ok(())
+            }
+            Encoding::Bgr => {
+                let bgr = frame.bgr.ok_or_else(|| {
+                    let reason = "the bus carries no colour; start its producer with `--color`, or write a gray format";
+                    SinkError::Unsuitable(reason.to_owned())
+                })?;
+                self.output.write_frame(&[bgr])
+            }
+        }
+    }
+
+    fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
+        self.output.check_reader()
+    }
+
+    fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
+        self.output.finish()
+    }
+}
+
+/// Returns the first line of a Y4M stream (`yuv4mpeg(5)` of mjpegtools; `Cmono` and `XCOLORRANGE` as FFmpeg has them).
+fn y4m_header(stream: &StreamInfo) -> String {
+    let Geometry { width, height } = stream.geometry;
+    let (numerator, denominator) = stream.nominal_fps.map_or(UNKNOWN_RATE, rational);
+    let range = if stream.limited_range {
+        "LIMITED"
+    } else {
+        "FULL"
+    };
+    format!(
+        "YUV4MPEG2 W{width} H{height} F{numerator}:{denominator} Ip A1:1 Cmono XCOLORRANGE={range}\n"
+    )
+}
+
+/// Returns a frame rate as a fraction: a whole number, a rate of NTSC's family (30000/1001), or thousandths.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss
+)]
+fn rational(fps: f64) -> (u64, u64) {
+    const NTSC: f64 = 1000.0 / 1001.0;
+    if !(fps.is_finite() && fps > 0.0) {
+        return UNKNOWN_RATE;
+    }
+    let whole = fps.round();
+    if whole > 0.0 && (fps - whole).abs() < 1e-6 {
+        return (whole as u64, 1);
+    }
+    let ntsc = (fps / NTSC).round();
+    if ntsc >= 24.0 && (fps - ntsc * NTSC).abs() < 5e-3 {
+        return (ntsc as u64 * 1000, 1001);
+    }
+    let scale = if fps < 1.0 { 1_000_000 } else { 1000 };
+    let scaled = ((fps * scale as f64).round() as u64).max(1);
+    let common = gcd(scaled, scale);
+    (scaled / common, scale / common)
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+#[path = "video_tests.rs"]
+mod tests;

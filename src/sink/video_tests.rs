@@ -1,0 +1,112 @@
+use super::*;
+use crate::sink::testing::{Frame, piped, read_all, stream};
+
+#[test]
+fn raw_is_the_pixels() {
+    let (output, reader, _stop) = piped();
+    let mut sink = VideoSink::gray(output).expect("sink");
+    sink.begin(&stream(4, 2)).expect("begin");
+    sink.frame(&Frame::new(4, 2, 1).view()).expect("frame");
+    sink.frame(&Frame::new(4, 2, 10).view()).expect("frame");
+    drop(sink);
+    assert_eq!(
+        read_all(reader),
+        [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17]
+    );
+}
+
+#[test]
+fn y4m_has_one_header_and_a_line_before_each_frame() {
+    let (output, reader, _stop) = piped();
+    let mut sink = VideoSink::y4m(output).expect("sink");
+    sink.begin(&stream(2, 1)).expect("begin");
+    sink.frame(&Frame::new(2, 1, 65).view()).expect("frame");
+    sink.begin(&stream(2, 1))
+        .expect("the producer came back with the same size");
+    sink.frame(&Frame::new(2, 1, 67).view()).expect("frame");
+    drop(sink);
+    let text = String::from_utf8(read_all(reader)).expect("text");
+    assert_eq!(
+        text,
+        "YUV4MPEG2 W2 H1 F30:1 Ip A1:1 Cmono XCOLORRANGE=FULL\nFRAME\nABFRAME\nCD"
+    );
+}
+
+#[test]
+fn the_header_says_limited_range_and_the_rate() {
+    let mut info = stream(640, 480);
+    info.limited_range = true;
+    info.nominal_fps = None;
+    assert_eq!(
+        y4m_header(&info),
+        "YUV4MPEG2 W640 H480 F25:1 Ip A1:1 Cmono XCOLORRANGE=LIMITED\n"
+    );
+}
+
+#[test]
+fn rates_are_fractions_that_players_know() {
+    let known = [
+        (30.0, (30, 1)),
+        (29.97, (30000, 1001)),
+        (30000.0 / 1001.0, (30000, 1001)),
+        (23.976, (24000, 1001)),
+        (59.94, (60000, 1001)),
+        (12.5, (25, 2)),
+        (7.5, (15, 2)),
+        (0.5, (1, 2)),
+        (0.1, (1, 10)),
+        (10_000.0, (10_000, 1)),
+        (0.0, (25, 1)),
+        (f64::NAN, (25, 1)),
+        (f64::INFINITY, (25, 1)),
+        (1e-9, (1, 1_000_000)),
+    ];
+    for (fps, fraction) in known {
+        assert_eq!(rational(fps), fraction, "{fps}");
+    }
+}
+
+#[test]
+fn another_size_is_refused_with_both_sizes() {
+    for new in [VideoSink::gray, VideoSink::y4m, VideoSink::bgr] {
+        let (output, _reader, _stop) = piped();
+        let mut sink = new(output).expect("sink");
+        sink.begin(&stream(640, 480)).expect("begin");
+        let error = sink
+            .begin(&stream(320, 240))
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            error.contains("320x240") && error.contains("640x480"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn bgr_needs_a_bus_with_colour() {
+    let (output, reader, _stop) = piped();
+    let mut sink = VideoSink::bgr(output).expect("sink");
+    sink.begin(&stream(1, 1)).expect("begin");
+    let mut frame = Frame::new(1, 1, 1);
+    let error = sink.frame(&frame.view()).expect_err("no colour");
+    assert!(matches!(error, SinkError::Unsuitable(_)));
+    frame.bgr = Some(vec![1, 2, 3]);
+    sink.frame(&frame.view()).expect("frame");
+    drop(sink);
+    assert_eq!(read_all(reader), [1, 2, 3]);
+}
+
+#[test]
+fn a_reader_that_has_gone_shows_without_a_frame() {
+    let (output, reader, _stop) = piped();
+    let mut sink = VideoSink::gray(output).expect("sink");
+    sink.begin(&stream(4, 2)).expect("begin");
+    sink.tick(0).expect("it reads");
+    drop(reader);
+    assert!(matches!(sink.tick(1), Err(SinkError::Closed)));
+    assert!(matches!(
+        sink.frame(&Frame::new(4, 2, 1).view()),
+        Err(SinkError::Closed)
+    ));
+}

@@ -1,0 +1,304 @@
+//! Who is connected to which pipe, and what the segment says of it.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, PoisonError};
+
+use interprocess::local_socket::Stream;
+use interprocess::local_socket::traits::StreamCommon;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, send, sendmsg,
+};
+
+use super::{Shared, Target, Wire, stream_fd};
+use crate::clock::monotonic_ns;
+use crate::layout::{ClaimRecord, ClaimState, RecordState, TriggerKind, read_text, write_text};
+use crate::shm::OwnedSegment;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::bump;
+use crate::trigger::protocol::{Answer, read_hello};
+
+/// One connected process.
+#[derive(Debug)]
+struct Peer {
+    stream: Arc<Stream>,
+    pid: u32,
+    uid: u32,
+    kind: TriggerKind,
+    connected_ns: u64,
+}
+
+/// Everybody who is connected, by index. Only the control thread changes it.
+#[derive(Debug)]
+pub(super) struct Peers {
+    pub(super) shared: Arc<Shared>,
+    peers: Vec<Option<Peer>>,
+}
+
+impl Peers {
+    pub(super) fn new(shared: Arc<Shared>, consumers: u8) -> Peers {
+        Peers {
+            shared,
+            peers: (0..consumers).map(|_| None).collect(),
+        }
+    }
+
+    /// How many are connected.
+    pub(super) fn count(&self) -> usize {
+        self.peers.iter().flatten().count()
+    }
+
+    fn segment(&self) -> Arc<OwnedSegment> {
+        Arc::clone(
+            &self
+                .shared
+                .segment
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Gives a free index to a new connection; turns it away otherwise.
+    pub(super) fn admit(&mut self, epoll: &OwnedFd, index: u8, stream: Stream, token: u64) {
+        let Some(place) = self.peers.get_mut(usize::from(index)) else {
+            return;
+        };
+        if let Some(holder) = place {
+            // One send, never waited for; then the connection closes.
+            let answer = Answer::InUse { pid: holder.pid }.encode();
+            let _ = send(
+                stream_fd(&stream),
+                &answer,
+                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+            );
+            return;
+        }
+        let interest = EventFlags::IN | EventFlags::RDHUP;
+        if let Err(error) = epoll::add(
+            epoll,
+            stream_fd(&stream),
+            EventData::new_u64(token),
+            interest,
+        ) {
+            tracing::warn!("consumer {index} cannot be watched, so it is turned away: {error}");
+            return;
+        }
+        let credentials = stream.peer_creds().ok();
+        let pid = credentials
+            .as_ref()
+            .and_then(|credentials| credentials.pid())
+            .and_then(|pid| u32::try_from(pid).ok());
+        let uid = rustix::net::sockopt::socket_peercred(stream_fd(&stream))
+            .map(|credentials| credentials.uid.as_raw());
+        *place = Some(Peer {
+            stream: Arc::new(stream),
+            pid: pid.unwrap_or(0),
+            uid: uid.unwrap_or(u32::MAX),
+            kind: TriggerKind::Pipe,
+            connected_ns: monotonic_ns(),
+        });
+        let segment = self.segment();
+        bump(&segment.regions().claim(index).connections, 1);
+        self.enter(&segment, index);
+        self.retarget(index, Some(None));
+        tracing::debug!("consumer {index} has connected");
+    }
+
+    /// Enters a connected peer in the segment.
+    fn enter(&self, segment: &OwnedSegment, index: u8) {
+        let Some(Some(peer)) = self.peers.get(usize::from(index)) else {
+            return;
+        };
+        let claim = segment.regions().claim(index);
+        claim.pid.store(peer.pid, Relaxed);
+        claim.uid.store(peer.uid, Relaxed);
+        claim.trigger.store(peer.kind as u32, Relaxed);
+        claim.connected_ns.store(peer.connected_ns, Relaxed);
+        claim.triggers.store(0, Relaxed);
+        claim.coalesced.store(0, Relaxed);
+        claim.state.store(ClaimState::Connected as u32, Release);
+    }
+
+    /// Enters everybody who is connected in a new segment.
+    pub(super) fn enter_all(&self) {
+        let segment = self.segment();
+        for (index, _) in (0u8..).zip(&self.peers) {
+            self.enter(&segment, index);
+        }
+    }
+
+    /// Handles what a connection has to say: a hello, half a good-bye, or its end.
+    pub(super) fn serve(&mut self, epoll: &OwnedFd, index: u8, flags: EventFlags) {
+        let Some(Some(peer)) = self.peers.get(usize::from(index)) else {
+            return;
+        };
+        let stream = Arc::clone(&peer.stream);
+        if flags.contains(EventFlags::IN) {
+            let mut bytes = [0; 64];
+            match recv(stream_fd(&stream), &mut bytes, RecvFlags::DONTWAIT) {
+                Ok((count, _)) => {
+                    // Whatever it says after its first word is not read, so that nobody can keep this thread busy. When
+                    // it has only shut down its sending half, as .NET's In pipe does at once, it lives until it hangs
+                    // up, which is reported without being asked for.
+                    let token = EventData::new_u64(super::CONNECTION + u64::from(index));
+                    let _ = epoll::modify(epoll, stream_fd(&stream), token, EventFlags::empty());
+                    let hello = bytes.iter().take(count).find_map(|byte| read_hello(*byte));
+                    if let Some(kind) = hello
+                        && !self.welcome(index, kind)
+                    {
+                        self.remove(index);
+                        return;
+                    }
+                }
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(_) => {
+                    self.remove(index);
+                    return;
+                }
+            }
+        }
+        if flags.intersects(EventFlags::HUP | EventFlags::ERR) {
+            self.remove(index);
+        }
+    }
+
+    /// Answers a hello; `false` when the peer does not take the answer.
+    fn welcome(&mut self, index: u8, kind: TriggerKind) -> bool {
+        let segment = self.segment();
+        let Some(Some(peer)) = self.peers.get_mut(usize::from(index)) else {
+            return false;
+        };
+        peer.kind = kind;
+        let generation = segment.regions().header().generation.load(Relaxed);
+        let answer = Answer::Welcome { generation }.encode();
+        let stream = Arc::clone(&peer.stream);
+        let event = match kind {
+            TriggerKind::Eventfd => {
+                match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
+                    Ok(event) => Some(event),
+                    Err(error) => {
+                        tracing::warn!("consumer {index} gets no eventfd: {error}");
+                        return false;
+                    }
+                }
+            }
+            TriggerKind::Pipe | TriggerKind::Spin => None,
+        };
+        segment
+            .regions()
+            .claim(index)
+            .trigger
+            .store(kind as u32, Relaxed);
+        let sent = match &event {
+            Some(event) => send_with_descriptor(&stream, &answer, event),
+            None => {
+                send(
+                    stream_fd(&stream),
+                    &answer,
+                    SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+                ) == Ok(answer.len())
+            }
+        };
+        if sent {
+            let wire = match kind {
+                TriggerKind::Eventfd => event.map(|event| Wire::Eventfd(Arc::new(event))),
+                TriggerKind::Pipe => Some(Wire::Pipe(stream)),
+                TriggerKind::Spin => None,
+            };
+            self.retarget(index, wire.map(Some));
+        }
+        sent
+    }
+
+    /// Sends a consumer's triggers elsewhere: `None` nowhere, `Some(None)` down its connection.
+    fn retarget(&self, index: u8, wire: Option<Option<Wire>>) {
+        let Some(Some(peer)) = self.peers.get(usize::from(index)) else {
+            return;
+        };
+        let mut targets: Vec<Target> = self
+            .shared
+            .targets
+            .load()
+            .iter()
+            .filter(|target| target.index != index)
+            .cloned()
+            .collect();
+        if let Some(wire) = wire {
+            let wire = wire.unwrap_or_else(|| Wire::Pipe(Arc::clone(&peer.stream)));
+            targets.push(Target { index, wire });
+        }
+        self.shared.targets.store(Arc::new(targets));
+    }
+
+    /// Forgets a peer that is gone: no more triggers, its lease and its record cleared, its index free.
+    fn remove(&mut self, index: u8) {
+        let gone_ns = monotonic_ns();
+        self.retarget(index, None);
+        let Some(peer) = self
+            .peers
+            .get_mut(usize::from(index))
+            .and_then(Option::take)
+        else {
+            return;
+        };
+        let segment = self.segment();
+        let (claim, record) = (
+            segment.regions().claim(index),
+            segment.regions().record(index),
+        );
+        // A lease is the one thing that others wait for.
+        record.lease.store(0, Release);
+        let detached = record.state.load(Acquire) != RecordState::ATTACHED;
+        write_text(&claim.gone_name, &read_text(&record.name));
+        write_text(&claim.gone_language, &read_text(&record.language));
+        claim.gone_pid.store(peer.pid, Relaxed);
+        record.clear();
+        leave(claim, gone_ns, detached);
+        let how = if detached {
+            "has detached"
+        } else {
+            "has died; its lease is cleared"
+        };
+        tracing::debug!("consumer {index} (pid {}) {how}", peer.pid);
+    }
+
+    /// Hangs up on everybody: the end of the stream.
+    pub(super) fn hang_up(&mut self) {
+        self.shared.targets.store(Arc::default());
+        self.peers.iter_mut().for_each(|peer| drop(peer.take()));
+    }
+}
+
+fn leave(claim: &ClaimRecord, gone_ns: u64, detached: bool) {
+    claim.gone_ns.store(gone_ns, Relaxed);
+    claim.cleared_ns.store(monotonic_ns(), Relaxed);
+    claim.pid.store(0, Relaxed);
+    if !detached {
+        bump(&claim.deaths, 1);
+    }
+    let state = if detached {
+        ClaimState::Detached
+    } else {
+        ClaimState::Died
+    };
+    claim.state.store(state as u32, Release);
+}
+
+/// Sends an answer with an eventfd beside it (SCM_RIGHTS).
+fn send_with_descriptor(stream: &Stream, answer: &[u8], event: &OwnedFd) -> bool {
+    let descriptors = [event.as_fd()];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return false;
+    }
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    sendmsg(
+        stream_fd(stream),
+        &[IoSlice::new(answer)],
+        &mut ancillary,
+        flags,
+    ) == Ok(answer.len())
+}
