@@ -1,6 +1,6 @@
 //! What happened between two snapshots of a bus: a pure function of the two.
 
-use super::format::span;
+use super::format::millis;
 use crate::observe::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
 
 /// Something that happened.
@@ -56,7 +56,10 @@ pub(crate) fn events(before: Option<&Snapshot>, now: &Snapshot) -> Vec<Entry> {
         add(
             Severity::Info,
             "cleared",
-            format!("{}: {}", finding.kind, finding.text),
+            match finding.consumer {
+                Some(index) => format!("{} of consumer {index}", finding.kind),
+                None => finding.kind.clone(),
+            },
         );
     }
     entries
@@ -137,7 +140,7 @@ fn consumer_events(
         add(
             Severity::Info,
             "reclaimed",
-            format!("lease of {} after {}", name(now), span(ms)),
+            format!("lease of {} after {} ms", name(now), millis(ms)),
         );
     }
 }
@@ -201,7 +204,10 @@ mod tests {
             "it was said before that it went"
         );
         let entry = &events(Some(&died), &cleared)[0];
-        assert_eq!(entry.text, format!("lease of {} after 0.4ms", name(&last)));
+        assert_eq!(
+            entry.text,
+            format!("lease of {} after 0.40 ms", name(&last))
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Options {
     pub thumbnails: bool,
     /// Where `w` and `e` write their files.
     pub directory: PathBuf,
-    /// Quit after so many samples.
+    /// Quit after so many samples, and leave the last screen on the terminal.
     pub samples: Option<u64>,
 }
 

@@ -46,6 +46,12 @@ impl Screen {
 
     /// Draws the state; only cells that changed are sent.
     pub(crate) fn draw(&mut self, model: &Model) -> io::Result<Vec<Hit>> {
+        // Another thread panicked: its message is on the terminal now.
+        if !is_borrowed() {
+            return Err(io::Error::other(
+                "the terminal was given back after a panic",
+            ));
+        }
         draw(&mut self.terminal, model)
     }
 
@@ -120,6 +126,12 @@ fn give_back() {
         let _ = execute!(out, EndSynchronizedUpdate, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
+}
+
+fn is_borrowed() -> bool {
+    *BORROWED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Notes whether the terminal is borrowed; returns whether it was.
