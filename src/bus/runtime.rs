@@ -47,6 +47,17 @@ pub enum RuntimeDirError {
     },
 }
 
+impl RuntimeDirError {
+    /// Whether the directory is there and this user may not use it.
+    pub(crate) fn is_permission(&self) -> bool {
+        match self {
+            Self::Foreign { .. } => true,
+            Self::System { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            Self::TooLong { .. } => false,
+        }
+    }
+}
+
 /// The directory under which framebus keeps its named pipes: `$FRAMEBUS_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR`, else
 /// `/tmp/framebus-<uid>`.
 #[must_use]

@@ -121,6 +121,8 @@ fn exit_code(error: &anyhow::Error) -> Option<u8> {
         {
             EXIT_PERMISSION
         }
+        CreateError::RuntimeDir(error) if error.is_permission() => EXIT_PERMISSION,
+        CreateError::Pipe(error) if error.is_permission() => EXIT_PERMISSION,
         _ => EXIT_ERROR,
     };
     error.chain().find_map(|cause| {

@@ -314,7 +314,7 @@ impl<'a> Run<'a> {
         while self.args.count.is_none_or(|count| frames < count)
             && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
         {
-            if self.pacer.wait(&self.stop) {
+            if self.pacer.wait_before(end_ns, &self.stop) {
                 break;
             }
             match self.source.wait(&self.stop)? {

@@ -50,6 +50,11 @@ impl ServerError {
             source: source.into(),
         }
     }
+
+    /// Whether this user may not make it.
+    pub(crate) fn is_permission(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
+    }
 }
 
 /// Where one consumer's triggers go.
