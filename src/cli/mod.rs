@@ -77,9 +77,14 @@ pub fn main() -> ExitCode {
     end(result)
 }
 
-/// Parses the worker's command line, which is the same, and captures with the sources that `open` knows.
-#[must_use]
-pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
+/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, and ends the
+/// process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
+/// static objects must not be taken away.
+pub fn worker_main(open: impl produce::OpenSource) -> ! {
+    worker::leave(worker_work(open))
+}
+
+fn worker_work(open: impl produce::OpenSource) -> ExitCode {
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }

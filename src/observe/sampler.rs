@@ -435,8 +435,18 @@ impl Reading<'_> {
         let (claim, record) = (regions.claim(index), regions.record(index));
         let connected_ns = claim.connected_ns.load(Relaxed);
         let claim_state = ClaimState::from_word(claim.state.load(Acquire));
-        let connected = claim_state == ClaimState::Connected;
-        let gone_ns = claim.gone_ns.load(Relaxed);
+        let record_state = record.state.load(Acquire);
+        // A producer that is gone enters nobody's good-bye: the record of one who detached since still says so.
+        let left = claim_state == ClaimState::Connected && record_state == RecordState::DETACHED;
+        let connected = claim_state == ClaimState::Connected && !left;
+        let gone_ns = if left {
+            record
+                .release_ns
+                .load(Relaxed)
+                .max(record.attach_ns.load(Relaxed))
+        } else {
+            claim.gone_ns.load(Relaxed)
+        };
         if !connected
             && (claim_state == ClaimState::Free
                 || self.now_ns.saturating_sub(gone_ns) > GONE_FOR_NS)
@@ -449,7 +459,7 @@ impl Reading<'_> {
                 ..ConsumerMemory::default()
             };
         }
-        let attached = connected && record.state.load(Acquire) == RecordState::ATTACHED;
+        let attached = connected && record_state == RecordState::ATTACHED;
         let lease = Ticket::unpack(record.lease.load(Acquire)).filter(|_| attached);
         let (taken, triggers) = (record.taken.load(Relaxed), claim.triggers.load(Relaxed));
         // An eventfd coalesces by itself; a pipe when it is full, which the producer counts.
@@ -494,13 +504,13 @@ impl Reading<'_> {
             () => ConsumerState::Waiting,
         };
         let died = claim_state == ClaimState::Died;
-        let text = |living, gone: String| if connected { living } else { gone };
+        let text = |living, gone: String| if connected || left { living } else { gone };
         Some(Consumer {
             index,
             state,
             name: text(read_text(&record.name), read_text(&claim.gone_name)),
             language: text(read_text(&record.language), read_text(&claim.gone_language)),
-            pid: if connected {
+            pid: if connected || left {
                 claim.pid.load(Relaxed)
             } else {
                 claim.gone_pid.load(Relaxed)
