@@ -4,7 +4,7 @@
 //! the holder dies, however it dies. Its file stands beside the segment, because whoever shares /dev/shm must share the
 //! lock: another TMPDIR, runtime directory or container does not make a second producer.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -45,12 +45,23 @@ impl BusLock {
     pub(crate) fn try_acquire(bus: &BusName) -> Result<BusLock, LockError> {
         let path = Path::new(SHM_DIR).join(format!("framebus.{bus}.lock"));
         for _ in 0..TRIES {
+            // At a named pipe, opening would wait for its other end.
+            if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+                return Err(LockError::System(io::Error::other(format!(
+                    "{} is not a file: remove it",
+                    path.display()
+                ))));
+            }
             let lock = match NamedLock::with_path(&path) {
                 Ok(lock) => lock,
-                // It was there when it was to be made, and removed when it was to be opened.
+                // It was there when it was to be made, and removed when it was to be opened; or it cannot be made, for a
+                // reason that the crate does not tell.
                 Err(named_lock::Error::CreateFailed(error))
                     if error.kind() == io::ErrorKind::NotFound =>
                 {
+                    let mut file = OpenOptions::new();
+                    let made = file.write(true).create(true).truncate(false).open(&path);
+                    made.map_err(|source| refusal(&path, source))?;
                     continue;
                 }
                 Err(named_lock::Error::CreateFailed(source)) => return Err(refusal(&path, source)),
