@@ -45,10 +45,17 @@ impl BusLock {
     pub(crate) fn try_acquire(bus: &BusName) -> Result<BusLock, LockError> {
         let path = Path::new(SHM_DIR).join(format!("framebus.{bus}.lock"));
         for _ in 0..TRIES {
-            let lock = NamedLock::with_path(&path).map_err(|error| match error {
-                named_lock::Error::CreateFailed(source) => refusal(&path, source),
-                other => LockError::System(io::Error::other(other)),
-            })?;
+            let lock = match NamedLock::with_path(&path) {
+                Ok(lock) => lock,
+                // It was there when it was to be made, and removed when it was to be opened.
+                Err(named_lock::Error::CreateFailed(error))
+                    if error.kind() == io::ErrorKind::NotFound =>
+                {
+                    continue;
+                }
+                Err(named_lock::Error::CreateFailed(source)) => return Err(refusal(&path, source)),
+                Err(other) => return Err(LockError::System(io::Error::other(other))),
+            };
             let guard = match lock.try_lock() {
                 Ok(guard) => guard,
                 Err(named_lock::Error::WouldBlock) => return Err(LockError::Held),
@@ -65,12 +72,28 @@ impl BusLock {
         }
         Err(LockError::Held)
     }
+
+    /// Notes the generation and the sequence to go on from, before the segment that says so is removed: whoever is killed
+    /// before there is another one does not take them with it. As well as can be; a full disk does not stop a producer.
+    pub(crate) fn remember(&self, generation: u64, sequence: u64) {
+        let _ = fs::write(&self.path, format!("{generation} {sequence}\n"));
+    }
+
+    /// What a holder noted that was killed.
+    pub(crate) fn recall(&self) -> Option<(u64, u64)> {
+        let text = fs::read_to_string(&self.path).ok()?;
+        let (generation, sequence) = text.strip_suffix('\n')?.split_once(' ')?;
+        Some((generation.parse().ok()?, sequence.parse().ok()?))
+    }
 }
 
 impl Drop for BusLock {
     fn drop(&mut self) {
         // Removed while held: whoever opened it meanwhile sees, after locking, that the name is gone, and starts again.
-        let _ = fs::remove_file(&self.path);
+        // Somebody may have removed it before (a login's end can empty /dev/shm): then the name may be a successor's.
+        if is_held_by_name(&self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -115,5 +138,33 @@ mod tests {
         drop(lock);
         assert!(!path.exists());
         drop(BusLock::try_acquire(&bus).expect("free again"));
+    }
+
+    #[test]
+    fn a_lock_remembers_until_it_is_given_back() {
+        let bus = bus("memory");
+        let lock = BusLock::try_acquire(&bus).expect("free");
+        assert_eq!(lock.recall(), None);
+        lock.remember(3, 17);
+        assert_eq!(lock.recall(), Some((3, 17)));
+        fs::write(&lock.path, "3 1").expect("a torn note");
+        assert_eq!(lock.recall(), None);
+        drop(lock);
+        assert_eq!(
+            BusLock::try_acquire(&bus).expect("free again").recall(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_lock_that_has_lost_its_name_leaves_its_successor_alone() {
+        let bus = bus("lost");
+        let lock = BusLock::try_acquire(&bus).expect("free");
+        fs::remove_file(&lock.path).expect("removed");
+        fs::write(&lock.path, "somebody else's").expect("another file");
+        let path = lock.path.clone();
+        drop(lock);
+        assert!(path.exists());
+        fs::remove_file(path).expect("removed");
     }
 }

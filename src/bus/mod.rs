@@ -16,6 +16,8 @@ mod consumer;
 mod lease;
 #[cfg(test)]
 mod lease_model;
+#[cfg(test)]
+mod lease_reference;
 mod lock;
 mod name;
 mod observer;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::config::{Config, Trigger};
 use super::units::{parse_duration, parse_fps};
-use super::{EXIT_NO, EXIT_NO_BUS, deadline, parse_bus, stopped};
+use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, deadline, parse_bus, stopped};
 use crate::bus::{BusName, Consumer, ConsumerOptions, ConsumerStats, IndexChoice, Waited};
 use crate::clock::monotonic_ns;
 use crate::layout::TriggerKind;
@@ -22,8 +23,8 @@ pub struct ConsumeArgs {
     /// Consumer index, from 0, or `auto` for the first that is free
     #[arg(short, long, value_name = "N|auto", default_value = "auto", value_parser = parse_index)]
     pub index: IndexChoice,
-    /// Name of the bus [default: cam0]
-    #[arg(short, long, value_name = "NAME", env = "FRAMEBUS_BUS", value_parser = parse_bus)]
+    /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
+    #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
     /// Print a line of statistics a second on stderr (the default)
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
@@ -57,9 +58,9 @@ pub struct ConsumeArgs {
     /// Hold each frame for this long: a stand-in for processing
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub work: Option<Duration>,
-    /// How to wait for a frame
-    #[arg(long, value_enum, env = "FRAMEBUS_TRIGGER", default_value_t)]
-    pub trigger: Trigger,
+    /// How to wait for a frame [default: eventfd]
+    #[arg(long, value_enum)]
+    pub trigger: Option<Trigger>,
     /// What `framebus top` calls this consumer
     #[arg(long, default_value = "consume")]
     pub name: String,
@@ -70,7 +71,7 @@ pub struct ConsumeArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
     /// Give up when the bus is not there, or no frame comes, for this long [default: never]
-    #[arg(long, value_name = "TIME", env = "FRAMEBUS_TIMEOUT", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// When the producer ends or dies, wait for it to come back, as tail -F does
     #[arg(long)]
@@ -83,28 +84,6 @@ Examples:
   framebus consume -i auto --json | head -n 3
   framebus consume -i 0 -o - --format y4m --count 100 | ffmpeg -loglevel error -i - -y out.mp4
   framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow";
-
-/// How to wait for a frame.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Trigger {
-    /// On an eventfd: the quickest that burns no CPU
-    #[default]
-    Eventfd,
-    /// On the bytes of the named pipe, as a shell or another language would
-    Pipe,
-    /// By polling: the quickest, for a core to spare
-    Spin,
-}
-
-impl From<Trigger> for TriggerKind {
-    fn from(trigger: Trigger) -> TriggerKind {
-        match trigger {
-            Trigger::Eventfd => TriggerKind::Eventfd,
-            Trigger::Pipe => TriggerKind::Pipe,
-            Trigger::Spin => TriggerKind::Spin,
-        }
-    }
-}
 
 fn parse_index(text: &str) -> Result<IndexChoice, String> {
     if text == "auto" {
@@ -120,6 +99,16 @@ fn parse_index(text: &str) -> Result<IndexChoice, String> {
 }
 
 impl ConsumeArgs {
+    /// Takes from the configuration what no flag has set.
+    fn over(&self, config: &Config) -> anyhow::Result<ConsumeArgs> {
+        Ok(ConsumeArgs {
+            bus: Some(choose_bus(self.bus.as_ref(), config)?),
+            trigger: self.trigger.or(config.consume.trigger),
+            timeout: self.timeout.or(config.consume.timeout),
+            ..self.clone()
+        })
+    }
+
     fn kind(&self) -> Kind {
         if self.json {
             return Kind::Json(Target::Stdout);
@@ -139,7 +128,9 @@ impl ConsumeArgs {
     fn options(&self, resume_from: Option<u64>) -> ConsumerOptions {
         ConsumerOptions {
             index: self.index,
-            trigger: self.trigger.into(),
+            trigger: self
+                .trigger
+                .map_or(TriggerKind::default(), TriggerKind::from),
             every_frame: self.every_frame,
             name: self.name.clone(),
             resume_from,
@@ -152,7 +143,8 @@ impl ConsumeArgs {
 ///
 /// # Errors
 /// One sentence for a person.
-pub fn main(args: &ConsumeArgs) -> anyhow::Result<ExitCode> {
+pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let args = &args.over(config)?;
     let stop = Stop::on_signals()?;
     let sink = sink::open(&args.kind(), &stop)?;
     let mut run = Run {
@@ -288,7 +280,11 @@ impl Run<'_> {
             bus: self.args.bus.clone().unwrap_or_default().to_string(),
             index: consumer.index(),
             geometry: stream.geometry,
-            nominal_fps: stream.nominal_fps,
+            nominal_fps: stream
+                .nominal_fps
+                .into_iter()
+                .chain(self.args.max_fps)
+                .reduce(f64::min),
             generation: stream.generation,
             limited_range: stream.limited_range,
         })
@@ -316,12 +312,15 @@ impl Run<'_> {
                 .unwrap_or(now);
             match consumer.wait(Some(Duration::from_nanos(until.saturating_sub(now))))? {
                 Waited::Frame => {
-                    self.take_one(consumer)?;
-                    silent_ns = deadline(self.args.timeout);
+                    let taken = self.take_one(consumer)?;
                     if !self.is_done(consumer.stats(), monotonic_ns())
-                        && self.pacer.wait(&self.stop)
+                        && self.pacer.wait_before(self.end_ns, &self.stop)
                     {
                         return Ok(End::Stopped);
+                    }
+                    if taken {
+                        // The rest that --max-fps asks for is not the producer's silence.
+                        silent_ns = deadline(self.args.timeout);
                     }
                 }
                 Waited::Renewed => self.begin(consumer)?,
@@ -339,9 +338,10 @@ impl Run<'_> {
             || self.end_ns.is_some_and(|end_ns| now >= end_ns)
     }
 
-    fn take_one(&mut self, consumer: &mut Consumer) -> Result<(), SinkError> {
+    /// Takes a frame; `false` when it was gone before it could be had.
+    fn take_one(&mut self, consumer: &mut Consumer) -> Result<bool, SinkError> {
         let Some(frame) = consumer.acquire() else {
-            return Ok(());
+            return Ok(false);
         };
         let info = *frame.info();
         if self.args.every_frame && info.skipped > 0 {
@@ -365,11 +365,12 @@ impl Run<'_> {
             bgr: frame.bgr(),
         })?;
         if let Some(work) = self.args.work {
-            // A request to stop cuts it short; the loop sees it next.
-            let _ = self.stop.sleep(work);
+            // The end and a request to stop cut it short; the loop sees it next.
+            let until = [deadline(Some(work)), self.end_ns].into_iter().flatten();
+            let _ = self.stop.sleep_until(until.min().unwrap_or(0));
         }
         drop(frame);
         self.sink.released(monotonic_ns());
-        Ok(())
+        Ok(true)
     }
 }

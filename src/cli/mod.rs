@@ -1,12 +1,15 @@
 //! The command line: one file a verb, and what the verbs share.
 
+pub mod config;
 pub mod consume;
 pub mod log;
 pub mod produce;
 mod status;
+pub mod top;
 pub mod units;
 mod worker;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use crate::bus::{AttachError, BusName, CreateError};
 use crate::source::SourceError;
 use crate::stop::Stop;
 
+use config::Config;
 use log::{EXIT_ERROR, EXIT_PERMISSION, LogArgs};
 
 /// The exit code of an honest no: a check failed, a wait timed out.
@@ -31,6 +35,9 @@ pub const EXIT_VERSION: u8 = 5;
 pub struct Cli {
     #[command(flatten)]
     log: LogArgs,
+    /// Read this configuration instead of /etc/framebus.toml and ~/.config/framebus/config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -48,6 +55,13 @@ Exit codes: 0 yes, 1 an honest no (timed out), 2 usage or error, 3 no such bus o
 enum Verb {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Top(top::TopArgs),
+}
+
+impl Cli {
+    fn settings(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
 }
 
 /// Parses the command line and does what it says.
@@ -55,10 +69,11 @@ enum Verb {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.log.init();
-    let result = match &cli.verb {
-        Verb::Produce(args) => produce::main(args),
-        Verb::Consume(args) => consume::main(args),
-    };
+    let result = cli.settings().and_then(|config| match &cli.verb {
+        Verb::Produce(args) => produce::main(args, &config),
+        Verb::Consume(args) => consume::main(args, &config),
+        Verb::Top(args) => top::main(args, &config),
+    });
     end(result)
 }
 
@@ -70,12 +85,12 @@ pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
     }
     let cli = Cli::parse();
     cli.log.init();
-    let result = match &cli.verb {
-        Verb::Produce(args) => produce::main_with(args, open),
-        Verb::Consume(_) => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus consume"
+    let result = cli.settings().and_then(|config| match &cli.verb {
+        Verb::Produce(args) => produce::main_with(args, &config, open),
+        _ => Err(anyhow::anyhow!(
+            "framebus-worker only captures: use framebus"
         )),
-    };
+    });
     end(result)
 }
 
@@ -106,6 +121,8 @@ fn exit_code(error: &anyhow::Error) -> Option<u8> {
         {
             EXIT_PERMISSION
         }
+        CreateError::RuntimeDir(error) if error.is_permission() => EXIT_PERMISSION,
+        CreateError::Pipe(error) if error.is_permission() => EXIT_PERMISSION,
         _ => EXIT_ERROR,
     };
     error.chain().find_map(|cause| {
@@ -131,6 +148,15 @@ fn stopped(stop: &Stop) -> ExitCode {
 fn parse_bus(text: &str) -> Result<BusName, String> {
     text.parse()
         .map_err(|error: crate::bus::BusNameError| error.to_string())
+}
+
+/// The bus that a flag names, else the configuration.
+fn choose_bus(flag: Option<&BusName>, config: &Config) -> anyhow::Result<BusName> {
+    match (flag, &config.bus) {
+        (Some(bus), _) => Ok(bus.clone()),
+        (None, Some(bus)) => Ok(bus.parse()?),
+        (None, None) => Ok(BusName::default()),
+    }
 }
 
 /// When something that may last for ever is to end, on the monotonic clock.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::config::Config;
 use super::status::Status;
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, show_bytes,
 };
-use super::{deadline, parse_bus, stopped, worker};
+use super::{choose_bus, deadline, parse_bus, stopped, worker};
 use crate::bus::{BusName, FrameMeta, Producer, ProducerOptions};
 use crate::clock::monotonic_ns;
 use crate::layout::{Geometry, MAX_CONSUMERS};
@@ -38,14 +39,14 @@ pub struct ProduceArgs {
     /// URL, a GStreamer pipeline (gst:...), `pattern` (a moving test picture), or `-` (Y4M or raw video on stdin)
     #[arg(default_value = "pattern", allow_hyphen_values = true)]
     pub source: String,
-    /// Name of the bus [default: cam0]
-    #[arg(short, long, value_name = "NAME", env = "FRAMEBUS_BUS", value_parser = parse_bus)]
+    /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
+    #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
     /// Frames a second: pace of files and the pattern, asked of a camera; 0 = as fast as possible
-    #[arg(long, value_name = "FPS", env = "FRAMEBUS_FPS", value_parser = parse_fps_or_unpaced)]
+    #[arg(long, value_name = "FPS", value_parser = parse_fps_or_unpaced)]
     pub fps: Option<f64>,
     /// Size of the pattern or of raw frames, or to ask a camera for [pattern: 640x480]
-    #[arg(long, value_name = "WxH", env = "FRAMEBUS_SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub size: Option<Geometry>,
     /// Pixel format of raw frames on stdin; without it they are Y4M
     #[arg(long, value_enum)]
@@ -54,19 +55,19 @@ pub struct ProduceArgs {
     #[arg(long = "loop")]
     pub looped: bool,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
-    #[arg(long, value_name = "N", env = "FRAMEBUS_CONSUMERS", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: Option<u8>,
     /// Frames kept beyond the newest, for consumers that read every frame (--every-frame) [default: 0]
-    #[arg(long, value_name = "K", env = "FRAMEBUS_HISTORY")]
+    #[arg(long, value_name = "K")]
     pub history: Option<u8>,
     /// Put a BGR image into every slot beside the gray one
     #[arg(long)]
     pub color: bool,
     /// Mode bits of the segment and the named pipes: who may attach [default: 0600]
-    #[arg(long, value_name = "OCTAL", env = "FRAMEBUS_MODE", value_parser = parse_mode)]
+    #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     pub mode: Option<u32>,
     /// Group of the segment and the named pipes
-    #[arg(long, value_name = "NAME", env = "FRAMEBUS_GROUP", value_parser = parse_group)]
+    #[arg(long, value_name = "NAME", value_parser = parse_group)]
     pub group: Option<u32>,
     /// End after this many frames
     #[arg(long, value_name = "N")]
@@ -113,6 +114,33 @@ const PATTERN_FPS: f64 = 30.0;
 const UNKNOWN_FPS: f64 = 25.0;
 
 impl ProduceArgs {
+    /// Takes from the configuration what no flag has set.
+    fn over(&self, config: &Config) -> anyhow::Result<ProduceArgs> {
+        let named = config.produce.group.as_deref();
+        let group = named
+            .map(|name| {
+                parse_group(name).map_err(|why| anyhow::anyhow!("produce.group: {name:?} {why}"))
+            })
+            .transpose()?;
+        Ok(ProduceArgs {
+            bus: Some(choose_bus(self.bus.as_ref(), config)?),
+            fps: self.fps.or(config.produce.fps),
+            size: self
+                .size
+                .or(config.produce.size.filter(|_| self.takes_size())),
+            consumers: self.consumers.or(config.produce.consumers),
+            history: self.history.or(config.produce.history),
+            mode: self.mode.or(config.produce.mode),
+            group: self.group.or(group),
+            ..self.clone()
+        })
+    }
+
+    /// Whether a size means anything for the source.
+    fn takes_size(&self) -> bool {
+        self.source != "-" || self.format.is_some()
+    }
+
     /// Whether the source needs OpenCV, and so the headless worker.
     fn needs_worker(&self) -> bool {
         !matches!(self.source.as_str(), "pattern" | "-")
@@ -150,7 +178,7 @@ impl ProduceArgs {
     /// The pace at which frames are asked for; `None` = as they come, or as fast as possible.
     fn pace(&self, info: &SourceInfo) -> Option<f64> {
         match self.fps {
-            Some(fps) if fps == 0.0 => None,
+            Some(0.0) => None,
             // A camera is asked for its rate; a pipe can be made to wait.
             Some(fps) if !info.live || self.source == "-" => Some(fps),
             None if !info.live => Some(info.fps.unwrap_or(UNKNOWN_FPS)),
@@ -179,20 +207,30 @@ impl ProduceArgs {
 ///
 /// # Errors
 /// One sentence for a person.
-pub fn main(args: &ProduceArgs) -> anyhow::Result<ExitCode> {
-    args.check()?;
-    if args.needs_worker() {
+pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let merged = args.over(config)?;
+    merged.check()?;
+    if merged.needs_worker() {
         return Err(worker::hand_over(&args.source));
     }
-    main_with(args, open)
+    capture(&merged, open)
 }
 
 /// Captures with the source that `open` opens.
 ///
 /// # Errors
 /// One sentence for a person.
-pub fn main_with(args: &ProduceArgs, open: impl OpenSource) -> anyhow::Result<ExitCode> {
-    args.check()?;
+pub fn main_with(
+    args: &ProduceArgs,
+    config: &Config,
+    open: impl OpenSource,
+) -> anyhow::Result<ExitCode> {
+    let merged = args.over(config)?;
+    merged.check()?;
+    capture(&merged, open)
+}
+
+fn capture(args: &ProduceArgs, open: impl OpenSource) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     match open(args, &stop)? {
         Some(source) => Run::start(args, source, stop)?.run(),
@@ -276,7 +314,7 @@ impl<'a> Run<'a> {
         while self.args.count.is_none_or(|count| frames < count)
             && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
         {
-            if self.pacer.wait(&self.stop) {
+            if self.pacer.wait_before(end_ns, &self.stop) {
                 break;
             }
             match self.source.wait(&self.stop)? {
@@ -312,7 +350,10 @@ impl<'a> Run<'a> {
         let filled = self.source.fill(&mut claim.target())?;
         if filled == Filled::Damaged {
             drop(claim);
-            self.producer.count_dropped();
+            // A frame of another size is not lost: the source keeps it until the bus has that size.
+            if self.source.info().geometry == self.producer.options().geometry {
+                self.producer.count_dropped();
+            }
             return Ok(false);
         }
         claim.publish(FrameMeta {

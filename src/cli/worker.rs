@@ -12,15 +12,6 @@ const NAME: &str = "framebus-worker";
 /// Tells the worker which framebus has started it.
 const VERSION_VARIABLE: &str = "FRAMEBUS_STARTED_BY";
 
-/// What keeps OpenCV, FFmpeg and GStreamer silent: they read it once, when they are loaded.
-const QUIET_ENVIRONMENT: [(&str, &str); 5] = [
-    ("OPENCV_LOG_LEVEL", "SILENT"),
-    ("OPENCV_DUMP_ERRORS", "0"),
-    ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
-    ("GST_DEBUG", "0"),
-    ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"),
-];
-
 /// Replaces this process with the worker: same arguments, pid, signals and exit code. Returns only when it cannot.
 pub(super) fn hand_over(source: &str) -> anyhow::Error {
     let path = match find() {
@@ -32,11 +23,6 @@ pub(super) fn hand_over(source: &str) -> anyhow::Error {
         .arg0(NAME)
         .args(env::args_os().skip(1))
         .env(VERSION_VARIABLE, env!("CARGO_PKG_VERSION"));
-    for (name, value) in QUIET_ENVIRONMENT {
-        if env::var_os(name).is_none() {
-            command.env(name, value);
-        }
-    }
     let error = command.exec();
     anyhow::Error::new(error).context(format!(
         "the headless worker {} cannot be started",

@@ -136,6 +136,18 @@ impl Sampler {
         })
     }
 
+    /// Copies the gray image of every slot that has one.
+    #[must_use]
+    pub fn pictures(&self) -> Vec<Picture> {
+        let slots = self
+            .observer
+            .as_ref()
+            .map_or(0, |observer| observer.layout().slots);
+        (0..slots)
+            .filter_map(|slot| self.picture(Some(slot)))
+            .collect()
+    }
+
     /// Opens the segment that has the name now; a snapshot that says so when there is nothing to read.
     fn look(&mut self) -> Option<Snapshot> {
         if self.observer.as_ref().is_some_and(Observer::is_linked) {

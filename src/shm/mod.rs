@@ -11,6 +11,8 @@ mod mapping;
 mod object;
 mod owned;
 mod regions;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub(crate) use object::{SHM_DIR, list_objects, shm_usage, unlink_object};

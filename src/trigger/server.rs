@@ -15,6 +15,7 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::net::{SendFlags, send};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use super::protocol::TRIGGER;
@@ -48,6 +49,11 @@ impl ServerError {
             path: path.display().to_string(),
             source: source.into(),
         }
+    }
+
+    /// Whether this user may not make it.
+    pub(crate) fn is_permission(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
     }
 }
 
@@ -94,6 +100,7 @@ impl TriggerServer {
         segment: Arc<OwnedSegment>,
     ) -> Result<TriggerServer, ServerError> {
         let consumers = segment.regions().layout().consumers;
+        allow_descriptors(consumers);
         let epoll =
             epoll::create(CreateFlags::CLOEXEC).map_err(|error| ServerError::new(pipes, error))?;
         let shutdown = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
@@ -194,6 +201,23 @@ impl Drop for TriggerServer {
     }
 }
 
+/// Makes room for a listener, a connection and an eventfd for each consumer: the usual soft limit of 1024 is for programs
+/// that use `select`. Where the hard limit is lower still, making the pipes says so.
+fn allow_descriptors(consumers: u8) {
+    let needed = 64 + 3 * u64::from(consumers);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current,
+                maximum: limit.maximum,
+            },
+        );
+    }
+}
+
 fn listen(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<Listener> {
     let listener = ListenerOptions::new()
         .name(path.to_fs_name::<GenericFilePath>()?)
@@ -234,7 +258,8 @@ struct Control {
 
 impl Control {
     fn run(self) {
-        let mut events = Vec::with_capacity(64);
+        // Everything that can be ready at once: two descriptors an index, and the request to end.
+        let mut events = Vec::with_capacity(2 * self.listeners.len() + 1);
         loop {
             events.clear();
             let waited = epoll::wait(
@@ -250,17 +275,21 @@ impl Control {
                 tracing::error!("the control thread of the named pipes cannot wait: {error}");
                 return;
             }
-            for event in &events {
-                // The structure is packed: its fields are copied out.
-                let (token, flags) = (event.data.u64(), event.flags);
+            // The structure is packed: its fields are copied out.
+            let ready = || events.iter().map(|event| (event.data.u64(), event.flags));
+            for (token, flags) in ready() {
                 match token {
                     SHUTDOWN => {
                         peers.hang_up();
                         return;
                     }
                     CONNECTION.. => peers.serve(&self.epoll, (token - CONNECTION) as u8, flags),
-                    index => self.accept(&mut peers, index as u8),
+                    _ => {}
                 }
+            }
+            // Only now those who want to come in: the index of one that has just gone is free for them.
+            for (token, _) in ready().filter(|(token, _)| *token < CONNECTION) {
+                self.accept(&mut peers, token as u8);
             }
         }
     }

@@ -1,1 +1,31 @@
 //! The headless worker: everything that links OpenCV.
+//!
+//! [`open`] turns what a person wrote ([`SourceSpec`]) into a [`framebus::source::FrameSource`]: a camera, a video file, an
+//! image sequence, a URL or a GStreamer pipeline. Frames go from OpenCV straight into the memory that the producer offers.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `spec` | what the source is, from its text |
+//! | `check` | finds out why a source cannot be opened, in one sentence |
+//! | `connect` | opens it once, and reads the frame that proves it works |
+//! | `source` | the frame source: two phases, loops, stalls, reconnects |
+//! | `call` | waits for what may never return |
+//! | `mat`, `convert` | OpenCV images over memory that is not OpenCV's; colour and depth |
+//! | `quiet` | keeps the libraries' own noise off the terminal |
+
+mod backoff;
+mod call;
+mod check;
+mod connect;
+mod convert;
+mod mat;
+mod options;
+mod quiet;
+mod source;
+mod spec;
+
+pub use convert::to_gray;
+pub use options::OpenOptions;
+pub use quiet::quiet;
+pub use source::{CaptureSource, open};
+pub use spec::SourceSpec;

@@ -1,0 +1,220 @@
+//! Segments that somebody has damaged: opened, or refused, never a fault.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use proptest::prelude::*;
+
+use super::{
+    CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,
+    SHM_DIR,
+};
+use crate::bus::BusName;
+use crate::layout::{ABI, Geometry, Layout, Malformed, Request};
+use crate::sync::Ordering::Release;
+use std::sync::Arc;
+
+struct Fixture {
+    bus: BusName,
+    segment: Arc<OwnedSegment>,
+    pixels: Pixels,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Fixture {
+    fn new() -> Fixture {
+        let bus: BusName = format!(
+            "shm-{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Relaxed)
+        )
+        .parse()
+        .expect("name");
+        let geometry = Geometry::new(61, 47).expect("size");
+        let request = Request {
+            geometry,
+            consumers: 2,
+            history: 1,
+            bgr_image: true,
+            color: false,
+        };
+        let layout = Layout::plan(request).expect("plan");
+        let permissions = Permissions {
+            mode: 0o600,
+            gid: None,
+        };
+        let (segment, pixels) = OwnedSegment::create(&bus, layout, permissions).expect("segment");
+        layout.write(segment.regions().table2(), segment.regions().header());
+        segment.regions().header().abi.store(ABI, Release);
+        Fixture {
+            bus,
+            segment,
+            pixels,
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        Path::new(SHM_DIR).join(format!("framebus.{}", self.bus))
+    }
+
+    fn overwrite(&self, offset: u64, bytes: &[u8]) {
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(self.file())
+            .expect("open");
+        file.write_all_at(bytes, offset).expect("write");
+    }
+}
+
+/// Reads all that an observer can reach.
+fn read_everything(segment: &ObserverSegment) {
+    let regions = segment.regions();
+    let mut image = Vec::new();
+    for slot in 0..=u8::MAX {
+        let _ = regions
+            .slot(slot)
+            .sequence
+            .load(crate::sync::Ordering::Acquire);
+        segment.copy_gray(slot, &mut image);
+        segment.copy_bgr(slot, &mut image);
+    }
+    for consumer in 0..=u8::MAX {
+        let _ = regions
+            .claim(consumer)
+            .state
+            .load(crate::sync::Ordering::Acquire);
+        let _ = regions
+            .record(consumer)
+            .lease
+            .load(crate::sync::Ordering::Acquire);
+    }
+}
+
+#[test]
+fn what_the_producer_writes_an_observer_reads() {
+    let mut fixture = Fixture::new();
+    let images = fixture.pixels.slot(3);
+    images.gray.fill(77);
+    images.bgr.expect("BGR image").fill(88);
+    let observer = ObserverSegment::open(&fixture.bus).expect("open");
+    let mut image = Vec::new();
+    observer.copy_gray(3, &mut image);
+    assert_eq!(image, vec![77; 61 * 47]);
+    assert!(observer.copy_bgr(0, &mut image));
+    assert_eq!(image, vec![88; 3 * 61 * 47]);
+}
+
+#[test]
+fn a_segment_that_is_not_finished_is_not_ready() {
+    let fixture = Fixture::new();
+    fixture.segment.regions().header().abi.store(0, Release);
+    assert!(matches!(
+        ObserverSegment::open(&fixture.bus),
+        Err(OpenSegmentError::Unfinished)
+    ));
+}
+
+#[test]
+fn a_segment_that_is_cut_short_is_refused_at_every_length() {
+    let fixture = Fixture::new();
+    let len = fs::metadata(fixture.file()).expect("stat").len();
+    for cut in [len - 1, len / 2, 4096, 4095, 511, 1] {
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(fixture.file())
+            .expect("open");
+        file.set_len(cut).expect("truncate");
+        let refused = ObserverSegment::open(&fixture.bus);
+        assert!(
+            matches!(
+                refused,
+                Err(OpenSegmentError::Malformed(Malformed::CutShort { .. }))
+            ),
+            "{cut}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn another_major_version_is_named() {
+    let fixture = Fixture::new();
+    fixture.overwrite(512, &(2u32 << 16 | 3).to_le_bytes());
+    let Err(OpenSegmentError::Malformed(malformed)) = ObserverSegment::open(&fixture.bus) else {
+        panic!("opened")
+    };
+    assert_eq!(
+        malformed.to_string(),
+        "it has layout version 2.3, this framebus reads 1.x"
+    );
+}
+
+#[test]
+fn another_minor_version_is_read() {
+    let fixture = Fixture::new();
+    fixture.overwrite(512, &(1u32 << 16 | 7).to_le_bytes());
+    ObserverSegment::open(&fixture.bus).expect("open");
+}
+
+#[test]
+fn a_name_is_made_once_and_goes_with_its_segment() {
+    let fixture = Fixture::new();
+    let file = fixture.file();
+    let layout = *fixture.segment.regions().layout();
+    let again = OwnedSegment::create(
+        &fixture.bus,
+        layout,
+        Permissions {
+            mode: 0o600,
+            gid: None,
+        },
+    );
+    assert!(matches!(again, Err(CreateSegmentError::NameTaken)));
+    assert!(file.exists());
+    drop(fixture);
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_successor_keeps_its_name_when_the_old_segment_goes() {
+    let fixture = Fixture::new();
+    fixture.segment.unlink();
+    let layout = *fixture.segment.regions().layout();
+    let permissions = Permissions {
+        mode: 0o600,
+        gid: None,
+    };
+    let (successor, _pixels) =
+        OwnedSegment::create(&fixture.bus, layout, permissions).expect("segment");
+    let file = fixture.file();
+    drop(fixture);
+    assert!(file.exists());
+    drop((successor, _pixels));
+    assert!(!file.exists());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_damage_to_the_header_makes_a_reader_fault(damage in prop::collection::vec((0u64..1024, any::<u8>()), 1..40)) {
+        let fixture = Fixture::new();
+        for (offset, byte) in damage {
+            fixture.overwrite(offset, &[byte]);
+        }
+        if let Ok(segment) = ObserverSegment::open(&fixture.bus) {
+            read_everything(&segment);
+        }
+    }
+
+    #[test]
+    fn no_damaged_word_makes_a_reader_fault(word in 0u64..128, value: u64) {
+        let fixture = Fixture::new();
+        fixture.overwrite(512 + 8 * word, &value.to_le_bytes());
+        if let Ok(segment) = ObserverSegment::open(&fixture.bus) {
+            read_everything(&segment);
+        }
+    }
+}

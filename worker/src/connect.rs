@@ -1,0 +1,233 @@
+//! Opens a source once, and reads the frame that proves it works.
+
+use std::path::Path;
+use std::time::Duration;
+
+use framebus::clock::{monotonic_ns, wall_ns};
+use framebus::source::SourceError;
+use framebus::stop::Stop;
+use opencv::core::{Mat, Vector};
+use opencv::videoio::{
+    CAP_FFMPEG, CAP_GSTREAMER, CAP_IMAGES, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT,
+    CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_PROP_OPEN_TIMEOUT_MSEC,
+    CAP_PROP_READ_TIMEOUT_MSEC, CAP_V4L2, VideoCapture, VideoCaptureAPIs, VideoCaptureTrait,
+    VideoCaptureTraitConst, has_backend,
+};
+
+use crate::call::{Call, Returned};
+use crate::check;
+use crate::convert::to_bgr8;
+use crate::mat;
+use crate::options::OpenOptions;
+use crate::spec::SourceSpec;
+
+/// How many frames at the start of a file may be damaged.
+const DAMAGED_AT_START: u32 = 50;
+/// How many frames of a camera or a stream may be missing before it counts as dead.
+pub(crate) const MISSES_OF_LIVE: u32 = 3;
+/// What FFmpeg says when a stream over HTTP does not name its rate.
+const FFMPEG_GUESS: f64 = 25.0;
+/// A rate above this is a time base, not a rate.
+const HIGHEST_FPS: f64 = 1000.0;
+
+/// A source that has just been opened, and its first frame.
+pub(crate) struct Connection {
+    pub(crate) capture: VideoCapture,
+    /// 8-bit BGR.
+    pub(crate) first: Mat,
+    pub(crate) capture_ns: u64,
+    pub(crate) wall_ns: u64,
+    pub(crate) fps: Option<f64>,
+    /// How many frames it has; `None` for a source without an end.
+    pub(crate) frames: Option<u64>,
+}
+
+/// Opens the source and reads its first frame.
+pub(crate) fn connect(spec: &SourceSpec, options: &OpenOptions) -> Result<Connection, SourceError> {
+    let SourceSpec::Gst(pipeline) = spec else {
+        return connect_unbounded(spec, options);
+    };
+    // GStreamer has no time-outs: a pipeline with a misspelt source waits for ever.
+    let no_thread = |error| SourceError::Unusable(format!("{spec} cannot be opened: {error}"));
+    let (spec_there, options_there) = (spec.clone(), options.clone());
+    let call =
+        Call::start(move || connect_unbounded(&spec_there, &options_there)).map_err(no_thread)?;
+    let nobody = Stop::new().map_err(no_thread)?;
+    match call
+        .wait(&nobody, options.open_timeout + options.read_timeout)
+        .map_err(no_thread)?
+    {
+        Returned::Value(result) => result,
+        Returned::NotYet(_) | Returned::Stopped(_) => Err(check::no_pipeline(pipeline)),
+    }
+}
+
+/// Opens the source and reads its first frame; a GStreamer pipeline may keep it waiting for ever.
+pub(crate) fn connect_unbounded(
+    spec: &SourceSpec,
+    options: &OpenOptions,
+) -> Result<Connection, SourceError> {
+    let mut capture = open_capture(spec, options)?;
+    let tries = if spec.can_end() {
+        DAMAGED_AT_START
+    } else {
+        MISSES_OF_LIVE
+    };
+    let started = monotonic_ns();
+    for _ in 0..tries {
+        let grabbed = capture.grab().unwrap_or(false);
+        let (capture_ns, wall_ns) = (monotonic_ns(), wall_ns());
+        if grabbed && let Ok(Some(frame)) = mat::retrieve(&mut capture) {
+            let first = in_bgr(&frame, spec)?;
+            let frames = frames(&capture, spec);
+            let fps = fps(&capture, spec, frames);
+            return Ok(Connection {
+                capture,
+                first,
+                capture_ns,
+                wall_ns,
+                fps,
+                frames,
+            });
+        }
+        if is_over(started, options.read_timeout) && !spec.can_end() {
+            break;
+        }
+    }
+    Err(no_frame(spec))
+}
+
+/// Makes 8-bit BGR of a frame that OpenCV has put into memory of its own.
+pub(crate) fn in_bgr(frame: &Mat, spec: &SourceSpec) -> Result<Mat, SourceError> {
+    let bgr = to_bgr8(frame).map_err(|error| {
+        SourceError::Unusable(format!(
+            "{spec} has frames that cannot become BGR: {}",
+            error.message
+        ))
+    })?;
+    if mat::geometry(&bgr).is_none() {
+        return Err(SourceError::Unusable(format!(
+            "{spec} has frames larger than a bus can carry (32768 a side)"
+        )));
+    }
+    Ok(bgr)
+}
+
+/// Returns whether most of `timeout` has passed since `started_ns`: silence, not a frame that was damaged.
+pub(crate) fn is_over(started_ns: u64, timeout: Duration) -> bool {
+    u128::from(monotonic_ns() - started_ns) * 2 >= timeout.as_nanos()
+}
+
+fn open_capture(spec: &SourceSpec, options: &OpenOptions) -> Result<VideoCapture, SourceError> {
+    match spec {
+        SourceSpec::Camera(path) => {
+            check::camera(path)?;
+            let mut camera = opened(path, CAP_V4L2, "V4L2", &Vector::new())?
+                .ok_or_else(|| check::camera_busy(path))?;
+            request(&mut camera, options);
+            Ok(camera)
+        }
+        SourceSpec::File(path) => {
+            check::file(path)?;
+            // OpenCV reads a path with a colon in it as a URL, and one with a leading dash would be an option.
+            let full = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            opened(&full, CAP_FFMPEG, "FFmpeg", &Vector::new())?
+                .ok_or_else(|| check::no_video(path))
+        }
+        SourceSpec::Images(path) => {
+            check::images(path)?;
+            opened(path, CAP_IMAGES, "image sequences", &Vector::new())?
+                .ok_or_else(|| check::no_images(path))
+        }
+        SourceSpec::Url(url) => opened(Path::new(url), CAP_FFMPEG, "FFmpeg", &timeouts(options))?
+            .ok_or_else(|| check::url(url, options)),
+        SourceSpec::Gst(pipeline) => {
+            let complete = SourceSpec::complete_pipeline(pipeline);
+            opened(
+                Path::new(&complete),
+                CAP_GSTREAMER,
+                "GStreamer",
+                &Vector::new(),
+            )?
+            .ok_or_else(|| check::no_pipeline(pipeline))
+        }
+    }
+}
+
+/// Opens with one backend: trying all of them is slow and noisy. `None` if it refuses, for which it gives no reason.
+fn opened(
+    name: &Path,
+    backend: i32,
+    title: &str,
+    params: &Vector<i32>,
+) -> Result<Option<VideoCapture>, SourceError> {
+    let known = VideoCaptureAPIs::try_from(backend)
+        .and_then(has_backend)
+        .unwrap_or(false);
+    if !known {
+        return Err(SourceError::Unusable(format!(
+            "{} cannot be opened: the installed OpenCV was built without {title}; install one that has it",
+            crate::spec::without_passwords(&name.to_string_lossy())
+        )));
+    }
+    let capture = VideoCapture::from_file_with_params(name, backend, params).ok();
+    Ok(capture.filter(|capture| capture.is_opened().unwrap_or(false)))
+}
+
+fn timeouts(options: &OpenOptions) -> Vector<i32> {
+    let millis = |timeout: Duration| {
+        i32::try_from(timeout.as_millis())
+            .unwrap_or(i32::MAX)
+            .max(1)
+    };
+    Vector::from_slice(&[
+        CAP_PROP_OPEN_TIMEOUT_MSEC,
+        millis(options.open_timeout),
+        CAP_PROP_READ_TIMEOUT_MSEC,
+        millis(options.read_timeout),
+    ])
+}
+
+/// Asks a camera for a size and a rate. It takes the nearest that it has, so a refusal is no error.
+fn request(camera: &mut VideoCapture, options: &OpenOptions) {
+    if let Some(size) = options.size {
+        let _ = camera.set(CAP_PROP_FRAME_WIDTH, f64::from(size.width));
+        let _ = camera.set(CAP_PROP_FRAME_HEIGHT, f64::from(size.height));
+    }
+    if let Some(fps) = options.fps {
+        let _ = camera.set(CAP_PROP_FPS, fps);
+    }
+}
+
+fn frames(capture: &VideoCapture, spec: &SourceSpec) -> Option<u64> {
+    let counted = matches!(spec, SourceSpec::File(_) | SourceSpec::Images(_)) || spec.is_http();
+    let count = capture.get(CAP_PROP_FRAME_COUNT).ok()?;
+    // A stream without an end has a count of 0 or less.
+    (counted && count.is_finite() && count >= 1.0).then_some(count as u64)
+}
+
+fn fps(capture: &VideoCapture, spec: &SourceSpec, frames: Option<u64>) -> Option<f64> {
+    if matches!(spec, SourceSpec::Images(_)) {
+        return None;
+    }
+    let fps = capture.get(CAP_PROP_FPS).ok()?;
+    let guessed = spec.is_http() && frames.is_none() && fps == FFMPEG_GUESS;
+    (fps.is_finite() && fps > 0.0 && fps <= HIGHEST_FPS && !guessed).then_some(fps)
+}
+
+fn no_frame(spec: &SourceSpec) -> SourceError {
+    match spec {
+        SourceSpec::File(_) => SourceError::Damaged(format!(
+            "{spec} is damaged: none of its frames can be decoded; look at it with `ffprobe`"
+        )),
+        SourceSpec::Images(path) => check::no_images(path),
+        SourceSpec::Camera(path) => SourceError::Unusable(format!(
+            "camera {} can be opened but sends no frame; another program may have it, or it wants another size or cable",
+            path.display()
+        )),
+        SourceSpec::Url(_) => SourceError::Unusable(format!(
+            "{spec} can be opened but sends no frame; check that its camera runs"
+        )),
+        SourceSpec::Gst(pipeline) => check::no_pipeline(pipeline),
+    }
+}
