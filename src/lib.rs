@@ -28,6 +28,7 @@
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
 //! | [`source`], [`sink`], [`convert`] | where frames come from and go to; colour to gray |
 //! | [`observe`] | snapshots: owned data about a bus |
+//! | [`tui`] | the terminal view behind `framebus top` |
 //! | [`cli`] | the command line |
 //!
 //! # Example
@@ -71,4 +72,5 @@ pub mod source;
 pub mod stop;
 mod sync;
 mod trigger;
+pub mod tui;
 pub mod units;

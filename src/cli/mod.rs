@@ -5,6 +5,7 @@ pub mod consume;
 pub mod log;
 pub mod produce;
 mod status;
+pub mod top;
 pub mod units;
 mod worker;
 
@@ -54,6 +55,7 @@ Exit codes: 0 yes, 1 an honest no (timed out), 2 usage or error, 3 no such bus o
 enum Verb {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Top(top::TopArgs),
 }
 
 impl Cli {
@@ -70,13 +72,19 @@ pub fn main() -> ExitCode {
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main(args, &config),
         Verb::Consume(args) => consume::main(args, &config),
+        Verb::Top(args) => top::main(args, &config),
     });
     end(result)
 }
 
-/// Parses the worker's command line, which is the same, and captures with the sources that `open` knows.
-#[must_use]
-pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
+/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, and ends the
+/// process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
+/// static objects must not be taken away.
+pub fn worker_main(open: impl produce::OpenSource) -> ! {
+    worker::leave(worker_work(open))
+}
+
+fn worker_work(open: impl produce::OpenSource) -> ExitCode {
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }
@@ -84,8 +92,8 @@ pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main_with(args, &config, open),
-        Verb::Consume(_) => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus consume"
+        _ => Err(anyhow::anyhow!(
+            "framebus-worker only captures: use framebus"
         )),
     });
     end(result)
