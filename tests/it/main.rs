@@ -9,6 +9,7 @@ mod chaos;
 mod generations;
 mod harness;
 mod leases;
+mod observers;
 mod outputs;
 mod peers;
 mod permissions;
