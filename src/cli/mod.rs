@@ -5,6 +5,7 @@ pub mod consume;
 pub mod log;
 pub mod produce;
 mod status;
+mod stderr;
 pub mod top;
 pub mod units;
 mod worker;
