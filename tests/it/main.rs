@@ -9,6 +9,7 @@ mod chaos;
 mod generations;
 mod harness;
 mod leases;
+mod logs;
 mod observers;
 mod outputs;
 mod peers;
