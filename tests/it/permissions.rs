@@ -188,7 +188,7 @@ fn a_dead_bus_makes_room_for_the_next_one() {
     let produce = format!("{FRAMEBUS} -q produce pattern --size 320x240 --fps 0");
     let script = format!(
         "mount -t tmpfs -o size=1m tmpfs /dev/shm && \
-         {{ {produce} & pid=$!; while [ ! -s /dev/shm/framebus.{bus} ]; do sleep 0.01; done; kill -9 $pid; }} && \
+         {{ {produce} & pid=$!; while [ ! -s /dev/shm/framebus.{bus} ]; do sleep 0.01; done; kill -9 $pid; wait $pid; [ $? = 137 ]; }} && \
          {produce} --count 10; code=$?; ls -A /dev/shm; exit $code",
         bus = bus.name()
     );
