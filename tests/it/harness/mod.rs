@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 pub(crate) use process::{Exit, Finished, Process};
 pub(crate) use random::Random;
-pub(crate) use raw::{Field, HEADER, Raw, RawSegment, fields};
-pub(crate) use wait::{eventually, until};
+pub(crate) use raw::{Field, HEADER, RawSegment, fields};
+pub(crate) use wait::until;
 
 /// The program under test.
 pub(crate) const FRAMEBUS: &str = env!("CARGO_BIN_EXE_framebus");
@@ -80,7 +80,10 @@ impl Bus {
         }
         command
             .env("FRAMEBUS_BUS", &self.name)
-            .env("FRAMEBUS_RUNTIME_DIR", self.runtime());
+            .env("FRAMEBUS_RUNTIME_DIR", self.runtime())
+            // Nobody's own configuration.
+            .env("HOME", self.runtime())
+            .env_remove("XDG_CONFIG_HOME");
         command
     }
 
