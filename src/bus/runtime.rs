@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::BusName;
 
 /// The longest path of a socket, without its closing zero byte (`sun_path`).
-const MAX_SOCKET_PATH: usize = 107;
+pub const MAX_SOCKET_PATH: usize = 107;
 
 /// Why there is no directory for the named pipes.
 #[derive(Debug, Error)]
