@@ -13,6 +13,7 @@ pub mod man;
 pub mod peek;
 pub mod produce;
 mod status;
+mod stderr;
 pub mod top;
 pub mod units;
 pub mod wait;

@@ -9,6 +9,8 @@ mod chaos;
 mod generations;
 mod harness;
 mod leases;
+mod logs;
+mod observers;
 mod outputs;
 mod peers;
 mod permissions;

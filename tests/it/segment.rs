@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::harness::{Bus, Exit, LIVELY, Process, until};
+use crate::harness::{Bus, Exit, LIVELY, Map, maps, until};
 use crate::roles::{Report, Taker};
 
 const PAGE: u64 = 4096;
@@ -135,35 +135,6 @@ fn only_the_owner_may_use_a_bus_by_default_and_a_mode_says_otherwise() {
     let _producer = bus.produce(&["--mode", "0666"]);
     assert_eq!(mode(&bus.segment_path()), 0o666);
     assert_eq!(mode(&bus.pipe(3)), 0o666);
-}
-
-/// One line of /proc/PID/maps that is about a segment.
-#[derive(Debug)]
-struct Map {
-    bytes: u64,
-    rights: String,
-    offset: u64,
-}
-
-fn maps(process: &Process, bus: &Bus) -> Vec<Map> {
-    let text = fs::read_to_string(format!("/proc/{}/maps", process.pid())).expect("maps");
-    let path = bus.segment_path().display().to_string();
-    let hex = |text: &str| u64::from_str_radix(text, 16).expect("a number");
-    text.lines()
-        .filter(|line| line.contains(&path) && !line.contains(".lock"))
-        .map(|line| {
-            let mut words = line.split_ascii_whitespace();
-            let (from, to) = words
-                .next()
-                .and_then(|range| range.split_once('-'))
-                .expect("range");
-            Map {
-                bytes: hex(to) - hex(from),
-                rights: words.next().expect("rights").to_owned(),
-                offset: hex(words.next().expect("offset")),
-            }
-        })
-        .collect()
 }
 
 #[test]

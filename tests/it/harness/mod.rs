@@ -1,5 +1,6 @@
 //! What the tests stand on: a bus of their own, processes that cannot outlive them, and a raw look at the segment.
 
+mod maps;
 mod process;
 mod random;
 mod raw;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+pub(crate) use maps::{Map, maps};
 pub(crate) use process::{Exit, Finished, Process};
 pub(crate) use random::Random;
 pub(crate) use raw::{Field, HEADER, RawSegment, fields};
