@@ -41,9 +41,30 @@ pub(crate) enum LockError {
 const TRIES: u32 = 100;
 
 impl BusLock {
+    /// Where the lock of a bus has its file.
+    pub(crate) fn path_of(bus: &BusName) -> PathBuf {
+        Path::new(SHM_DIR).join(format!("framebus.{bus}.lock"))
+    }
+
+    /// Whether somebody holds the lock of a bus. Leaves its file as it is.
+    pub(crate) fn is_held(bus: &BusName) -> Result<bool, LockError> {
+        let path = Self::path_of(bus);
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(refusal(&path, error)),
+        };
+        // Shared, so that two who look do not see each other; freed when the file is closed.
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(LockError::System(error.into())),
+        }
+    }
+
     /// Takes the lock of a bus if it is free.
     pub(crate) fn try_acquire(bus: &BusName) -> Result<BusLock, LockError> {
-        let path = Path::new(SHM_DIR).join(format!("framebus.{bus}.lock"));
+        let path = Self::path_of(bus);
         for _ in 0..TRIES {
             // At a named pipe, opening would wait for its other end.
             if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
@@ -177,5 +198,16 @@ mod tests {
         drop(lock);
         assert!(path.exists());
         fs::remove_file(path).expect("removed");
+    }
+
+    #[test]
+    fn a_look_at_a_lock_changes_nothing() {
+        let bus = bus("look");
+        assert!(!BusLock::is_held(&bus).expect("no file"));
+        let lock = BusLock::try_acquire(&bus).expect("free");
+        assert!(BusLock::is_held(&bus).expect("held"));
+        assert!(lock.path.exists());
+        drop(lock);
+        assert!(!BusLock::path_of(&bus).exists());
     }
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::BusName;
 
 /// The longest path of a socket, without its closing zero byte (`sun_path`).
-const MAX_SOCKET_PATH: usize = 107;
+pub const MAX_SOCKET_PATH: usize = 107;
 
 /// How often directories are made again that somebody else has removed meanwhile.
 const TRIES: u32 = 100;

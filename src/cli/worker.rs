@@ -32,7 +32,7 @@ pub(super) fn hand_over(source: &str) -> anyhow::Error {
 }
 
 /// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.
-fn find() -> anyhow::Result<PathBuf> {
+pub(super) fn find() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("FRAMEBUS_WORKER").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         if !path.is_file() {
