@@ -1,10 +1,8 @@
 //! The headless worker: `framebus` hands over to it what needs OpenCV, by exec, with the same arguments.
 
-use std::process::ExitCode;
-
 use framebus_worker::{OpenOptions, SourceSpec, open, quiet};
 
-fn main() -> ExitCode {
+fn main() -> ! {
     quiet();
     framebus::cli::worker_main(|args, _stop| {
         let options = OpenOptions {

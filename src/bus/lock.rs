@@ -4,7 +4,7 @@
 //! the holder dies, however it dies. Its file stands beside the segment, because whoever shares /dev/shm must share the
 //! lock: another TMPDIR, runtime directory or container does not make a second producer.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -41,16 +41,48 @@ pub(crate) enum LockError {
 const TRIES: u32 = 100;
 
 impl BusLock {
+    /// Where the lock of a bus has its file.
+    pub(crate) fn path_of(bus: &BusName) -> PathBuf {
+        Path::new(SHM_DIR).join(format!("framebus.{bus}.lock"))
+    }
+
+    /// Whether somebody holds the lock of a bus. Leaves its file as it is.
+    pub(crate) fn is_held(bus: &BusName) -> Result<bool, LockError> {
+        let path = Self::path_of(bus);
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(refusal(&path, error)),
+        };
+        // Shared, so that two who look do not see each other; freed when the file is closed.
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(LockError::System(error.into())),
+        }
+    }
+
     /// Takes the lock of a bus if it is free.
     pub(crate) fn try_acquire(bus: &BusName) -> Result<BusLock, LockError> {
-        let path = Path::new(SHM_DIR).join(format!("framebus.{bus}.lock"));
+        let path = Self::path_of(bus);
         for _ in 0..TRIES {
+            // At a named pipe, opening would wait for its other end.
+            if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+                return Err(LockError::System(io::Error::other(format!(
+                    "{} is not a file: remove it",
+                    path.display()
+                ))));
+            }
             let lock = match NamedLock::with_path(&path) {
                 Ok(lock) => lock,
-                // It was there when it was to be made, and removed when it was to be opened.
+                // It was there when it was to be made, and removed when it was to be opened; or it cannot be made, for a
+                // reason that the crate does not tell.
                 Err(named_lock::Error::CreateFailed(error))
                     if error.kind() == io::ErrorKind::NotFound =>
                 {
+                    let mut file = OpenOptions::new();
+                    let made = file.write(true).create(true).truncate(false).open(&path);
+                    made.map_err(|source| refusal(&path, source))?;
                     continue;
                 }
                 Err(named_lock::Error::CreateFailed(source)) => return Err(refusal(&path, source)),
@@ -166,5 +198,16 @@ mod tests {
         drop(lock);
         assert!(path.exists());
         fs::remove_file(path).expect("removed");
+    }
+
+    #[test]
+    fn a_look_at_a_lock_changes_nothing() {
+        let bus = bus("look");
+        assert!(!BusLock::is_held(&bus).expect("no file"));
+        let lock = BusLock::try_acquire(&bus).expect("free");
+        assert!(BusLock::is_held(&bus).expect("held"));
+        assert!(lock.path.exists());
+        drop(lock);
+        assert!(!BusLock::path_of(&bus).exists());
     }
 }

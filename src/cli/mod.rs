@@ -1,12 +1,22 @@
 //! The command line: one file a verb, and what the verbs share.
 
+pub mod check;
+pub mod completions;
 pub mod config;
 pub mod consume;
+pub mod doctor;
+mod draw;
+pub mod gc;
 pub mod log;
+pub mod ls;
+pub mod man;
+pub mod peek;
 pub mod produce;
 mod status;
+mod stderr;
 pub mod top;
 pub mod units;
+pub mod wait;
 mod worker;
 
 use std::path::PathBuf;
@@ -56,6 +66,14 @@ enum Verb {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
     Top(top::TopArgs),
+    Ls(ls::LsArgs),
+    Peek(peek::PeekArgs),
+    Wait(wait::WaitArgs),
+    Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
+    Gc(gc::GcArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -73,13 +91,26 @@ pub fn main() -> ExitCode {
         Verb::Produce(args) => produce::main(args, &config),
         Verb::Consume(args) => consume::main(args, &config),
         Verb::Top(args) => top::main(args, &config),
+        Verb::Ls(args) => ls::main(args),
+        Verb::Peek(args) => peek::main(args, &config),
+        Verb::Wait(args) => wait::main(args, &config),
+        Verb::Check(args) => check::main(args, &config),
+        Verb::Doctor(args) => doctor::main(args, &config),
+        Verb::Gc(args) => gc::main(args),
+        Verb::Completions(args) => completions::main(args),
+        Verb::Man(args) => man::main(args),
     });
     end(result)
 }
 
-/// Parses the worker's command line, which is the same, and captures with the sources that `open` knows.
-#[must_use]
-pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
+/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, and ends the
+/// process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
+/// static objects must not be taken away.
+pub fn worker_main(open: impl produce::OpenSource) -> ! {
+    worker::leave(worker_work(open))
+}
+
+fn worker_work(open: impl produce::OpenSource) -> ExitCode {
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }
@@ -88,7 +119,7 @@ pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main_with(args, &config, open),
         _ => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus"
+            "framebus-worker only captures: use framebus for everything else"
         )),
     });
     end(result)
@@ -157,6 +188,14 @@ fn choose_bus(flag: Option<&BusName>, config: &Config) -> anyhow::Result<BusName
         (None, Some(bus)) => Ok(bus.parse()?),
         (None, None) => Ok(BusName::default()),
     }
+}
+
+/// Writes what a verb was asked for to standard output, at once.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
 }
 
 /// When something that may last for ever is to end, on the monotonic clock.

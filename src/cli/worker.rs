@@ -2,9 +2,10 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
@@ -31,7 +32,7 @@ pub(super) fn hand_over(source: &str) -> anyhow::Error {
 }
 
 /// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.
-fn find() -> anyhow::Result<PathBuf> {
+pub(super) fn find() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("FRAMEBUS_WORKER").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         if !path.is_file() {
@@ -72,4 +73,12 @@ pub(super) fn check_version() -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Ends the process at once: what was written is flushed, nothing else is cleared up.
+pub(super) fn leave(code: ExitCode) -> ! {
+    let _ = std::io::stdout().flush();
+    // An exit code tells its number only by being equal to another.
+    let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
+    signal_hook::low_level::exit(number.map_or(1, i32::from))
 }

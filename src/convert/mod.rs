@@ -48,6 +48,17 @@ pub fn yuyv_to_gray(yuyv: &[u8], gray: &mut [u8]) {
     yuyv_to_gray_dispatched(&yuyv[..2 * pixels], &mut gray[..pixels]);
 }
 
+/// Converts BGR pixels to the two chroma planes of YCbCr, BT.601 in full range (ITU-T T.871, as JPEG has it), in 16-bit
+/// fixed point. With the gray image of [`bgr_to_gray`] as Y they are the whole picture.
+pub fn bgr_to_chroma(bgr: &[u8], blue: &mut [u8], red: &mut [u8]) {
+    let shifted = |value: i32| ((value + (128 << 16) + (1 << 15)) >> 16).clamp(0, 255) as u8;
+    for ((pixel, blue), red) in bgr.chunks_exact(3).zip(blue).zip(red) {
+        let [b, g, r] = [pixel[0], pixel[1], pixel[2]].map(i32::from);
+        *blue = shifted(32768 * b - 21709 * g - 11059 * r);
+        *red = shifted(-5329 * b - 27439 * g + 32768 * r);
+    }
+}
+
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn bgr_to_gray_dispatched(bgr: &[u8], gray: &mut [u8]) {
     const IN_PAIRS: bool = selected_target!().supports_feature_str("avx2");

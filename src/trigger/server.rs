@@ -1,8 +1,9 @@
 //! The producer's end: a control thread that accepts and clears, and a list of targets that the frame path reads.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -115,11 +116,11 @@ impl TriggerServer {
         let mut listeners = Vec::with_capacity(consumers.into());
         for index in 0..consumers {
             let path = pipe_path(pipes, index);
-            let listener =
-                listen(&path, mode, gid).map_err(|source| ServerError::new(&path, source))?;
+            let listener = NamedListener::new(&path, mode, gid)
+                .map_err(|source| ServerError::new(&path, source))?;
             epoll::add(
                 &epoll,
-                listener_fd(&listener),
+                listener.fd(),
                 EventData::new_u64(index.into()),
                 EventFlags::IN,
             )
@@ -218,23 +219,56 @@ fn allow_descriptors(consumers: u8) {
     }
 }
 
-fn listen(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<Listener> {
-    let listener = ListenerOptions::new()
-        .name(path.to_fs_name::<GenericFilePath>()?)
-        .nonblocking(ListenerNonblockingMode::Both)
-        .mode(u16::try_from(mode).unwrap_or(0o600).into())
-        .try_overwrite(true)
-        .create_sync()?;
-    if let Some(gid) = gid {
-        std::os::unix::fs::chown(path, None, Some(gid))?;
-    }
-    Ok(listener)
+/// A named pipe that is listened to. Its name goes with it, unless it is a successor's by then.
+#[derive(Debug)]
+struct NamedListener {
+    listener: Listener,
+    path: PathBuf,
+    id: (u64, u64),
 }
 
-fn listener_fd(listener: &Listener) -> std::os::fd::BorrowedFd<'_> {
-    match listener {
-        Listener::UdSocket(listener) => listener.as_fd(),
+impl NamedListener {
+    fn new(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<NamedListener> {
+        let listener = ListenerOptions::new()
+            .name(path.to_fs_name::<GenericFilePath>()?)
+            .nonblocking(ListenerNonblockingMode::Both)
+            .mode(u16::try_from(mode).unwrap_or(0o600).into())
+            .try_overwrite(true)
+            // The crate would remove whatever has the name when it is dropped.
+            .reclaim_name(false)
+            .create_sync()?;
+        let named = NamedListener {
+            listener,
+            path: path.to_owned(),
+            id: file_id(path)?,
+        };
+        if let Some(gid) = gid {
+            std::os::unix::fs::chown(path, None, Some(gid))?;
+        }
+        // What binding makes of the mode is without the bits of the umask.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        Ok(named)
     }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.listener {
+            Listener::UdSocket(listener) => listener.as_fd(),
+        }
+    }
+}
+
+impl Drop for NamedListener {
+    fn drop(&mut self) {
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 pub(super) fn stream_fd(
@@ -252,7 +286,7 @@ const SHUTDOWN: u64 = 1 << 32;
 /// The control thread.
 struct Control {
     epoll: OwnedFd,
-    listeners: Vec<Listener>,
+    listeners: Vec<NamedListener>,
     peers: Arc<Mutex<Peers>>,
 }
 
@@ -298,7 +332,7 @@ impl Control {
         let Some(listener) = self.listeners.get(usize::from(index)) else {
             return;
         };
-        match listener.accept() {
+        match listener.listener.accept() {
             Ok(stream) => peers.admit(&self.epoll, index, stream, CONNECTION + u64::from(index)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {

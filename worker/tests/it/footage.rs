@@ -172,37 +172,43 @@ pub(crate) enum Visit {
 pub(crate) fn camera(visits: &'static [Visit]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
+    // What it sends is made now: its thread outlives the test, and must not be in OpenCV when the process ends.
+    let answers: Vec<Vec<Vec<u8>>> = visits.iter().map(|visit| answer(*visit)).collect();
     thread::spawn(move || {
-        let last = visits.last().into_iter().cycle();
-        for (visit, stream) in visits.iter().chain(last).zip(listener.incoming()) {
+        let last = answers.last().into_iter().cycle();
+        for (answer, stream) in answers.iter().chain(last).zip(listener.incoming()) {
             // The visitor may leave at any time.
-            let _ = stream.and_then(|stream| serve(stream, *visit));
+            let _ = stream.and_then(|stream| serve(stream, answer));
         }
     });
     format!("http://{address}/video")
 }
 
-fn serve(mut stream: TcpStream, visit: Visit) -> std::io::Result<()> {
-    let mut request = [0; 1024];
-    let _ = stream.read(&mut request)?;
+/// What a visitor is sent, piece by piece.
+fn answer(visit: Visit) -> Vec<Vec<u8>> {
     let (size, frames) = match visit {
         Visit::Frames(size, frames) => (size, frames),
-        Visit::NotFound => return stream.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n"),
-        Visit::Nothing => return Ok(()),
+        Visit::NotFound => return vec![b"HTTP/1.0 404 Not Found\r\n\r\n".to_vec()],
+        Visit::Nothing => return Vec::new(),
     };
-    stream.write_all(
-        b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n",
-    )?;
-    for number in 0..frames {
+    let head =
+        b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
+    let parts = (0..frames).map(|number| {
         let mut jpeg = Vector::<u8>::new();
         imencode(".jpg", &picture(size, number), &mut jpeg, &Vector::new()).expect("a JPEG");
-        let head = format!(
-            "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
-            jpeg.len()
-        );
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(jpeg.as_slice())?;
-        stream.write_all(b"\r\n")?;
+        let length = jpeg.len();
+        let head =
+            format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), jpeg.as_slice(), b"\r\n"].concat()
+    });
+    std::iter::once(head.to_vec()).chain(parts).collect()
+}
+
+fn serve(mut stream: TcpStream, answer: &[Vec<u8>]) -> std::io::Result<()> {
+    let mut request = [0; 1024];
+    let _ = stream.read(&mut request)?;
+    for piece in answer {
+        stream.write_all(piece)?;
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())

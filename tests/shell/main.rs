@@ -1,0 +1,5 @@
+//! The verbs, as a shell and a script use them: real processes, real exit codes.
+
+mod harness;
+mod sinks;
+mod verbs;
