@@ -359,7 +359,6 @@ impl Consumer {
         own.skipped.store(self.stats.skipped, Relaxed);
         own.taken.store(self.stats.taken, Relaxed);
         own.last_sequence.store(self.stats.last_sequence, Relaxed);
-        own.wait.record(wake_ns.saturating_sub(publish_ns));
         Some(Frame {
             consumer: self,
             info,
@@ -455,6 +454,9 @@ impl Drop for Frame<'_> {
         let own = self.consumer.segment.own();
         let release_ns = monotonic_ns();
         own.release_ns.store(release_ns, Relaxed);
+        // All counting waits until the frame has been used.
+        own.wait
+            .record(self.info.wake_ns.saturating_sub(self.info.publish_ns));
         own.busy
             .record(release_ns.saturating_sub(self.info.wake_ns));
         own.total
