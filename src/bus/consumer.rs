@@ -283,7 +283,10 @@ impl Consumer {
             let left = deadline
                 .map(|deadline| Duration::from_nanos(deadline.saturating_sub(monotonic_ns())));
             let header = self.segment.regions().header();
-            match self.waiter.wait(&header.latest, seen, left)? {
+            let retired = || {
+                SegmentState::from_word(header.state.load(Acquire)) == Some(SegmentState::Retired)
+            };
+            match self.waiter.wait(&header.latest, seen, retired, left)? {
                 Wake::Trigger => bump(&self.segment.own().wakes, 1),
                 Wake::TimedOut => return Ok(Waited::TimedOut),
                 Wake::Stopped => return Ok(Waited::Stopped),
@@ -312,8 +315,7 @@ impl Consumer {
         if segment.id() == self.segment.id() || segment.owner_uid() != self.segment.owner_uid() {
             return Ok(false);
         }
-        let pid = |segment: &ConsumerSegment| segment.regions().header().producer_pid.load(Relaxed);
-        if pid(&segment) != pid(&self.segment) {
+        if producer_of(segment.regions()) != producer_of(self.segment.regions()) {
             // Another producer: this connection is about to hang up.
             return Ok(false);
         }
@@ -371,6 +373,15 @@ impl Drop for Consumer {
         own.lease.store(Ticket::NONE, Release);
         own.state.store(RecordState::DETACHED, Release);
     }
+}
+
+/// Which process writes a segment: its pid, which in a container is often the same again, and its start time.
+pub(super) fn producer_of(regions: &Regions) -> (u32, u64) {
+    let header = regions.header();
+    (
+        header.producer_pid.load(Relaxed),
+        header.producer_start_ticks.load(Relaxed),
+    )
 }
 
 fn newest_sequence(regions: &Regions) -> u64 {

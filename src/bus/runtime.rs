@@ -47,18 +47,33 @@ pub enum RuntimeDirError {
     },
 }
 
+impl RuntimeDirError {
+    /// Whether the directory is there and this user may not use it.
+    pub(crate) fn is_permission(&self) -> bool {
+        match self {
+            Self::Foreign { .. } => true,
+            Self::System { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            Self::TooLong { .. } => false,
+        }
+    }
+}
+
 /// The directory under which framebus keeps its named pipes: `$FRAMEBUS_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR`, else
 /// `/tmp/framebus-<uid>`.
 #[must_use]
 pub fn runtime_dir() -> PathBuf {
+    named_runtime_dir()
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/framebus-{}", geteuid().as_raw())))
+}
+
+/// The runtime directory that the environment names. A login's that is not there (any more) does not count.
+fn named_runtime_dir() -> Option<PathBuf> {
     let set = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    set("FRAMEBUS_RUNTIME_DIR")
-        .or_else(|| set("XDG_RUNTIME_DIR").filter(|path| path.is_dir()))
-        .unwrap_or_else(|| PathBuf::from(format!("/tmp/framebus-{}", geteuid().as_raw())))
+    set("FRAMEBUS_RUNTIME_DIR").or_else(|| set("XDG_RUNTIME_DIR").filter(|path| path.is_dir()))
 }
 
 /// The directory of a bus's named pipes under a runtime directory.
@@ -102,8 +117,7 @@ impl PipesDir {
                 len: longest,
             });
         }
-        let named_by_user = env::var_os("FRAMEBUS_RUNTIME_DIR").is_some()
-            || env::var_os("XDG_RUNTIME_DIR").is_some();
+        let named_by_user = named_runtime_dir().is_some();
         let made_runtime = make(&runtime, 0o700)?;
         if !named_by_user {
             check_owner(&runtime)?;

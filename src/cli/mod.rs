@@ -13,11 +13,10 @@ pub mod man;
 pub mod peek;
 pub mod produce;
 mod status;
+pub mod top;
 pub mod units;
 pub mod wait;
 mod worker;
-
-pub use worker::QUIET_ENVIRONMENT;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +72,7 @@ enum Verb {
     Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Top(top::TopArgs),
 }
 
 impl Cli {
@@ -97,13 +97,19 @@ pub fn main() -> ExitCode {
         Verb::Gc(args) => gc::main(args),
         Verb::Completions(args) => completions::main(args),
         Verb::Man(args) => man::main(args),
+        Verb::Top(args) => top::main(args, &config),
     });
     end(result)
 }
 
-/// Parses the worker's command line, which is the same, and captures with the sources that `open` knows.
-#[must_use]
-pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
+/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, and ends the
+/// process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
+/// static objects must not be taken away.
+pub fn worker_main(open: impl produce::OpenSource) -> ! {
+    worker::leave(worker_work(open))
+}
+
+fn worker_work(open: impl produce::OpenSource) -> ExitCode {
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }
@@ -112,7 +118,7 @@ pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main_with(args, &config, open),
         _ => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus for everything else"
+            "framebus-worker only captures: use framebus"
         )),
     });
     end(result)
@@ -145,6 +151,8 @@ fn exit_code(error: &anyhow::Error) -> Option<u8> {
         {
             EXIT_PERMISSION
         }
+        CreateError::RuntimeDir(error) if error.is_permission() => EXIT_PERMISSION,
+        CreateError::Pipe(error) if error.is_permission() => EXIT_PERMISSION,
         _ => EXIT_ERROR,
     };
     error.chain().find_map(|cause| {

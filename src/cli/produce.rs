@@ -314,7 +314,7 @@ impl<'a> Run<'a> {
         while self.args.count.is_none_or(|count| frames < count)
             && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
         {
-            if self.pacer.wait(&self.stop) {
+            if self.pacer.wait_before(end_ns, &self.stop) {
                 break;
             }
             match self.source.wait(&self.stop)? {
@@ -350,7 +350,10 @@ impl<'a> Run<'a> {
         let filled = self.source.fill(&mut claim.target())?;
         if filled == Filled::Damaged {
             drop(claim);
-            self.producer.count_dropped();
+            // A frame of another size is not lost: the source keeps it until the bus has that size.
+            if self.source.info().geometry == self.producer.options().geometry {
+                self.producer.count_dropped();
+            }
             return Ok(false);
         }
         claim.publish(FrameMeta {

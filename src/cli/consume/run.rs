@@ -181,12 +181,15 @@ impl<'a> Run<'a> {
                 .unwrap_or(now);
             match consumer.wait(Some(Duration::from_nanos(until.saturating_sub(now))))? {
                 Waited::Frame => {
-                    self.take_one(consumer)?;
-                    silent_ns = deadline(self.args.timeout);
+                    let taken = self.take_one(consumer)?;
                     if !self.is_done(consumer.stats(), monotonic_ns())
-                        && self.pacer.wait(&self.stop)
+                        && self.pacer.wait_before(self.end_ns, &self.stop)
                     {
                         return Ok(End::Stopped);
+                    }
+                    if taken {
+                        // The rest that --max-fps asks for is not the producer's silence.
+                        silent_ns = deadline(self.args.timeout);
                     }
                 }
                 Waited::Renewed => self.begin(consumer)?,
@@ -204,9 +207,10 @@ impl<'a> Run<'a> {
             || self.end_ns.is_some_and(|end_ns| now >= end_ns)
     }
 
-    fn take_one(&mut self, consumer: &mut Consumer) -> Result<(), SinkError> {
+    /// Takes a frame; `false` when it was gone before it could be had.
+    fn take_one(&mut self, consumer: &mut Consumer) -> Result<bool, SinkError> {
         let Some(frame) = consumer.acquire() else {
-            return Ok(());
+            return Ok(false);
         };
         let info = *frame.info();
         if self.args.in_order() && info.skipped > 0 {
@@ -230,11 +234,12 @@ impl<'a> Run<'a> {
             bgr: frame.bgr(),
         })?;
         if let Some(work) = self.args.work {
-            // A request to stop cuts it short; the loop sees it next.
-            let _ = self.stop.sleep(work);
+            // The end and a request to stop cut it short; the loop sees it next.
+            let until = [deadline(Some(work)), self.end_ns].into_iter().flatten();
+            let _ = self.stop.sleep_until(until.min().unwrap_or(0));
         }
         drop(frame);
         self.sink.released(monotonic_ns());
-        Ok(())
+        Ok(true)
     }
 }
