@@ -14,6 +14,9 @@ use super::BusName;
 /// The longest path of a socket, without its closing zero byte (`sun_path`).
 pub const MAX_SOCKET_PATH: usize = 107;
 
+/// How often directories are made again that somebody else has removed meanwhile.
+const TRIES: u32 = 100;
+
 /// Why there is no directory for the named pipes.
 #[derive(Debug, Error)]
 pub enum RuntimeDirError {
@@ -118,14 +121,22 @@ impl PipesDir {
             });
         }
         let named_by_user = named_runtime_dir().is_some();
-        let made_runtime = make(&runtime, 0o700)?;
-        if !named_by_user {
-            check_owner(&runtime)?;
-        }
         let open_mode = 0o700 | (mode & 0o044) >> 2;
-        for directory in [runtime.join("framebus"), path.clone()] {
-            if make(&directory, open_mode)? || directory == path {
-                open_up(&directory, open_mode, gid)?;
+        let mut made_runtime = false;
+        let mut tries = 0;
+        // A producer of another bus may remove the directories, when they are empty, while they are made.
+        loop {
+            made_runtime |= make_runtime(&runtime)?;
+            if !named_by_user {
+                check_owner(&runtime)?;
+            }
+            match make_both(&runtime.join("framebus"), &path, open_mode, gid) {
+                Err(RuntimeDirError::System { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                made => break made?,
             }
         }
         let mut parents = vec![runtime.join("framebus")];
@@ -151,16 +162,35 @@ impl Drop for PipesDir {
     }
 }
 
+/// Makes framebus's own directory, and in it the one of a bus.
+fn make_both(
+    framebus: &Path,
+    bus: &Path,
+    mode: u32,
+    gid: Option<u32>,
+) -> Result<(), RuntimeDirError> {
+    if make(framebus, mode)? {
+        open_up(framebus, mode, gid)?;
+    }
+    make(bus, mode)?;
+    open_up(bus, mode, gid)
+}
+
 /// Makes a directory; says whether it was missing.
 fn make(path: &Path, mode: u32) -> Result<bool, RuntimeDirError> {
     match DirBuilder::new().recursive(false).mode(mode).create(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path)
-            .map(|()| true)
-            .map_err(|source| system(path, source)),
         Err(source) => Err(system(path, source)),
     }
+}
+
+/// Makes the runtime directory, and where it does not exist what it is in.
+fn make_runtime(path: &Path) -> Result<bool, RuntimeDirError> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|source| system(path, source))?;
+    }
+    make(path, 0o700)
 }
 
 fn check_owner(path: &Path) -> Result<(), RuntimeDirError> {

@@ -16,6 +16,7 @@ mod notify;
 pub mod peek;
 pub mod produce;
 mod status;
+mod stderr;
 pub mod top;
 pub mod units;
 pub mod wait;
@@ -67,6 +68,7 @@ Exit codes: 0 yes, 1 an honest no (timed out), 2 usage or error, 3 no such bus o
 enum Verb {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Top(top::TopArgs),
     Ls(ls::LsArgs),
     Peek(peek::PeekArgs),
     Wait(wait::WaitArgs),
@@ -77,7 +79,6 @@ enum Verb {
     Metrics(metrics::MetricsArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
-    Top(top::TopArgs),
 }
 
 impl Cli {
@@ -94,6 +95,7 @@ pub fn main() -> ExitCode {
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main(args, &config),
         Verb::Consume(args) => consume::main(args, &config),
+        Verb::Top(args) => top::main(args, &config),
         Verb::Ls(args) => ls::main(args),
         Verb::Peek(args) => peek::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
@@ -104,7 +106,6 @@ pub fn main() -> ExitCode {
         Verb::Config(args) => explain::main(args, cli.config.as_deref()),
         Verb::Completions(args) => completions::main(args),
         Verb::Man(args) => man::main(args),
-        Verb::Top(args) => top::main(args, &config),
     });
     end(result)
 }
@@ -125,7 +126,7 @@ fn worker_work(open: impl produce::OpenSource) -> ExitCode {
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main_with(args, &config, open),
         _ => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus"
+            "framebus-worker only captures: use framebus for everything else"
         )),
     });
     end(result)

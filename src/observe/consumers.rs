@@ -1,7 +1,7 @@
 //! One consumer in a snapshot.
 
 use super::process::{Processes, Usage};
-use super::sampler::{Changes, Reading};
+use super::sampler::{Changes, Reading, frame_rate};
 use super::snapshot::{Consumer, ConsumerState, Percentiles};
 use super::window::CountWindow;
 use crate::bus::Ticket;
@@ -17,17 +17,25 @@ const GONE_FOR_NS: u64 = 10_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct ConsumerMemory {
     connected_ns: u64,
-    last: Option<(u64, u64, u64)>,
-    coalesced: u64,
+    last: Option<Last>,
     wait: CountWindow,
     busy: CountWindow,
     total: CountWindow,
 }
 
+/// Counters of the snapshot before.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    taken: u64,
+    wake_ns: u64,
+    triggers: u64,
+    coalesced: u64,
+}
+
 /// What happened on the bus since the snapshot before.
 pub(super) struct Since {
     pub(super) interval_s: Option<f64>,
-    pub(super) published: u64,
+    pub(super) fps: Option<f64>,
     pub(super) sequence: u64,
     pub(super) period_ms: Option<f64>,
 }
@@ -72,20 +80,31 @@ impl Reading<'_> {
         let attached = connected && record_state == RecordState::ATTACHED;
         let lease = Ticket::unpack(record.lease.load(Acquire)).filter(|_| attached);
         let (taken, triggers) = (record.taken.load(Relaxed), claim.triggers.load(Relaxed));
+        let wake_ns = record.wake_ns.load(Relaxed);
         // An eventfd coalesces by itself; a pipe when it is full, which the producer counts.
         let coalesced = claim.coalesced.load(Relaxed);
-        let last = memory.last.replace((taken, triggers, coalesced));
-        let rate = |now: u64, then: fn((u64, u64, u64)) -> u64| {
-            Some(now.saturating_sub(then(last?)) as f64 / since.interval_s?)
-        };
+        let last = memory.last.replace(Last {
+            taken,
+            wake_ns,
+            triggers,
+            coalesced,
+        });
+        let between = last.zip(since.interval_s).filter(|_| connected);
+        let fps = between.filter(|_| attached).map(|(last, seconds)| {
+            frame_rate(
+                taken.saturating_sub(last.taken),
+                last.wake_ns,
+                wake_ns,
+                seconds,
+            )
+        });
+        let share = fps.zip(since.fps).filter(|(_, published)| *published > 0.0);
         let usage = if connected {
             processes.usage(claim.pid.load(Relaxed))
         } else {
             Usage::default()
         };
-        let fps = rate(taken, |last| last.0).filter(|_| attached);
-        changes.coalesced += last.map_or(0, |last| coalesced.saturating_sub(last.2));
-        memory.coalesced = coalesced;
+        changes.coalesced += last.map_or(0, |last| coalesced.saturating_sub(last.coalesced));
         let percentiles = |window: &mut CountWindow, histogram| {
             if attached {
                 self.percentiles(window, histogram)
@@ -100,7 +119,7 @@ impl Reading<'_> {
             .p50
             .zip(since.period_ms)
             .map(|(busy, period)| busy / period);
-        let held_ms = lease.map(|_| self.age_ms(record.wake_ns.load(Relaxed)));
+        let held_ms = lease.map(|_| self.age_ms(wake_ns));
         let last_sequence = record.last_sequence.load(Relaxed);
         let state = match () {
             () if !connected => ConsumerState::Gone,
@@ -138,18 +157,15 @@ impl Reading<'_> {
             cleared_after_ms: died
                 .then(|| claim.cleared_ns.load(Relaxed).saturating_sub(gone_ns) as f64 / NS_PER_MS),
             fps,
-            percent_of_camera: rate(taken, |last| last.0)
-                .filter(|_| attached && since.published > 0)
-                .map(|_| {
-                    100.0 * last.map_or(0, |last| taken.saturating_sub(last.0)) as f64
-                        / since.published as f64
-                }),
+            percent_of_camera: share
+                .map(|(taken, published)| (100.0 * taken / published).min(100.0)),
             attach_sequence: record.attach_sequence.load(Relaxed),
             taken,
             skipped: record.skipped.load(Relaxed),
             last_sequence,
             triggers,
-            triggers_per_s: rate(triggers, |last| last.1).filter(|_| connected),
+            triggers_per_s: between
+                .map(|(last, seconds)| triggers.saturating_sub(last.triggers) as f64 / seconds),
             coalesced,
             slot: lease.map(|ticket| ticket.slot),
             held_sequence: lease.map(|ticket| ticket.sequence),

@@ -52,6 +52,7 @@ struct Last {
     at_ns: u64,
     sequence: u64,
     starved: u64,
+    publish_ns: u64,
 }
 
 /// What changed since the snapshot before, for findings.
@@ -199,16 +200,20 @@ impl Reading<'_> {
         let newest = Ticket::unpack(header.latest.load(Acquire));
         let sequence = newest.map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence);
         let starved = header.starved.load(Relaxed);
+        let publish_ns = header.publish_ns.load(Relaxed);
         let last = memory.last.replace(Last {
             at_ns: self.now_ns,
             sequence,
             starved,
+            publish_ns,
         });
         let interval_s = last
             .map(|last| self.now_ns.saturating_sub(last.at_ns) as f64 / NS_PER_S)
             .filter(|s| *s > 0.0);
         let published = last.map_or(0, |last| sequence.saturating_sub(last.sequence));
-        let fps = interval_s.map(|seconds| published as f64 / seconds);
+        let fps = interval_s
+            .zip(last)
+            .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
         self.refresh(processes);
         let producer = self.producer(memory, newest, sequence, fps, processes);
         let period_ms = producer
@@ -226,7 +231,7 @@ impl Reading<'_> {
         for index in 0..regions.layout().consumers {
             let since = Since {
                 interval_s,
-                published,
+                fps,
                 sequence,
                 period_ms,
             };
@@ -401,5 +406,26 @@ impl Reading<'_> {
 
     pub(super) fn age_ms(&self, then_ns: u64) -> f64 {
         self.now_ns.saturating_sub(then_ns) as f64 / NS_PER_MS
+    }
+}
+
+/// Frames a second, from the first to the last of them: a short look at a steady source would else be wrong by a frame.
+pub(super) fn frame_rate(frames: u64, from_ns: u64, to_ns: u64, interval_s: f64) -> f64 {
+    if from_ns == 0 || to_ns <= from_ns {
+        return frames as f64 / interval_s;
+    }
+    frames as f64 * NS_PER_S / (to_ns - from_ns) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_source_has_its_rate_however_short_the_look() {
+        assert_eq!(frame_rate(15, 1, 500_000_001, 0.52), 30.0);
+        assert_eq!(frame_rate(16, 1, 533_333_334, 0.52).round(), 30.0);
+        assert_eq!(frame_rate(0, 7, 7, 0.5), 0.0);
+        assert_eq!(frame_rate(10, 0, 7, 0.5), 20.0);
     }
 }

@@ -212,3 +212,36 @@ fn producers_that_come_and_go_quickly_never_see_each_others_leftovers() {
     assert!(done > 0);
     bus.assert_nothing_left();
 }
+
+#[test]
+fn buses_that_share_a_runtime_directory_do_not_disturb_each_other() {
+    let bus = Bus::new();
+    let directory = bus.runtime().join("shared");
+    std::fs::create_dir(&directory).expect("a directory");
+    let workers: Vec<_> = (0..4)
+        .map(|worker| {
+            let name = format!("{}-{worker}", bus.name());
+            let mut commands: Vec<_> = (0..25)
+                .map(|_| {
+                    let args = [
+                        "-q", "produce", "-b", &name, "--size", "32x32", "--count", "1",
+                    ];
+                    let mut command = bus.framebus(&args);
+                    command.env("FRAMEBUS_RUNTIME_DIR", &directory);
+                    command
+                })
+                .collect();
+            std::thread::spawn(move || {
+                while let Some(command) = commands.pop() {
+                    let finished = Process::spawn(command).wait();
+                    assert_eq!(finished.exit, Exit::Code(0), "{}", finished.stderr);
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().expect("a worker");
+    }
+    std::fs::remove_dir(directory).expect("it is empty");
+    bus.assert_nothing_left();
+}

@@ -3,10 +3,19 @@
 //! Long forms: `FRAMEBUS_CHAOS_ROUNDS=500 FRAMEBUS_CHAOS_PRODUCER_ROUNDS=100 cargo test --test it chaos`; a run is repeated
 //! with the `FRAMEBUS_CHAOS_SEED` that it printed.
 
+mod bad_input;
+mod bad_segment;
 mod chaos;
+mod generations;
 mod harness;
 mod leases;
+mod logs;
+mod observers;
+mod outputs;
 mod peers;
+mod permissions;
 mod roles;
+mod segment;
+mod signals;
 mod torn;
 mod triggers;

@@ -4,8 +4,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use framebus::bus::{AttachError, BusName, Consumer, ConsumerOptions, Frame, IndexChoice, Waited};
-use framebus::layout::TriggerKind;
+use framebus::bus::{FrameMeta, Producer, ProducerOptions};
+use framebus::layout::{Geometry, TriggerKind};
 use framebus::source::pattern::verify;
+use framebus::source::{FrameSource, Pacer, PatternSource};
 use framebus::stop::Stop;
 use serde_json::{Value, json};
 
@@ -40,20 +42,13 @@ impl Default for Taker {
 impl Taker {
     /// Starts it. It ends with the stream, or with SIGTERM.
     pub(crate) fn start(self, bus: &Bus) -> Process {
-        let program = std::env::current_exe().expect("this program");
-        let mut command: Command = bus.command(program);
-        let role = json!({
-            "index": self.index, "trigger": self.trigger, "every_frame": self.every_frame,
-            "follow": self.follow, "hold_ms": self.hold_ms,
-        });
-        command
-            .args([
-                "--exact",
-                "roles::a_role_is_played_when_asked_for",
-                "--nocapture",
-            ])
-            .env(ROLE, role.to_string());
-        Process::spawn(command)
+        play(
+            bus,
+            &json!({
+                "index": self.index, "trigger": self.trigger, "every_frame": self.every_frame,
+                "follow": self.follow, "hold_ms": self.hold_ms,
+            }),
+        )
     }
 
     /// Starts it and waits until it is attached and has had a frame.
@@ -61,10 +56,38 @@ impl Taker {
         let process = self.start(bus);
         bus.attached(self.index, &process);
         crate::harness::until("a frame is taken", || {
-            bus.segment().record(self.index, "taken") > 0
+            // Between two sizes there is no segment for a moment.
+            bus.try_segment()
+                .is_some_and(|segment| segment.record(self.index, "taken") > 0)
         });
         process
     }
+}
+
+/// Starts a process whose frames change their size after so many; it ends with SIGTERM.
+pub(crate) fn start_resizing(bus: &Bus, every: u64) -> Process {
+    let process = play(bus, &json!({ "resize_every": every }));
+    let pid = u64::from(process.pid());
+    crate::harness::until("the first frame is published", || {
+        bus.try_segment().is_some_and(|segment| {
+            segment.header("producer_pid") == pid && segment.header("published") > 0
+        })
+    });
+    process
+}
+
+/// Starts this program again in a role.
+fn play(bus: &Bus, role: &Value) -> Process {
+    let program = std::env::current_exe().expect("this program");
+    let mut command: Command = bus.command(program);
+    command
+        .args([
+            "--exact",
+            "roles::a_role_is_played_when_asked_for",
+            "--nocapture",
+        ])
+        .env(ROLE, role.to_string());
+    Process::spawn(command)
 }
 
 /// What a taker says at its end.
@@ -99,9 +122,50 @@ fn a_role_is_played_when_asked_for() {
         return;
     };
     let role: Value = serde_json::from_str(&role).expect("a role");
-    let report = Run::new(&role).run();
-    println!("\n{report}");
+    if role["resize_every"].is_u64() {
+        resize(&role);
+    } else {
+        let report = Run::new(&role).run();
+        println!("\n{report}");
+    }
     std::process::exit(0);
+}
+
+/// Publishes test pictures whose size changes again and again, until SIGTERM.
+fn resize(role: &Value) {
+    let stop = Stop::on_signals().expect("signals");
+    let every = role["resize_every"].as_u64().expect("a number");
+    let options = |geometry| ProducerOptions {
+        history: 60,
+        ..ProducerOptions::new(own_bus(), geometry)
+    };
+    let sizes = [(160, 120), (64, 48), (333, 77)]
+        .map(|(width, height)| Geometry::new(width, height).expect("a size"));
+    let mut producer = Producer::create(options(sizes[0])).expect("a bus");
+    let mut pacer = Pacer::new(Some(200.0));
+    for size in sizes.into_iter().cycle() {
+        if producer.options().geometry != size {
+            producer.renew(options(size)).expect("another generation");
+        }
+        let mut source = PatternSource::new(size, None);
+        for source_frame in 0..every {
+            if pacer.wait(&stop) {
+                return;
+            }
+            source.wait(&stop).expect("a frame");
+            let mut claim = producer.claim().expect("a slot");
+            source.fill(&mut claim.target()).expect("filled");
+            claim.publish(FrameMeta {
+                source_frame,
+                ..FrameMeta::default()
+            });
+        }
+    }
+}
+
+fn own_bus() -> BusName {
+    let name = std::env::var("FRAMEBUS_BUS").expect("a bus");
+    name.parse().expect("a bus name")
 }
 
 /// A taker at work.
@@ -121,10 +185,6 @@ struct Run {
 
 impl Run {
     fn new(role: &Value) -> Run {
-        let bus: BusName = std::env::var("FRAMEBUS_BUS")
-            .expect("a bus")
-            .parse()
-            .expect("a bus name");
         let index = role["index"]
             .as_u64()
             .and_then(|index| u8::try_from(index).ok());
@@ -139,7 +199,7 @@ impl Run {
                 trigger,
                 every_frame: role["every_frame"] == true,
                 name: "taker".to_owned(),
-                ..ConsumerOptions::new(bus)
+                ..ConsumerOptions::new(own_bus())
             },
             follow: role["follow"] == true,
             hold: Duration::from_millis(role["hold_ms"].as_u64().unwrap_or(0)),

@@ -1,5 +1,6 @@
 //! What the tests stand on: a bus of their own, processes that cannot outlive them, and a raw look at the segment.
 
+mod maps;
 mod process;
 mod random;
 mod raw;
@@ -12,10 +13,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+pub(crate) use maps::{Map, maps};
 pub(crate) use process::{Exit, Finished, Process};
 pub(crate) use random::Random;
-pub(crate) use raw::{Field, HEADER, Raw, RawSegment, fields};
-pub(crate) use wait::{eventually, until};
+pub(crate) use raw::{Field, HEADER, RawSegment, fields};
+pub(crate) use wait::until;
 
 /// The program under test.
 pub(crate) const FRAMEBUS: &str = env!("CARGO_BIN_EXE_framebus");
@@ -80,7 +82,10 @@ impl Bus {
         }
         command
             .env("FRAMEBUS_BUS", &self.name)
-            .env("FRAMEBUS_RUNTIME_DIR", self.runtime());
+            .env("FRAMEBUS_RUNTIME_DIR", self.runtime())
+            // Nobody's own configuration.
+            .env("HOME", self.runtime())
+            .env_remove("XDG_CONFIG_HOME");
         command
     }
 

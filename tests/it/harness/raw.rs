@@ -53,15 +53,13 @@ fn parse(page: &str) -> Vec<Field> {
     fields
 }
 
-fn place(structure: &str, name: &str) -> (u64, usize) {
-    static PLACES: LazyLock<HashMap<(&str, &str), (u64, usize)>> = LazyLock::new(|| {
+fn place(structure: &str, name: &str) -> &'static Field {
+    type ByName = HashMap<(&'static str, &'static str), &'static Field>;
+    static PLACES: LazyLock<ByName> = LazyLock::new(|| {
         let key = |field: &'static Field| (field.structure.as_str(), field.name.as_str());
-        fields()
-            .iter()
-            .map(|field| (key(field), (field.offset, field.len)))
-            .collect()
+        fields().iter().map(|field| (key(field), field)).collect()
     });
-    *PLACES
+    PLACES
         .get(&(structure, name))
         .unwrap_or_else(|| panic!("the layout page has no {structure} {name}"))
 }
@@ -137,7 +135,7 @@ impl RawSegment {
     }
 
     fn at(&self, structure: &str, base: u64, name: &str) -> u64 {
-        let (offset, len) = place(structure, name);
-        self.raw.number(base + offset, len)
+        let field = place(structure, name);
+        self.raw.number(base + field.offset, field.len)
     }
 }
