@@ -17,5 +17,6 @@ mod permissions;
 mod roles;
 mod segment;
 mod signals;
+mod top;
 mod torn;
 mod triggers;
