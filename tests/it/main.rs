@@ -18,5 +18,6 @@ mod roles;
 mod segment;
 mod signals;
 mod top;
+mod top_terminal;
 mod torn;
 mod triggers;

@@ -191,6 +191,28 @@ impl Running {
         kill_process(pid, signal).expect("a signal");
     }
 
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Done {
+        let mut stdout = Vec::new();
+        let mut stderr = String::new();
+        let mut errors = self.child.stderr.take();
+        let mut data = self.child.stdout.take();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                data.as_mut().map(|pipe| pipe.read_to_end(&mut stdout));
+            });
+            errors.as_mut().map(|pipe| pipe.read_to_string(&mut stderr));
+        });
+        let status = self.child.wait().expect("wait");
+        let what = format!("pid {}", self.child.id());
+        Done {
+            what,
+            status,
+            stdout,
+            stderr,
+        }
+    }
+
     /// Kills it with SIGKILL and waits.
     pub(crate) fn kill(mut self) {
         let _ = self.child.kill();
