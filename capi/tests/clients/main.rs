@@ -1,0 +1,8 @@
+//! The clients in other languages: compiled, run, and held to the same guarantees.
+
+mod c;
+mod conformance;
+mod cpp;
+mod csharp;
+mod python;
+mod support;
