@@ -1,13 +1,9 @@
 //! The headless worker: `framebus` hands over to it what needs OpenCV, by exec, with the same arguments.
 
-use std::process::ExitCode;
-
 use framebus_worker::{OpenOptions, SourceSpec, open, quiet};
 
-fn main() -> ExitCode {
-    if let Err(error) = quiet() {
-        eprintln!("framebus-worker: OpenCV's own messages cannot be silenced: {error}");
-    }
+fn main() -> ! {
+    quiet();
     framebus::cli::worker_main(|args, _stop| {
         let options = OpenOptions {
             size: args.size,
@@ -15,7 +11,7 @@ fn main() -> ExitCode {
             looped: args.looped,
             ..OpenOptions::default()
         };
-        let spec: SourceSpec = args.source.parse()?;
+        let spec: SourceSpec = args.source().parse()?;
         open(&spec, &options).map(Some)
     })
 }

@@ -112,6 +112,7 @@ impl From<CopyError> for framebus_result {
             CopyError::Empty => Self::NoFrame,
             CopyError::Torn => Self::Torn,
             CopyError::NoImage => Self::NoImage,
+            CopyError::NoSlot => Self::InvalidArgument,
         }
     }
 }

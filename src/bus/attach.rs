@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::BusName;
+use super::consumer::producer_of;
 use super::runtime::{pipe_path, pipes_dir, runtime_dir};
 use crate::clock::monotonic_ns;
 use crate::layout::{ClaimState, Layout, Malformed, SegmentState, TriggerKind, read_text};
@@ -241,6 +242,13 @@ impl Wanted<'_> {
             segment.owner_uid(),
             segment.regions().header().producer_uid.load(Relaxed),
         )?;
+        // The producer that was looked at has died since, and the segment is another's: so is the claim on it.
+        if producer_of(segment.regions()) != producer_of(view.regions()) {
+            return Err(AttachError::NoProducer {
+                bus: self.bus.clone(),
+                pid: header.producer_pid.load(Relaxed),
+            });
+        }
         Ok((segment, connection))
     }
 
@@ -272,9 +280,10 @@ impl Wanted<'_> {
     fn claim(&self, view: &ObserverSegment, index: u8) -> Result<Connection, AttachError> {
         let header = view.regions().header();
         let named = PathBuf::from(read_text(&header.pipes));
-        // In a container the directory may be mounted elsewhere: then this process's own runtime directory has it.
+        // In a container the directory may be mounted elsewhere: then this process's own runtime directory has it. One
+        // that may not be looked into is there all the same.
         let own = pipes_dir(&runtime_dir(), self.bus);
-        let directory = if named.is_absolute() && named.exists() {
+        let directory = if named.is_absolute() && named.try_exists().unwrap_or(true) {
             named
         } else {
             own

@@ -246,7 +246,14 @@ impl Consumer {
             let left = deadline
                 .map(|deadline| Duration::from_nanos(deadline.saturating_sub(monotonic_ns())));
             let header = self.attachment.segment.regions().header();
-            match self.attachment.waiter.wait(&header.latest, seen, left)? {
+            let retired = || {
+                SegmentState::from_word(header.state.load(Acquire)) == Some(SegmentState::Retired)
+            };
+            match self
+                .attachment
+                .waiter
+                .wait(&header.latest, seen, retired, left)?
+            {
                 Wake::Trigger => bump(&self.attachment.segment.own().wakes, 1),
                 Wake::TimedOut => return Ok(Waited::TimedOut),
                 Wake::Stopped => return Ok(Waited::Stopped),
@@ -285,8 +292,8 @@ impl Consumer {
         {
             return Ok(false);
         }
-        let pid = |segment: &ConsumerSegment| segment.regions().header().producer_pid.load(Relaxed);
-        if pid(&segment) != pid(&self.attachment.segment) {
+        let own = self.attachment.segment.regions();
+        if producer_of(segment.regions()) != producer_of(own) {
             // Another producer: this connection is about to hang up.
             return Ok(false);
         }
@@ -367,9 +374,17 @@ impl Consumer {
         own.skipped.store(self.stats.skipped, Relaxed);
         own.taken.store(self.stats.taken, Relaxed);
         own.last_sequence.store(self.stats.last_sequence, Relaxed);
-        own.wait.record(wake_ns.saturating_sub(publish_ns));
         Some(info)
     }
+}
+
+/// Which process writes a segment: its pid, which in a container is often the same again, and its start time.
+pub(super) fn producer_of(regions: &Regions) -> (u32, u64) {
+    let header = regions.header();
+    (
+        header.producer_pid.load(Relaxed),
+        header.producer_start_ticks.load(Relaxed),
+    )
 }
 
 fn newest_sequence(regions: &Regions) -> u64 {

@@ -96,6 +96,9 @@ impl Attachment {
         let own = self.segment.own();
         let release_ns = monotonic_ns();
         own.release_ns.store(release_ns, Relaxed);
+        // All counting waits until the frame has been used.
+        own.wait
+            .record(info.wake_ns.saturating_sub(info.publish_ns));
         own.busy.record(release_ns.saturating_sub(info.wake_ns));
         own.total.record(release_ns.saturating_sub(info.capture_ns));
         release(&self.words(), self.segment.index());

@@ -154,6 +154,10 @@ pub(crate) fn latest<M: LeaseMemory>(memory: &M) -> Option<Ticket> {
         .filter(|ticket| ticket.slot < memory.slots())
 }
 
+/// How often a consumer starts again because the producer has published meanwhile. One that loses so often does not hang in
+/// a segment that somebody has damaged: it comes back without a frame, and its caller looks for signals and the time.
+const TRIES: u32 = 1000;
+
 /// Leases the newest frame, if it is newer than sequence `after`. Lock-free: it starts again only when the producer has
 /// published meanwhile.
 pub(crate) fn acquire_newest<M: LeaseMemory>(
@@ -161,18 +165,19 @@ pub(crate) fn acquire_newest<M: LeaseMemory>(
     consumer: u8,
     after: u64,
 ) -> Option<Ticket> {
-    loop {
+    for _ in 0..TRIES {
         let newest = latest(memory).filter(|ticket| ticket.sequence > after)?;
         if hold(memory, consumer, newest) {
             return Some(newest);
         }
     }
+    None
 }
 
 /// Leases the oldest frame newer than sequence `after` that is still in a slot: the next one, if the consumer is not
 /// too far behind.
 pub(crate) fn acquire_next<M: LeaseMemory>(memory: &M, consumer: u8, after: u64) -> Option<Ticket> {
-    loop {
+    for _ in 0..TRIES {
         // What is in a slot but not announced by `latest` yet does not count: a frame is published by `latest`.
         let newest = latest(memory).filter(|ticket| ticket.sequence > after)?;
         let mut oldest = newest;
@@ -186,6 +191,7 @@ pub(crate) fn acquire_next<M: LeaseMemory>(memory: &M, consumer: u8, after: u64)
             return Some(oldest);
         }
     }
+    None
 }
 
 /// Names a frame in the lease and looks whether it is still there; if not, the lease is empty again.

@@ -26,6 +26,7 @@ mod name;
 mod observer;
 mod process;
 mod producer;
+mod remains;
 mod runtime;
 
 pub use attach::{AttachError, IndexChoice};
@@ -36,4 +37,5 @@ pub use name::{BusName, BusNameError};
 pub use observer::{CopyError, FrameCopy, Observer};
 pub(crate) use process::start_ticks;
 pub use producer::{Claim, CreateError, FrameMeta, Producer, ProducerOptions, ProducerStats};
-pub use runtime::{RuntimeDirError, pipe_path, pipes_dir, runtime_dir};
+pub use remains::{Remains, SweepError, Swept, sweep, traces};
+pub use runtime::{MAX_SOCKET_PATH, RuntimeDirError, pipe_path, pipes_dir, runtime_dir};

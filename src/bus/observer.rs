@@ -2,7 +2,7 @@
 
 use super::BusName;
 use super::attach::AttachError;
-use crate::layout::Layout;
+use crate::layout::{Layout, SegmentState};
 use crate::shm::{ObserverSegment, Regions, list_objects};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
@@ -36,6 +36,9 @@ pub enum CopyError {
     /// It was overwritten during every try.
     #[error("the frame was overwritten while it was copied")]
     Torn,
+    /// The bus has no such slot.
+    #[error("the bus has no such slot")]
+    NoSlot,
     /// The bus keeps no such image.
     #[error("the bus keeps no BGR image")]
     NoImage,
@@ -73,6 +76,16 @@ impl Observer {
         self.segment.regions().layout()
     }
 
+    /// Whether its producer has ended, or has replaced this segment.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let state = self.regions().header().state.load(Acquire);
+        matches!(
+            SegmentState::from_word(state),
+            Some(SegmentState::Ended | SegmentState::Retired)
+        )
+    }
+
     /// Whether the bus's name still means this segment: not after a new generation, or when it was removed.
     #[must_use]
     pub fn is_linked(&self) -> bool {
@@ -96,13 +109,29 @@ impl Observer {
     /// # Errors
     /// Fails when there is no frame, or it was overwritten during every try.
     pub fn copy_latest(&self, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+        self.of_latest(|slot| self.copy_slot(slot, target))
+    }
+
+    /// Copies the BGR image of the newest frame.
+    ///
+    /// # Errors
+    /// Fails when there is no frame or no such image, or it was overwritten during every try.
+    pub fn copy_latest_bgr(&self, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+        self.of_latest(|slot| self.copy_bgr(slot, target))
+    }
+
+    /// Copies what `copy` copies of a slot from the newest frame's.
+    fn of_latest(
+        &self,
+        mut copy: impl FnMut(u8) -> Result<FrameCopy, CopyError>,
+    ) -> Result<FrameCopy, CopyError> {
         let mut result = Err(CopyError::Empty);
         for _ in 0..TRIES {
             let newest = super::lease::Ticket::unpack(self.regions().header().latest.load(Acquire));
             let Some(newest) = newest.filter(|ticket| ticket.slot < self.layout().slots) else {
                 return Err(CopyError::Empty);
             };
-            result = self.copy_slot(newest.slot, target);
+            result = copy(newest.slot);
             if result.is_ok() {
                 break;
             }
@@ -149,6 +178,9 @@ impl Observer {
         target: &mut Vec<u8>,
         image: impl Fn(&mut Vec<u8>),
     ) -> Result<FrameCopy, CopyError> {
+        if slot >= self.layout().slots {
+            return Err(CopyError::NoSlot);
+        }
         let header = self.regions().slot(slot);
         let mut empty = true;
         for _ in 0..TRIES {

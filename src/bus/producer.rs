@@ -178,7 +178,7 @@ pub struct Producer {
     pixels: Pixels,
     segment: Arc<OwnedSegment>,
     _pipes: PipesDir,
-    _lock: BusLock,
+    lock: BusLock,
 }
 
 /// The words of the lease protocol as the producer reaches them.
@@ -230,7 +230,7 @@ impl Producer {
                 source,
             },
         })?;
-        let (generation, sequence) = replace_stale(&bus)?;
+        let (generation, sequence) = replace_stale(&bus, &lock)?;
         let pipes = PipesDir::create(&bus, options.mode, options.gid)?;
         let pipes_path = pipes.path().display().to_string();
         let (segment, pixels) = make_segment(&options, generation, sequence, &pipes_path)?;
@@ -252,7 +252,7 @@ impl Producer {
             pixels,
             segment,
             _pipes: pipes,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -266,8 +266,9 @@ impl Producer {
         let header = self.segment.regions().header();
         // SYNC(state): whoever sees "retired" finds the old frames complete, and looks for the new segment.
         header.state.store(SegmentState::Retired as u32, Release);
-        self.segment.unlink();
         self.generation += 1;
+        self.lock.remember(self.generation, self.sequence);
+        self.segment.unlink();
         let (segment, pixels) =
             make_segment(&options, self.generation, self.sequence, &pipes_path)?;
         self.server.switch(Arc::clone(&segment));
@@ -515,9 +516,13 @@ fn producer_pid(bus: &BusName) -> Option<u32> {
     Some(segment.regions().header().producer_pid.load(Relaxed))
 }
 
+/// A generation or a sequence that cannot be real; the protocol has room for more.
+const IMPLAUSIBLE: u64 = 1 << 50;
+
 /// Removes what a dead producer left under the name; returns the generation and the sequence to go on from.
 /// The caller holds the lock, so nobody alive owns it.
-fn replace_stale(bus: &BusName) -> Result<(u64, u64), CreateError> {
+fn replace_stale(bus: &BusName, lock: &BusLock) -> Result<(u64, u64), CreateError> {
+    let noted = lock.recall().unwrap_or((1, 0));
     let (generation, sequence) = match ObserverSegment::open(bus) {
         Ok(stale) => {
             let header = stale.regions().header();
@@ -529,24 +534,27 @@ fn replace_stale(bus: &BusName) -> Result<(u64, u64), CreateError> {
                 header.producer_pid.load(Relaxed)
             );
             let _ = mark_retired(bus);
-            (
-                header.generation.load(Relaxed).wrapping_add(1).max(1),
-                sequence,
-            )
+            let generation = header.generation.load(Relaxed).saturating_add(1);
+            (generation.max(noted.0), sequence.max(noted.1))
         }
-        Err(OpenSegmentError::Absent) => return Ok((1, 0)),
-        Err(OpenSegmentError::Unfinished) => (1, 0),
+        Err(OpenSegmentError::Absent | OpenSegmentError::Unfinished) => noted,
         Err(OpenSegmentError::Malformed(malformed)) => {
             warn_of_damage(bus, &malformed);
-            (1, 0)
+            noted
         }
         Err(OpenSegmentError::System(error)) => {
             tracing::warn!(
                 "the segment that was left under the name of bus {bus} cannot be read, so it is replaced: {error}"
             );
-            (1, 0)
+            noted
         }
     };
+    // No camera gets there: somebody has damaged what is left.
+    let (generation, sequence) = match (generation, sequence) {
+        (generation, sequence) if generation.max(sequence) < IMPLAUSIBLE => (generation, sequence),
+        _ => (1, 0),
+    };
+    lock.remember(generation, sequence);
     match unlink_object(bus) {
         Ok(()) => Ok((generation, sequence)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((generation, sequence)),

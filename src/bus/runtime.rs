@@ -12,7 +12,10 @@ use thiserror::Error;
 use super::BusName;
 
 /// The longest path of a socket, without its closing zero byte (`sun_path`).
-const MAX_SOCKET_PATH: usize = 107;
+pub const MAX_SOCKET_PATH: usize = 107;
+
+/// How often directories are made again that somebody else has removed meanwhile.
+const TRIES: u32 = 100;
 
 /// Why there is no directory for the named pipes.
 #[derive(Debug, Error)]
@@ -47,18 +50,33 @@ pub enum RuntimeDirError {
     },
 }
 
+impl RuntimeDirError {
+    /// Whether the directory is there and this user may not use it.
+    pub(crate) fn is_permission(&self) -> bool {
+        match self {
+            Self::Foreign { .. } => true,
+            Self::System { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            Self::TooLong { .. } => false,
+        }
+    }
+}
+
 /// The directory under which framebus keeps its named pipes: `$FRAMEBUS_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR`, else
 /// `/tmp/framebus-<uid>`.
 #[must_use]
 pub fn runtime_dir() -> PathBuf {
+    named_runtime_dir()
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/framebus-{}", geteuid().as_raw())))
+}
+
+/// The runtime directory that the environment names. A login's that is not there (any more) does not count.
+fn named_runtime_dir() -> Option<PathBuf> {
     let set = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    set("FRAMEBUS_RUNTIME_DIR")
-        .or_else(|| set("XDG_RUNTIME_DIR").filter(|path| path.is_dir()))
-        .unwrap_or_else(|| PathBuf::from(format!("/tmp/framebus-{}", geteuid().as_raw())))
+    set("FRAMEBUS_RUNTIME_DIR").or_else(|| set("XDG_RUNTIME_DIR").filter(|path| path.is_dir()))
 }
 
 /// The directory of a bus's named pipes under a runtime directory.
@@ -102,16 +120,23 @@ impl PipesDir {
                 len: longest,
             });
         }
-        let named_by_user = env::var_os("FRAMEBUS_RUNTIME_DIR").is_some()
-            || env::var_os("XDG_RUNTIME_DIR").is_some();
-        let made_runtime = make(&runtime, 0o700)?;
-        if !named_by_user {
-            check_owner(&runtime)?;
-        }
+        let named_by_user = named_runtime_dir().is_some();
         let open_mode = 0o700 | (mode & 0o044) >> 2;
-        for directory in [runtime.join("framebus"), path.clone()] {
-            if make(&directory, open_mode)? || directory == path {
-                open_up(&directory, open_mode, gid)?;
+        let mut made_runtime = false;
+        let mut tries = 0;
+        // A producer of another bus may remove the directories, when they are empty, while they are made.
+        loop {
+            made_runtime |= make_runtime(&runtime)?;
+            if !named_by_user {
+                check_owner(&runtime)?;
+            }
+            match make_both(&runtime.join("framebus"), &path, open_mode, gid) {
+                Err(RuntimeDirError::System { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                made => break made?,
             }
         }
         let mut parents = vec![runtime.join("framebus")];
@@ -137,16 +162,35 @@ impl Drop for PipesDir {
     }
 }
 
+/// Makes framebus's own directory, and in it the one of a bus.
+fn make_both(
+    framebus: &Path,
+    bus: &Path,
+    mode: u32,
+    gid: Option<u32>,
+) -> Result<(), RuntimeDirError> {
+    if make(framebus, mode)? {
+        open_up(framebus, mode, gid)?;
+    }
+    make(bus, mode)?;
+    open_up(bus, mode, gid)
+}
+
 /// Makes a directory; says whether it was missing.
 fn make(path: &Path, mode: u32) -> Result<bool, RuntimeDirError> {
     match DirBuilder::new().recursive(false).mode(mode).create(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path)
-            .map(|()| true)
-            .map_err(|source| system(path, source)),
         Err(source) => Err(system(path, source)),
     }
+}
+
+/// Makes the runtime directory, and where it does not exist what it is in.
+fn make_runtime(path: &Path) -> Result<bool, RuntimeDirError> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|source| system(path, source))?;
+    }
+    make(path, 0o700)
 }
 
 fn check_owner(path: &Path) -> Result<(), RuntimeDirError> {

@@ -1,20 +1,24 @@
 //! `framebus consume`: take frames as one consumer of a bus.
 
+mod run;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
+use signal_hook::consts::SIGUSR1;
 
 use super::config::{Config, Trigger};
 use super::units::{parse_duration, parse_fps};
-use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, deadline, parse_bus, stopped};
-use crate::bus::{BusName, Consumer, ConsumerOptions, ConsumerStats, IndexChoice, Waited};
-use crate::clock::monotonic_ns;
+use super::{choose_bus, parse_bus};
+use crate::bus::{BusName, ConsumerOptions, IndexChoice};
 use crate::layout::TriggerKind;
-use crate::sink::{self, Format, FrameView, Kind, Sink, SinkError, StreamInfo, Summary, Target};
-use crate::source::Pacer;
+use crate::sink::{self, ExecMode, Format, Kind, Plane, PreSink, Sink, Target};
 use crate::stop::Stop;
+use run::Run;
 
 /// Take frames as a consumer of a bus
 #[derive(Debug, Clone, Args)]
@@ -49,6 +53,43 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub format: Option<Format>,
+    /// Run a shell command for each frame: the frame as PGM on its stdin, FRAMEBUS_SEQ and others in its environment
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        group = "sink",
+        help_heading = "What to do with frames (one of)"
+    )]
+    pub exec: Option<String>,
+    /// How the command gets frames [default: frame]
+    #[arg(
+        long,
+        value_enum,
+        requires = "exec",
+        help_heading = "What to do with frames (one of)"
+    )]
+    pub exec_mode: Option<ExecMode>,
+    /// With --output or --exec: the BGR image of each frame instead of the gray one (needs produce --color)
+    #[arg(long, help_heading = "What to do with frames (one of)")]
+    pub color: bool,
+    /// With --output: keep the frames of this long in memory, and write nothing until SIGUSR1; then these first
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "output",
+        value_parser = parse_duration,
+        help_heading = "What to do with frames (one of)"
+    )]
+    pub pre: Option<Duration>,
+    /// With --pre: end this long after SIGUSR1 [default: go on]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "pre",
+        value_parser = parse_duration,
+        help_heading = "What to do with frames (one of)"
+    )]
+    pub post: Option<Duration>,
     /// Take every frame in order, as far as the bus keeps them (produce --history); gaps are reported
     #[arg(long)]
     pub every_frame: bool,
@@ -83,7 +124,10 @@ Examples:
   framebus consume -i 2
   framebus consume -i auto --json | head -n 3
   framebus consume -i 0 -o - --format y4m --count 100 | ffmpeg -loglevel error -i - -y out.mp4
-  framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow";
+  framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow
+  framebus consume --exec 'echo \"frame $FRAMEBUS_SEQ: $(wc -c) bytes\"' --count 3
+  framebus consume --every-frame -o run.y4m --duration 10s
+  framebus consume --pre 5s --post 10s -o event.y4m   # kill -USR1 starts it";
 
 fn parse_index(text: &str) -> Result<IndexChoice, String> {
     if text == "auto" {
@@ -109,20 +153,48 @@ impl ConsumeArgs {
         })
     }
 
+    /// Refuses flags that would mean nothing.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.color && self.output.is_none() && self.exec.is_none() {
+            anyhow::bail!("--color is for images and video: use it with --output or --exec");
+        }
+        Ok(())
+    }
+
+    /// Whether frames are taken in order: a recording around an event has no use for the newest alone.
+    fn in_order(&self) -> bool {
+        self.every_frame || self.pre.is_some()
+    }
+
     fn kind(&self) -> Kind {
+        let plane = if self.color { Plane::Bgr } else { Plane::Gray };
         if self.json {
             return Kind::Json(Target::Stdout);
         }
-        match &self.output {
-            Some(path) => {
-                let format = self
-                    .format
-                    .or_else(|| Format::of_file(path))
-                    .unwrap_or(Format::Raw);
-                Kind::Frames(Target::from(path.clone()), format)
-            }
-            None => Kind::Stats,
+        if let Some(command) = &self.exec {
+            return Kind::Exec(command.clone(), self.exec_mode.unwrap_or_default(), plane);
         }
+        let Some(path) = &self.output else {
+            return Kind::Stats;
+        };
+        let format = self.format.or_else(|| Format::of_file(path));
+        let format = format.unwrap_or(Format::Raw);
+        let target = Target::from(path.clone());
+        // A device or a pipe has no place beside it for the times.
+        let is_file = path.metadata().map_or(true, |metadata| metadata.is_file());
+        match target {
+            Target::File(path) if self.in_order() && format == Format::Y4m && is_file => {
+                Kind::Recording(path, plane)
+            }
+            target => Kind::Frames(target, format, plane),
+        }
+    }
+
+    /// What SIGUSR1 sets.
+    fn trigger_flag(&self) -> anyhow::Result<Arc<AtomicBool>> {
+        let flag = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGUSR1, Arc::clone(&flag))?;
+        Ok(flag)
     }
 
     fn options(&self, resume_from: Option<u64>) -> ConsumerOptions {
@@ -131,7 +203,7 @@ impl ConsumeArgs {
             trigger: self
                 .trigger
                 .map_or(TriggerKind::default(), TriggerKind::from),
-            every_frame: self.every_frame,
+            every_frame: self.in_order(),
             name: self.name.clone(),
             resume_from,
             ..ConsumerOptions::new(self.bus.clone().unwrap_or_default())
@@ -146,226 +218,17 @@ impl ConsumeArgs {
 pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let args = &args.over(config)?;
     let stop = Stop::on_signals()?;
-    let sink = sink::open(&args.kind(), &stop)?;
-    let mut run = Run {
-        args,
-        sink,
-        end_ns: deadline(args.duration),
-        pacer: Pacer::new(args.max_fps),
-        totals: Summary::default(),
-        last_sequence: None,
-        next_tick_ns: monotonic_ns() + SECOND,
-        stop,
+    args.check()?;
+    let kind = args.kind();
+    let sink: Box<dyn Sink + Send> = match args.pre {
+        Some(pre) => Box::new(PreSink::new(
+            kind,
+            pre,
+            args.post,
+            args.trigger_flag()?,
+            &stop,
+        )),
+        None => sink::open(&kind, &stop)?,
     };
-    run.run()
-}
-
-const SECOND: u64 = 1_000_000_000;
-
-/// Why a run is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The count or the time is reached.
-    Done,
-    /// The producer ended.
-    Ended,
-    /// The producer died.
-    Lost,
-    /// No frame came in time.
-    TimedOut,
-    /// Somebody asked to stop.
-    Stopped,
-}
-
-struct Run<'a> {
-    args: &'a ConsumeArgs,
-    sink: Box<dyn Sink + Send>,
-    stop: Stop,
-    end_ns: Option<u64>,
-    pacer: Pacer,
-    /// Of the attachments before this one.
-    totals: Summary,
-    last_sequence: Option<u64>,
-    next_tick_ns: u64,
-}
-
-impl Run<'_> {
-    fn run(&mut self) -> anyhow::Result<ExitCode> {
-        let end = loop {
-            let Some(mut consumer) = self.attach()? else {
-                break End::Stopped;
-            };
-            let end = self.take(&mut consumer);
-            let stats = consumer.stats();
-            drop(consumer);
-            self.totals.taken += stats.taken;
-            self.totals.skipped += stats.skipped;
-            self.last_sequence = Some(stats.last_sequence);
-            match end {
-                Ok(End::Ended | End::Lost) if self.args.follow => {
-                    tracing::info!("the producer is gone: waiting for it to come back");
-                }
-                Ok(end) => break end,
-                Err(error) => return self.fail(error),
-            }
-        };
-        match self.sink.finish(&self.totals) {
-            Ok(()) => {}
-            Err(error) => return self.fail(error.into()),
-        }
-        let bus = self.args.bus.clone().unwrap_or_default();
-        Ok(match end {
-            End::Done | End::Ended => ExitCode::SUCCESS,
-            End::Stopped => stopped(&self.stop),
-            End::Lost => {
-                tracing::error!(
-                    "the producer of bus {bus} was lost (use --follow to wait for the next one)"
-                );
-                ExitCode::from(EXIT_NO_BUS)
-            }
-            End::TimedOut => {
-                tracing::error!("no frame came on bus {bus} within the --timeout");
-                ExitCode::from(EXIT_NO)
-            }
-        })
-    }
-
-    /// Ends after a sink's error; what was written before stays whole.
-    fn fail(&mut self, error: anyhow::Error) -> anyhow::Result<ExitCode> {
-        match error.downcast_ref() {
-            // Nobody reads any more: a quiet end.
-            Some(SinkError::Closed) => Ok(ExitCode::SUCCESS),
-            Some(SinkError::Stopped) => Ok(stopped(&self.stop)),
-            Some(_) => {
-                let _ = self.sink.finish(&self.totals);
-                Err(error)
-            }
-            None => Err(error),
-        }
-    }
-
-    /// Attaches, waiting for the bus as long as it may take; `None` when somebody asked to stop meanwhile.
-    fn attach(&mut self) -> anyhow::Result<Option<Consumer>> {
-        let left = self
-            .end_ns
-            .map(|end_ns| Duration::from_nanos(end_ns.saturating_sub(monotonic_ns())));
-        let timeout = [self.args.timeout, left].into_iter().flatten().min();
-        let mut told = false;
-        let attached = Consumer::attach(
-            self.args.options(self.last_sequence),
-            timeout,
-            &self.stop,
-            |why| {
-                if !told {
-                    told = true;
-                    tracing::info!("waiting: {why}");
-                }
-            },
-        );
-        let consumer = match attached {
-            Ok(consumer) => consumer,
-            Err(crate::bus::AttachError::Stopped { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        tracing::debug!("attached as consumer {}", consumer.index());
-        match self.begin(&consumer) {
-            Ok(()) => Ok(Some(consumer)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn begin(&mut self, consumer: &Consumer) -> Result<(), SinkError> {
-        let stream = consumer.stream();
-        self.sink.begin(&StreamInfo {
-            bus: self.args.bus.clone().unwrap_or_default().to_string(),
-            index: consumer.index(),
-            geometry: stream.geometry,
-            nominal_fps: stream
-                .nominal_fps
-                .into_iter()
-                .chain(self.args.max_fps)
-                .reduce(f64::min),
-            generation: stream.generation,
-            limited_range: stream.limited_range,
-        })
-    }
-
-    /// Takes frames until something ends.
-    fn take(&mut self, consumer: &mut Consumer) -> anyhow::Result<End> {
-        let mut silent_ns = deadline(self.args.timeout);
-        loop {
-            let now = monotonic_ns();
-            if self.is_done(consumer.stats(), now) {
-                return Ok(End::Done);
-            }
-            if silent_ns.is_some_and(|silent_ns| now >= silent_ns) {
-                return Ok(End::TimedOut);
-            }
-            if now >= self.next_tick_ns {
-                self.sink.tick(now)?;
-                self.next_tick_ns = (self.next_tick_ns + SECOND).max(now);
-            }
-            let until = [Some(self.next_tick_ns), silent_ns, self.end_ns]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(now);
-            match consumer.wait(Some(Duration::from_nanos(until.saturating_sub(now))))? {
-                Waited::Frame => {
-                    self.take_one(consumer)?;
-                    silent_ns = deadline(self.args.timeout);
-                    if !self.is_done(consumer.stats(), monotonic_ns())
-                        && self.pacer.wait(&self.stop)
-                    {
-                        return Ok(End::Stopped);
-                    }
-                }
-                Waited::Renewed => self.begin(consumer)?,
-                Waited::TimedOut => {}
-                Waited::Ended => return Ok(End::Ended),
-                Waited::Lost => return Ok(End::Lost),
-                Waited::Stopped => return Ok(End::Stopped),
-            }
-        }
-    }
-
-    fn is_done(&self, stats: ConsumerStats, now: u64) -> bool {
-        let taken = self.totals.taken + stats.taken;
-        self.args.count.is_some_and(|count| taken >= count)
-            || self.end_ns.is_some_and(|end_ns| now >= end_ns)
-    }
-
-    fn take_one(&mut self, consumer: &mut Consumer) -> Result<(), SinkError> {
-        let Some(frame) = consumer.acquire() else {
-            return Ok(());
-        };
-        let info = *frame.info();
-        if self.args.every_frame && info.skipped > 0 {
-            tracing::warn!(
-                "{} frames before sequence {} are lost: the bus keeps too few (produce --history)",
-                info.skipped,
-                info.sequence
-            );
-        }
-        self.sink.frame(&FrameView {
-            sequence: info.sequence,
-            slot: info.slot,
-            capture_ns: info.capture_ns,
-            publish_ns: info.publish_ns,
-            wake_ns: info.wake_ns,
-            wall_ns: info.wall_ns,
-            source_frame: info.source_frame,
-            skipped: info.skipped,
-            geometry: frame.geometry(),
-            gray: frame.gray(),
-            bgr: frame.bgr(),
-        })?;
-        if let Some(work) = self.args.work {
-            // A request to stop cuts it short; the loop sees it next.
-            let _ = self.stop.sleep(work);
-        }
-        drop(frame);
-        self.sink.released(monotonic_ns());
-        Ok(())
-    }
+    Run::new(args, sink, stop).run()
 }

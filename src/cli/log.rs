@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::stderr::Stderr;
 use crate::sink::SinkError;
 
 /// The exit code of usage and errors that have no code of their own.
@@ -68,7 +69,7 @@ impl LogArgs {
         // It fails when a subscriber is set already, which is then the one to keep.
         let _ = tracing_subscriber::fmt()
             .with_max_level(self.level())
-            .with_writer(io::stderr)
+            .with_writer(|| Stderr)
             .event_format(style)
             .try_init();
     }
@@ -98,8 +99,7 @@ pub fn fail_with(error: &anyhow::Error, code: u8) -> ExitCode {
         .write_line(&mut line, Level::ERROR, &message, &Map::new())
         .is_ok()
     {
-        // Nobody is left to tell when standard error is closed.
-        let _ = io::stderr().write_all(line.as_bytes());
+        let _ = Stderr.write_all(line.as_bytes());
     }
     ExitCode::from(code)
 }

@@ -1,14 +1,26 @@
 //! The command line: one file a verb, and what the verbs share.
 
+pub mod check;
+pub mod completions;
 pub mod config;
 pub mod consume;
+pub mod doctor;
+mod draw;
+pub mod explain;
+pub mod gc;
 pub mod log;
+pub mod ls;
+pub mod man;
+pub mod metrics;
+mod notify;
+pub mod peek;
 pub mod produce;
 mod status;
+mod stderr;
+pub mod top;
 pub mod units;
+pub mod wait;
 mod worker;
-
-pub use worker::QUIET_ENVIRONMENT;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +68,17 @@ Exit codes: 0 yes, 1 an honest no (timed out), 2 usage or error, 3 no such bus o
 enum Verb {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Top(top::TopArgs),
+    Ls(ls::LsArgs),
+    Peek(peek::PeekArgs),
+    Wait(wait::WaitArgs),
+    Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
+    Gc(gc::GcArgs),
+    Config(explain::ConfigArgs),
+    Metrics(metrics::MetricsArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -72,13 +95,29 @@ pub fn main() -> ExitCode {
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main(args, &config),
         Verb::Consume(args) => consume::main(args, &config),
+        Verb::Top(args) => top::main(args, &config),
+        Verb::Ls(args) => ls::main(args),
+        Verb::Peek(args) => peek::main(args, &config),
+        Verb::Wait(args) => wait::main(args, &config),
+        Verb::Check(args) => check::main(args, &config),
+        Verb::Doctor(args) => doctor::main(args, &config),
+        Verb::Gc(args) => gc::main(args),
+        Verb::Metrics(args) => metrics::main(args),
+        Verb::Config(args) => explain::main(args, cli.config.as_deref()),
+        Verb::Completions(args) => completions::main(args),
+        Verb::Man(args) => man::main(args),
     });
     end(result)
 }
 
-/// Parses the worker's command line, which is the same, and captures with the sources that `open` knows.
-#[must_use]
-pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
+/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, and ends the
+/// process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
+/// static objects must not be taken away.
+pub fn worker_main(open: impl produce::OpenSource) -> ! {
+    worker::leave(worker_work(open))
+}
+
+fn worker_work(open: impl produce::OpenSource) -> ExitCode {
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }
@@ -86,8 +125,8 @@ pub fn worker_main(open: impl produce::OpenSource) -> ExitCode {
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main_with(args, &config, open),
-        Verb::Consume(_) => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus consume"
+        _ => Err(anyhow::anyhow!(
+            "framebus-worker only captures: use framebus for everything else"
         )),
     });
     end(result)
@@ -120,6 +159,8 @@ fn exit_code(error: &anyhow::Error) -> Option<u8> {
         {
             EXIT_PERMISSION
         }
+        CreateError::RuntimeDir(error) if error.is_permission() => EXIT_PERMISSION,
+        CreateError::Pipe(error) if error.is_permission() => EXIT_PERMISSION,
         _ => EXIT_ERROR,
     };
     error.chain().find_map(|cause| {
@@ -154,6 +195,14 @@ fn choose_bus(flag: Option<&BusName>, config: &Config) -> anyhow::Result<BusName
         (None, Some(bus)) => Ok(bus.parse()?),
         (None, None) => Ok(BusName::default()),
     }
+}
+
+/// Writes what a verb was asked for to standard output, at once.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
 }
 
 /// When something that may last for ever is to end, on the monotonic clock.

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use super::stderr::Stderr;
 use crate::bus::Producer;
 use crate::clock::monotonic_ns;
 
@@ -51,9 +52,9 @@ impl Status {
             producer.connected()
         );
         if self.terminal {
-            let mut stderr = std::io::stderr().lock();
-            let _ = write!(stderr, "\r{line:<width$}", width = self.shown);
-            let _ = stderr.flush();
+            // In one piece: a line that cannot be written now is left out.
+            let text = format!("\r{line:<width$}", width = self.shown);
+            let _ = Stderr.write_all(text.as_bytes());
             self.shown = line.len();
         } else {
             tracing::info!("{line}");
@@ -63,9 +64,8 @@ impl Status {
     /// Removes the line from the terminal, before another line is written.
     pub(super) fn clear(&mut self) {
         if self.shown > 0 {
-            let mut stderr = std::io::stderr().lock();
-            let _ = write!(stderr, "\r{:width$}\r", "", width = self.shown);
-            let _ = stderr.flush();
+            let text = format!("\r{:width$}\r", "", width = self.shown);
+            let _ = Stderr.write_all(text.as_bytes());
             self.shown = 0;
         }
     }

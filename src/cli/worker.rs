@@ -2,26 +2,16 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
 const NAME: &str = "framebus-worker";
 /// Tells the worker which framebus has started it.
 const VERSION_VARIABLE: &str = "FRAMEBUS_STARTED_BY";
-
-/// What keeps OpenCV, FFmpeg and GStreamer silent. They read it once, when they are loaded: a worker that is started
-/// without it has to start itself again.
-pub const QUIET_ENVIRONMENT: [(&str, &str); 5] = [
-    ("OPENCV_LOG_LEVEL", "SILENT"),
-    ("OPENCV_DUMP_ERRORS", "0"),
-    ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
-    ("GST_DEBUG", "0"),
-    // Seconds that a camera may be silent; the default of 10 would keep a stop waiting for as long.
-    ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"),
-];
 
 /// Replaces this process with the worker: same arguments, pid, signals and exit code. Returns only when it cannot.
 pub(super) fn hand_over(source: &str) -> anyhow::Error {
@@ -34,11 +24,6 @@ pub(super) fn hand_over(source: &str) -> anyhow::Error {
         .arg0(NAME)
         .args(env::args_os().skip(1))
         .env(VERSION_VARIABLE, env!("CARGO_PKG_VERSION"));
-    for (name, value) in QUIET_ENVIRONMENT {
-        if env::var_os(name).is_none() {
-            command.env(name, value);
-        }
-    }
     let error = command.exec();
     anyhow::Error::new(error).context(format!(
         "the headless worker {} cannot be started",
@@ -47,7 +32,7 @@ pub(super) fn hand_over(source: &str) -> anyhow::Error {
 }
 
 /// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.
-fn find() -> anyhow::Result<PathBuf> {
+pub(super) fn find() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("FRAMEBUS_WORKER").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         if !path.is_file() {
@@ -88,4 +73,12 @@ pub(super) fn check_version() -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Ends the process at once: what was written is flushed, nothing else is cleared up.
+pub(super) fn leave(code: ExitCode) -> ! {
+    let _ = std::io::stdout().flush();
+    // An exit code tells its number only by being equal to another.
+    let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
+    signal_hook::low_level::exit(number.map_or(1, i32::from))
 }

@@ -21,7 +21,7 @@ pub(crate) use header::{Header, HeaderFlags, MAGIC, SegmentState, Table2};
 pub use histogram::BUCKETS;
 pub(crate) use histogram::{Histogram, bucket_floor, bucket_of};
 pub(crate) use plan::Request;
-pub use plan::{Layout, MAX_CONSUMERS, MAX_SLOTS, Malformed};
+pub use plan::{Layout, MAX_CONSUMERS, MAX_SLOTS, Malformed, segment_bytes};
 pub use record::TriggerKind;
 pub(crate) use record::{ConsumerRecord, RecordFlags, RecordState};
 pub(crate) use slot::{SlotFlags, SlotHeader};

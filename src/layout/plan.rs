@@ -77,6 +77,20 @@ pub enum Malformed {
     },
 }
 
+/// The bytes of shared memory that a bus needs, with a BGR image in every slot if `color`, else with one for all; `None`
+/// when it would have too many slots.
+#[must_use]
+pub fn segment_bytes(geometry: Geometry, consumers: u8, history: u8, color: bool) -> Option<u64> {
+    let request = Request {
+        geometry,
+        consumers,
+        history,
+        bgr_image: !color,
+        color,
+    };
+    Some(Layout::plan(request)?.segment_len)
+}
+
 const fn page_align(len: u64) -> u64 {
     len.div_ceil(PAGE) * PAGE
 }

@@ -1,5 +1,6 @@
 //! What a bus looks like from outside, as owned data: read-only, without a lock, an index or a lease.
 
+mod consumers;
 mod findings;
 mod percentiles;
 mod process;

@@ -2,23 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::consumers::{ConsumerMemory, Since};
 use super::findings::{Thresholds, findings};
 use super::percentiles::Counts;
-use super::process::{Processes, Usage};
+use super::process::Processes;
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use crate::bus::{AttachError, BusName, Observer, Ticket};
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::layout::{
-    ClaimState, ConsumerRecord, Header, HeaderFlags, Histogram, RecordState, SegmentState,
-    TriggerKind, read_text,
-};
+use crate::layout::{ClaimState, Header, HeaderFlags, Histogram, SegmentState, read_text};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_MS: f64 = 1e6;
 const NS_PER_S: f64 = 1e9;
-/// How long a consumer that went is still shown.
-const GONE_FOR_NS: u64 = 10_000_000_000;
 
 /// Where percentiles begin to count, until a window of 60 s is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +52,7 @@ struct Last {
     at_ns: u64,
     sequence: u64,
     starved: u64,
-}
-
-#[derive(Debug, Default)]
-struct ConsumerMemory {
-    connected_ns: u64,
-    last: Option<(u64, u64, u64)>,
-    coalesced: u64,
-    wait: CountWindow,
-    busy: CountWindow,
-    total: CountWindow,
+    publish_ns: u64,
 }
 
 /// What changed since the snapshot before, for findings.
@@ -136,6 +123,18 @@ impl Sampler {
         })
     }
 
+    /// Copies the gray image of every slot that has one.
+    #[must_use]
+    pub fn pictures(&self) -> Vec<Picture> {
+        let slots = self
+            .observer
+            .as_ref()
+            .map_or(0, |observer| observer.layout().slots);
+        (0..slots)
+            .filter_map(|slot| self.picture(Some(slot)))
+            .collect()
+    }
+
     /// Opens the segment that has the name now; a snapshot that says so when there is nothing to read.
     fn look(&mut self) -> Option<Snapshot> {
         if self.observer.as_ref().is_some_and(Observer::is_linked) {
@@ -187,11 +186,11 @@ impl Sampler {
 }
 
 /// One look at a segment.
-struct Reading<'a> {
-    observer: &'a Observer,
-    now_ns: u64,
+pub(super) struct Reading<'a> {
+    pub(super) observer: &'a Observer,
+    pub(super) now_ns: u64,
     baseline: Baseline,
-    thresholds: &'a Thresholds,
+    pub(super) thresholds: &'a Thresholds,
 }
 
 impl Reading<'_> {
@@ -201,16 +200,20 @@ impl Reading<'_> {
         let newest = Ticket::unpack(header.latest.load(Acquire));
         let sequence = newest.map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence);
         let starved = header.starved.load(Relaxed);
+        let publish_ns = header.publish_ns.load(Relaxed);
         let last = memory.last.replace(Last {
             at_ns: self.now_ns,
             sequence,
             starved,
+            publish_ns,
         });
         let interval_s = last
             .map(|last| self.now_ns.saturating_sub(last.at_ns) as f64 / NS_PER_S)
             .filter(|s| *s > 0.0);
         let published = last.map_or(0, |last| sequence.saturating_sub(last.sequence));
-        let fps = interval_s.map(|seconds| published as f64 / seconds);
+        let fps = interval_s
+            .zip(last)
+            .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
         self.refresh(processes);
         let producer = self.producer(memory, newest, sequence, fps, processes);
         let period_ms = producer
@@ -228,7 +231,7 @@ impl Reading<'_> {
         for index in 0..regions.layout().consumers {
             let since = Since {
                 interval_s,
-                published,
+                fps,
                 sequence,
                 period_ms,
             };
@@ -357,7 +360,11 @@ impl Reading<'_> {
         }
     }
 
-    fn percentiles(&self, window: &mut CountWindow, histogram: &Histogram) -> Percentiles {
+    pub(super) fn percentiles(
+        &self,
+        window: &mut CountWindow,
+        histogram: &Histogram,
+    ) -> Percentiles {
         let counts = window.update(
             self.now_ns,
             Counts(histogram.counts()),
@@ -397,150 +404,28 @@ impl Reading<'_> {
             .collect()
     }
 
-    fn age_ms(&self, then_ns: u64) -> f64 {
+    pub(super) fn age_ms(&self, then_ns: u64) -> f64 {
         self.now_ns.saturating_sub(then_ns) as f64 / NS_PER_MS
     }
 }
 
-/// What happened on the bus since the snapshot before.
-struct Since {
-    interval_s: Option<f64>,
-    published: u64,
-    sequence: u64,
-    period_ms: Option<f64>,
+/// Frames a second, from the first to the last of them: a short look at a steady source would else be wrong by a frame.
+pub(super) fn frame_rate(frames: u64, from_ns: u64, to_ns: u64, interval_s: f64) -> f64 {
+    if from_ns == 0 || to_ns <= from_ns {
+        return frames as f64 / interval_s;
+    }
+    frames as f64 * NS_PER_S / (to_ns - from_ns) as f64
 }
 
-impl Reading<'_> {
-    fn consumer(
-        &self,
-        index: u8,
-        memory: &mut ConsumerMemory,
-        since: &Since,
-        processes: &Processes,
-        changes: &mut Changes,
-    ) -> Option<Consumer> {
-        let regions = self.observer.regions();
-        let (claim, record) = (regions.claim(index), regions.record(index));
-        let connected_ns = claim.connected_ns.load(Relaxed);
-        let claim_state = ClaimState::from_word(claim.state.load(Acquire));
-        let connected = claim_state == ClaimState::Connected;
-        let gone_ns = claim.gone_ns.load(Relaxed);
-        if !connected
-            && (claim_state == ClaimState::Free
-                || self.now_ns.saturating_sub(gone_ns) > GONE_FOR_NS)
-        {
-            return None;
-        }
-        if memory.connected_ns != connected_ns {
-            *memory = ConsumerMemory {
-                connected_ns,
-                ..ConsumerMemory::default()
-            };
-        }
-        let attached = connected && record.state.load(Acquire) == RecordState::ATTACHED;
-        let lease = Ticket::unpack(record.lease.load(Acquire)).filter(|_| attached);
-        let (taken, triggers) = (record.taken.load(Relaxed), claim.triggers.load(Relaxed));
-        // An eventfd coalesces by itself; a pipe when it is full, which the producer counts.
-        let coalesced = claim.coalesced.load(Relaxed);
-        let last = memory.last.replace((taken, triggers, coalesced));
-        let rate = |now: u64, then: fn((u64, u64, u64)) -> u64| {
-            Some(now.saturating_sub(then(last?)) as f64 / since.interval_s?)
-        };
-        let usage = if connected {
-            processes.usage(claim.pid.load(Relaxed))
-        } else {
-            Usage::default()
-        };
-        let fps = rate(taken, |last| last.0).filter(|_| attached);
-        changes.coalesced += last.map_or(0, |last| coalesced.saturating_sub(last.2));
-        memory.coalesced = coalesced;
-        let percentiles = |window: &mut CountWindow, histogram| {
-            if attached {
-                self.percentiles(window, histogram)
-            } else {
-                Percentiles::default()
-            }
-        };
-        let wait_ms = percentiles(&mut memory.wait, &record.wait);
-        let busy_ms = percentiles(&mut memory.busy, &record.busy);
-        let total_ms = percentiles(&mut memory.total, &record.total);
-        let busy_per_period = busy_ms
-            .p50
-            .zip(since.period_ms)
-            .map(|(busy, period)| busy / period);
-        let held_ms = lease.map(|_| self.age_ms(record.wake_ns.load(Relaxed)));
-        let last_sequence = record.last_sequence.load(Relaxed);
-        let state = match () {
-            () if !connected => ConsumerState::Gone,
-            () if !attached => ConsumerState::PipeOnly,
-            () if held_ms.is_some_and(|held_ms| held_ms > self.thresholds.stuck_after_ms) => {
-                ConsumerState::Stuck
-            }
-            () if self.is_idle(record, last_sequence, since) => ConsumerState::Idle,
-            () if busy_per_period.is_some_and(|ratio| ratio > 1.0) => ConsumerState::Slow,
-            () if lease.is_some() => ConsumerState::Reading,
-            () => ConsumerState::Waiting,
-        };
-        let died = claim_state == ClaimState::Died;
-        let text = |living, gone: String| if connected { living } else { gone };
-        Some(Consumer {
-            index,
-            state,
-            name: text(read_text(&record.name), read_text(&claim.gone_name)),
-            language: text(read_text(&record.language), read_text(&claim.gone_language)),
-            pid: if connected {
-                claim.pid.load(Relaxed)
-            } else {
-                claim.gone_pid.load(Relaxed)
-            },
-            uid: claim.uid.load(Relaxed),
-            trigger: TriggerKind::from_word(claim.trigger.load(Relaxed))
-                .map_or("-", TriggerKind::name)
-                .to_owned(),
-            since_s: self
-                .now_ns
-                .saturating_sub(if connected { connected_ns } else { gone_ns })
-                as f64
-                / NS_PER_S,
-            gone: (!connected).then(|| if died { "died" } else { "detached" }.to_owned()),
-            cleared_after_ms: died
-                .then(|| claim.cleared_ns.load(Relaxed).saturating_sub(gone_ns) as f64 / NS_PER_MS),
-            fps,
-            percent_of_camera: rate(taken, |last| last.0)
-                .filter(|_| attached && since.published > 0)
-                .map(|_| {
-                    100.0 * last.map_or(0, |last| taken.saturating_sub(last.0)) as f64
-                        / since.published as f64
-                }),
-            attach_sequence: record.attach_sequence.load(Relaxed),
-            taken,
-            skipped: record.skipped.load(Relaxed),
-            last_sequence,
-            triggers,
-            triggers_per_s: rate(triggers, |last| last.1).filter(|_| connected),
-            coalesced,
-            slot: lease.map(|ticket| ticket.slot),
-            held_sequence: lease.map(|ticket| ticket.sequence),
-            held_ms,
-            wait_ms,
-            busy_ms,
-            total_ms,
-            busy_per_period,
-            age_ms: (attached && taken > 0)
-                .then(|| self.age_ms(record.last_capture_ns.load(Relaxed))),
-            cpu_percent: usage.cpu_percent,
-            rss_bytes: usage.rss_bytes,
-        })
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Frames have come for some time and it has taken none, and holds none.
-    fn is_idle(&self, record: &ConsumerRecord, last_sequence: u64, since: &Since) -> bool {
-        let quiet_since = record
-            .release_ns
-            .load(Relaxed)
-            .max(record.attach_ns.load(Relaxed));
-        since.sequence > last_sequence
-            && record.lease.load(Relaxed) == Ticket::NONE
-            && self.age_ms(quiet_since) > self.thresholds.stuck_after_ms
+    #[test]
+    fn a_steady_source_has_its_rate_however_short_the_look() {
+        assert_eq!(frame_rate(15, 1, 500_000_001, 0.52), 30.0);
+        assert_eq!(frame_rate(16, 1, 533_333_334, 0.52).round(), 30.0);
+        assert_eq!(frame_rate(0, 7, 7, 0.5), 0.0);
+        assert_eq!(frame_rate(10, 0, 7, 0.5), 20.0);
     }
 }

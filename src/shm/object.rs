@@ -43,7 +43,9 @@ impl ShmObject {
         } else {
             shm::OFlags::RDONLY
         };
-        let fd = shm::open(object_name(bus), flags, Mode::empty())?;
+        // What somebody has put under the name may be a named pipe, at which a plain open waits for its other end.
+        let nonblock = shm::OFlags::from_bits_retain(rustix::fs::OFlags::NONBLOCK.bits());
+        let fd = shm::open(object_name(bus), flags | nonblock, Mode::empty())?;
         let stat = fstat(&fd)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::new(

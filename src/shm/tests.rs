@@ -218,3 +218,51 @@ proptest! {
         }
     }
 }
+
+const VANDAL: &str = "FRAMEBUS_TEST_VANDAL";
+
+/// Started again as a process of its own: writes where a consumer may not.
+#[test]
+#[allow(unsafe_code)]
+fn a_vandal_is_one_only_when_asked() {
+    let Ok(target) = std::env::var(VANDAL) else {
+        return;
+    };
+    let (bus, target) = target.split_once(' ').expect("a bus and a target");
+    let bus: BusName = bus.parse().expect("name");
+    let segment = super::ConsumerSegment::open(&bus, 1).expect("open");
+    let regions = segment.regions();
+    let place = match target {
+        "slot" => segment.gray(2).as_ptr().cast_mut(),
+        "header" => std::ptr::from_ref(regions.header()).cast_mut().cast(),
+        "other record" => std::ptr::from_ref(regions.record(0)).cast_mut().cast(),
+        "own record" => std::ptr::from_ref(segment.own()).cast_mut().cast(),
+        other => panic!("{other}"),
+    };
+    // SAFETY: none. This is the bug of somebody else that the page protection is there for.
+    unsafe { place.write_volatile(7) };
+    std::process::exit(0);
+}
+
+#[test]
+fn a_consumer_that_writes_anywhere_but_into_its_own_record_dies_of_it() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+    let fixture = Fixture::new();
+    let program = std::env::current_exe().expect("this program");
+    let vandal = |target: &str| {
+        Command::new(&program)
+            .args(["--exact", "shm::tests::a_vandal_is_one_only_when_asked"])
+            .env(VANDAL, format!("{} {target}", fixture.bus))
+            .stdout(Stdio::null())
+            .status()
+            .expect("a status")
+    };
+    for target in ["slot", "header", "other record"] {
+        let status = vandal(target);
+        assert_eq!(status.signal(), Some(11), "{target}: {status}");
+    }
+    assert!(vandal("own record").success());
+    let record = fixture.segment.regions().record(1);
+    assert_eq!(record.state.load(crate::sync::Ordering::Acquire), 7);
+}

@@ -4,19 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
-use crate::layout::Geometry;
+use super::encode::{Encoding, encode};
+use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary};
 
-/// What an image is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    /// Binary PGM (`P5`), 8 bits.
-    Pgm,
-    /// Gray PNG, 8 bits, compressed fast rather than well.
-    Png,
-}
-
-/// Writes each frame as a gray image of its own; the size may change on the way.
+/// Writes each frame as an image of its own; the size may change on the way.
 ///
 /// Files are written under a temporary name in the same directory and then renamed, so a program that watches the
 /// directory or reads the file at any moment sees whole images only, and a full disk leaves no partial one.
@@ -24,6 +15,7 @@ pub(super) enum Encoding {
 pub struct ImageSink {
     destination: Destination,
     encoding: Encoding,
+    plane: Plane,
     /// The encoded image, kept for its capacity.
     image: Vec<u8>,
 }
@@ -68,8 +60,16 @@ impl ImageSink {
         ImageSink {
             destination,
             encoding,
+            plane: Plane::Gray,
             image: Vec::new(),
         }
+    }
+
+    /// Writes that plane of the frames instead of the gray one.
+    #[must_use]
+    pub(super) fn of(mut self, plane: Plane) -> ImageSink {
+        self.plane = plane;
+        self
     }
 }
 
@@ -82,23 +82,18 @@ impl Sink for ImageSink {
     }
 
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        let target = match &self.destination {
+            Destination::Stream(output) => PathBuf::from(output.target()),
+            Destination::Files(name) => name.path(frame.sequence),
+            Destination::Latest(path) => path.clone(),
+        };
         self.image.clear();
-        match (&mut self.destination, self.encoding) {
-            (Destination::Stream(output), Encoding::Pgm) => {
-                write_pgm_header(frame.geometry, &mut self.image);
-                output.write_frame(&[&self.image, frame.gray])
-            }
-            (Destination::Stream(output), Encoding::Png) => {
-                encode_png(frame, &mut self.image, output.target())?;
-                output.write_frame(&[&self.image])
-            }
-            (Destination::Files(name), encoding) => {
-                let path = name.path(frame.sequence);
-                replace_file(&path, frame, encoding, &mut self.image)
-            }
-            (Destination::Latest(path), encoding) => {
-                replace_file(path, frame, encoding, &mut self.image)
-            }
+        let pixels = self.plane.of(frame)?;
+        encode(self.encoding, frame.geometry, pixels, &mut self.image)
+            .map_err(|source| write_error(&target, source))?;
+        match &mut self.destination {
+            Destination::Stream(output) => output.write_frame(&[&self.image]),
+            Destination::Files(_) | Destination::Latest(_) => replace_file(&target, &self.image),
         }
     }
 
@@ -195,25 +190,10 @@ fn number_place(text: &str) -> Option<&str> {
 }
 
 /// Puts an image into `path` in one step: whoever reads it sees the one before or this one.
-fn replace_file(
-    path: &Path,
-    frame: &FrameView<'_>,
-    encoding: Encoding,
-    image: &mut Vec<u8>,
-) -> Result<(), SinkError> {
-    let pixels = match encoding {
-        Encoding::Pgm => {
-            write_pgm_header(frame.geometry, image);
-            frame.gray
-        }
-        Encoding::Png => {
-            encode_png(frame, image, &path.display().to_string())?;
-            &[]
-        }
-    };
+pub(crate) fn replace_file(path: &Path, image: &[u8]) -> Result<(), SinkError> {
     let temporary = temporary_name(path);
     let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(image).and_then(|()| file.write_all(pixels)))
+        .and_then(|mut file| file.write_all(image))
         .and_then(|()| fs::rename(&temporary, path));
     written.map_err(|source| {
         // Best effort: the error of the write is the one to report.
@@ -244,29 +224,6 @@ fn check_directory(path: &Path) -> Result<(), SinkError> {
         Ok(_) => Err(write_error(path, io::ErrorKind::NotADirectory.into())),
         Err(source) => Err(write_error(path, source)),
     }
-}
-
-fn write_pgm_header(geometry: Geometry, image: &mut Vec<u8>) {
-    let Geometry { width, height } = geometry;
-    image.extend_from_slice(format!("P5\n{width} {height}\n255\n").as_bytes());
-}
-
-fn encode_png(frame: &FrameView<'_>, image: &mut Vec<u8>, target: &str) -> Result<(), SinkError> {
-    let mut encoder = png::Encoder::new(image, frame.geometry.width, frame.geometry.height);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
-    encoder
-        .write_header()
-        .and_then(|mut writer| {
-            writer
-                .write_image_data(frame.gray)
-                .and_then(|()| writer.finish())
-        })
-        .map_err(|error| SinkError::Write {
-            target: target.to_owned(),
-            source: io::Error::other(error),
-        })
 }
 
 fn write_error(path: &Path, source: io::Error) -> SinkError {

@@ -3,11 +3,15 @@
 //! [`open`] makes the sink that a [`Kind`] names; [`Output`] is the file or the pipe that most of them write to. After
 //! an error a file ends with a whole frame, and a pipe that nobody reads does not keep a program from stopping.
 
+mod encode;
+mod exec;
 mod images;
 mod ndjson;
 mod open;
 mod out;
 mod pipe;
+mod process;
+mod recording;
 mod stats;
 #[cfg(test)]
 mod testing;
@@ -19,10 +23,14 @@ use thiserror::Error;
 
 use crate::layout::Geometry;
 
+pub use encode::{Encoding, Pixels, encode};
+pub use exec::{ExecSink, ExecStreamSink};
+pub(crate) use images::replace_file;
 pub use images::{FileName, ImageSink};
 pub use ndjson::NdjsonSink;
-pub use open::{Format, Kind, Target, open};
+pub use open::{ExecMode, Format, Kind, Target, open};
 pub use out::Output;
+pub use recording::{PreSink, RecordingSink};
 pub use stats::StatsSink;
 pub use video::VideoSink;
 
@@ -68,6 +76,32 @@ pub struct FrameView<'a> {
     pub gray: &'a [u8],
     /// The BGR image, packed rows, on a bus with colour.
     pub bgr: Option<&'a [u8]>,
+}
+
+/// Which image of a frame is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Plane {
+    /// The gray one.
+    #[default]
+    Gray,
+    /// The one in colour.
+    Bgr,
+}
+
+impl Plane {
+    /// Returns that image of a frame.
+    ///
+    /// # Errors
+    /// [`SinkError::Unsuitable`] when the bus carries no colour.
+    pub fn of<'a>(self, frame: &FrameView<'a>) -> Result<Pixels<'a>, SinkError> {
+        match self {
+            Plane::Gray => Ok(Pixels::Gray(frame.gray)),
+            Plane::Bgr => frame.bgr.map(Pixels::Bgr).ok_or_else(|| {
+                let reason = "the bus carries no colour; start its producer with `--color`, or write a gray format";
+                SinkError::Unsuitable(reason.to_owned())
+            }),
+        }
+    }
 }
 
 /// What a consumer did, at its end.
@@ -117,6 +151,9 @@ pub enum SinkError {
     /// Nobody reads any more (EPIPE): a quiet end.
     #[error("the reader has closed the pipe")]
     Closed,
+    /// Everything that was asked for is written: a quiet end.
+    #[error("everything is written")]
+    Complete,
     /// Somebody asked to stop while the reader was not reading.
     #[error("stopped while the reader was not reading")]
     Stopped,

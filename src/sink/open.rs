@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::images::{self, FileName, ImageSink};
-use super::{NdjsonSink, Output, Sink, SinkError, StatsSink, VideoSink};
+use super::encode::Encoding;
+use super::images::{FileName, ImageSink};
+use super::{
+    ExecSink, ExecStreamSink, NdjsonSink, Output, Plane, RecordingSink, Sink, SinkError, StatsSink,
+    VideoSink,
+};
 use crate::stop::Stop;
 
 /// How frames are written.
@@ -14,12 +18,14 @@ use crate::stop::Stop;
 pub enum Format {
     /// Gray pixels and nothing else: width times height bytes a frame
     Raw,
-    /// Gray YUV4MPEG2 video, for ffmpeg and players
+    /// YUV4MPEG2 video, for ffmpeg and players
     Y4m,
-    /// Gray PGM images
+    /// PGM images; PPM with --color
     Pgm,
-    /// Gray PNG images
+    /// PNG images
     Png,
+    /// JPEG images; one after another they are an MJPEG stream
+    Jpeg,
     /// BGR pixels and nothing else, from a bus with colour
     Bgr,
 }
@@ -31,8 +37,9 @@ impl Format {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "raw" | "gray" => Some(Format::Raw),
             "y4m" => Some(Format::Y4m),
-            "pgm" => Some(Format::Pgm),
+            "pgm" | "ppm" => Some(Format::Pgm),
             "png" => Some(Format::Png),
+            "jpg" | "jpeg" | "mjpg" | "mjpeg" => Some(Format::Jpeg),
             "bgr" => Some(Format::Bgr),
             _ => None,
         }
@@ -66,7 +73,21 @@ pub enum Kind {
     /// A line of JSON a frame.
     Json(Target),
     /// Pixels.
-    Frames(Target, Format),
+    Frames(Target, Format, Plane),
+    /// A Y4M file with a sidecar of sequences and times.
+    Recording(PathBuf, Plane),
+    /// A shell command.
+    Exec(String, ExecMode, Plane),
+}
+
+/// How a command gets frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExecMode {
+    /// A process a frame, with the frame as PGM on its stdin
+    #[default]
+    Frame,
+    /// One process, with all frames as Y4M on its stdin
+    Stream,
 }
 
 /// Makes a sink. What is wrong with its target shows here where that is possible, not with the first frame.
@@ -77,11 +98,33 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
     Ok(match kind {
         Kind::Stats => Box::new(StatsSink::new(io::stderr())),
         Kind::Json(target) => Box::new(NdjsonSink::new(stream(target, stop)?)),
-        Kind::Frames(target, Format::Raw) => Box::new(VideoSink::gray(stream(target, stop)?)?),
-        Kind::Frames(target, Format::Bgr) => Box::new(VideoSink::bgr(stream(target, stop)?)?),
-        Kind::Frames(target, Format::Y4m) => Box::new(VideoSink::y4m(stream(target, stop)?)?),
-        Kind::Frames(target, Format::Pgm) => Box::new(images(target, images::Encoding::Pgm, stop)?),
-        Kind::Frames(target, Format::Png) => Box::new(images(target, images::Encoding::Png, stop)?),
+        Kind::Recording(path, plane) => Box::new(RecordingSink::create(path, *plane, stop)?),
+        Kind::Exec(command, ExecMode::Frame, plane) => {
+            Box::new(ExecSink::new(command, *plane, stop))
+        }
+        Kind::Exec(command, ExecMode::Stream, plane) => {
+            Box::new(ExecStreamSink::new(command, *plane, stop)?)
+        }
+        Kind::Frames(_, Format::Raw, Plane::Bgr) => {
+            let reason = "--format raw is gray: for colour use --format bgr";
+            return Err(SinkError::Unsuitable(reason.to_owned()));
+        }
+        Kind::Frames(target, Format::Raw, Plane::Gray) => {
+            Box::new(VideoSink::gray(stream(target, stop)?)?)
+        }
+        Kind::Frames(target, Format::Bgr, _) => Box::new(VideoSink::bgr(stream(target, stop)?)?),
+        Kind::Frames(target, Format::Y4m, plane) => {
+            Box::new(VideoSink::y4m(stream(target, stop)?, *plane)?)
+        }
+        Kind::Frames(target, Format::Pgm, plane) => {
+            Box::new(images(target, Encoding::Pgm, stop)?.of(*plane))
+        }
+        Kind::Frames(target, Format::Png, plane) => {
+            Box::new(images(target, Encoding::Png, stop)?.of(*plane))
+        }
+        Kind::Frames(target, Format::Jpeg, plane) => {
+            Box::new(images(target, Encoding::Jpeg, stop)?.of(*plane))
+        }
     })
 }
 
@@ -92,11 +135,7 @@ fn stream(target: &Target, stop: &Stop) -> Result<Output, SinkError> {
     }
 }
 
-fn images(
-    target: &Target,
-    encoding: images::Encoding,
-    stop: &Stop,
-) -> Result<ImageSink, SinkError> {
+fn images(target: &Target, encoding: Encoding, stop: &Stop) -> Result<ImageSink, SinkError> {
     let Target::File(path) = target else {
         return ImageSink::stream(Output::stdout(stop)?, encoding);
     };
@@ -148,7 +187,7 @@ mod tests {
         let full = Target::File("/dev/full".into());
         let kinds = Format::value_variants()
             .iter()
-            .map(|format| Kind::Frames(full.clone(), *format));
+            .map(|format| Kind::Frames(full.clone(), *format, Plane::Gray));
         for kind in kinds.chain([Kind::Json(full.clone())]) {
             let mut sink = open(&kind, &stop).expect("open");
             sink.begin(&stream(4, 2)).expect("begin");
@@ -164,9 +203,12 @@ mod tests {
         let stop = Stop::new().expect("eventfd");
         for format in [Format::Y4m, Format::Png] {
             for name in ["/nonexistent/a", "/nonexistent/a%06d", "/dev/null/a"] {
-                let error = open(&Kind::Frames(Target::File(name.into()), format), &stop)
-                    .err()
-                    .expect(name);
+                let error = open(
+                    &Kind::Frames(Target::File(name.into()), format, Plane::Gray),
+                    &stop,
+                )
+                .err()
+                .expect(name);
                 assert!(matches!(error, SinkError::Write { .. }), "{name}");
             }
         }

@@ -1,6 +1,7 @@
 //! Video as one stream of bytes: raw gray, raw BGR, or Y4M.
 
-use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
+use super::{FrameView, Output, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
+use crate::convert::bgr_to_chroma;
 use crate::layout::Geometry;
 
 /// Y4M's frame rate when the bus announces none: what most players assume.
@@ -15,6 +16,8 @@ pub(super) enum Encoding {
     Bgr,
     /// YUV4MPEG2 with `Cmono`: a header with size and frame rate, then each gray image after a line `FRAME`.
     Y4m,
+    /// YUV4MPEG2 with `C444`, in full range: the Y plane is the gray image, which BT.601 computes in the same way.
+    Y4mColor,
 }
 
 /// Writes frames of one size as a video stream.
@@ -26,6 +29,8 @@ pub struct VideoSink {
     output: Output,
     encoding: Encoding,
     begun: Option<Geometry>,
+    /// The chroma planes of a frame, kept for their capacity.
+    chroma: Vec<u8>,
     /// Y4M's header, until it goes out in one piece with the first frame: a file never has a header alone.
     header: Vec<u8>,
 }
@@ -51,18 +56,23 @@ impl VideoSink {
     ///
     /// # Errors
     /// Refuses a terminal.
-    pub fn y4m(output: Output) -> Result<VideoSink, SinkError> {
-        VideoSink::new(output, Encoding::Y4m)
+    pub fn y4m(output: Output, plane: Plane) -> Result<VideoSink, SinkError> {
+        let encoding = match plane {
+            Plane::Gray => Encoding::Y4m,
+            Plane::Bgr => Encoding::Y4mColor,
+        };
+        VideoSink::new(output, encoding)
     }
 
     fn new(output: Output, encoding: Encoding) -> Result<VideoSink, SinkError> {
         output.refuse_terminal(match encoding {
             Encoding::Gray | Encoding::Bgr => "raw frames",
-            Encoding::Y4m => "Y4M video",
+            Encoding::Y4m | Encoding::Y4mColor => "Y4M video",
         })?;
         Ok(VideoSink {
             output,
             encoding,
+            chroma: Vec::new(),
             begun: None,
             header: Vec::new(),
         })
@@ -89,7 +99,12 @@ impl Sink for VideoSink {
             Encoding::Bgr => self.output.expect_frames_of(geometry.bgr_len()),
             Encoding::Y4m => {
                 self.output.expect_frames_of(geometry.gray_len());
-                self.header = y4m_header(stream).into_bytes();
+                self.header = y4m_header(stream, "mono").into_bytes();
+            }
+            Encoding::Y4mColor => {
+                self.output.expect_frames_of(geometry.bgr_len());
+                self.chroma = vec![0; 2 * geometry.gray_len()];
+                self.header = y4m_header(stream, "444").into_bytes();
             }
         }
         Ok(())
@@ -104,13 +119,16 @@ impl Sink for VideoSink {
                 self.header.clear();
                 Ok(())
             }
-            Encoding::Bgr => {
-                let bgr = frame.bgr.ok_or_else(|| {
-                    let reason = "the bus carries no colour; start its producer with `--color`, or write a gray format";
-                    SinkError::Unsuitable(reason.to_owned())
-                })?;
-                self.output.write_frame(&[bgr])
+            Encoding::Y4mColor => {
+                let bgr = in_colour(frame)?;
+                let (blue, red) = self.chroma.split_at_mut(frame.geometry.gray_len());
+                bgr_to_chroma(bgr, blue, red);
+                let parts: [&[u8]; 4] = [&self.header, b"FRAME\n", frame.gray, &self.chroma];
+                self.output.write_frame(&parts)?;
+                self.header.clear();
+                Ok(())
             }
+            Encoding::Bgr => self.output.write_frame(&[in_colour(frame)?]),
         }
     }
 
@@ -123,8 +141,14 @@ impl Sink for VideoSink {
     }
 }
 
+fn in_colour<'a>(frame: &FrameView<'a>) -> Result<&'a [u8], SinkError> {
+    match Plane::Bgr.of(frame)? {
+        Pixels::Gray(pixels) | Pixels::Bgr(pixels) => Ok(pixels),
+    }
+}
+
 /// Returns the first line of a Y4M stream (`yuv4mpeg(5)` of mjpegtools; `Cmono` and `XCOLORRANGE` as FFmpeg has them).
-fn y4m_header(stream: &StreamInfo) -> String {
+fn y4m_header(stream: &StreamInfo, space: &str) -> String {
     let Geometry { width, height } = stream.geometry;
     let (numerator, denominator) = stream.nominal_fps.map_or(UNKNOWN_RATE, rational);
     let range = if stream.limited_range {
@@ -133,7 +157,7 @@ fn y4m_header(stream: &StreamInfo) -> String {
         "FULL"
     };
     format!(
-        "YUV4MPEG2 W{width} H{height} F{numerator}:{denominator} Ip A1:1 Cmono XCOLORRANGE={range}\n"
+        "YUV4MPEG2 W{width} H{height} F{numerator}:{denominator} Ip A1:1 C{space} XCOLORRANGE={range}\n"
     )
 }
 

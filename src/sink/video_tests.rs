@@ -18,7 +18,7 @@ fn raw_is_the_pixels() {
 #[test]
 fn y4m_has_one_header_and_a_line_before_each_frame() {
     let (output, reader, _stop) = piped();
-    let mut sink = VideoSink::y4m(output).expect("sink");
+    let mut sink = VideoSink::y4m(output, Plane::Gray).expect("sink");
     sink.begin(&stream(2, 1)).expect("begin");
     sink.frame(&Frame::new(2, 1, 65).view()).expect("frame");
     sink.begin(&stream(2, 1))
@@ -38,7 +38,7 @@ fn the_header_says_limited_range_and_the_rate() {
     info.limited_range = true;
     info.nominal_fps = None;
     assert_eq!(
-        y4m_header(&info),
+        y4m_header(&info, "mono"),
         "YUV4MPEG2 W640 H480 F25:1 Ip A1:1 Cmono XCOLORRANGE=LIMITED\n"
     );
 }
@@ -68,7 +68,8 @@ fn rates_are_fractions_that_players_know() {
 
 #[test]
 fn another_size_is_refused_with_both_sizes() {
-    for new in [VideoSink::gray, VideoSink::y4m, VideoSink::bgr] {
+    let y4m = |output| VideoSink::y4m(output, Plane::Gray);
+    for new in [VideoSink::gray, y4m, VideoSink::bgr] {
         let (output, _reader, _stop) = piped();
         let mut sink = new(output).expect("sink");
         sink.begin(&stream(640, 480)).expect("begin");
@@ -109,4 +110,20 @@ fn a_reader_that_has_gone_shows_without_a_frame() {
         sink.frame(&Frame::new(4, 2, 1).view()),
         Err(SinkError::Closed)
     ));
+}
+
+#[test]
+fn y4m_in_colour_has_the_gray_image_and_two_chroma_planes() {
+    let (output, reader, _stop) = piped();
+    let mut sink = VideoSink::y4m(output, Plane::Bgr).expect("sink");
+    let mut frame = Frame::new(2, 1, 65);
+    // A gray pixel has no chroma; a blue one has all of the first and some of the second.
+    frame.bgr = Some(vec![65, 65, 65, 255, 0, 0]);
+    sink.begin(&stream(2, 1)).expect("begin");
+    sink.frame(&frame.view()).expect("frame");
+    drop(sink);
+    let bytes = read_all(reader);
+    let header = b"YUV4MPEG2 W2 H1 F30:1 Ip A1:1 C444 XCOLORRANGE=FULL\nFRAME\n";
+    assert_eq!(bytes[..header.len()], header[..]);
+    assert_eq!(bytes[header.len()..], [65, 66, 128, 255, 128, 107]);
 }

@@ -24,9 +24,19 @@ impl Pacer {
     /// Waits until the next time; `true` when somebody asked to stop meanwhile.
     #[must_use]
     pub fn wait(&mut self, stop: &Stop) -> bool {
-        match self.due(monotonic_ns()) {
-            Some(due_ns) => stop.sleep_until(due_ns),
-            None => stop.is_set(),
+        self.wait_before(None, stop)
+    }
+
+    /// As [`Pacer::wait`], but `true` also when `end_ns` comes first; it does not wait beyond that.
+    #[must_use]
+    pub fn wait_before(&mut self, end_ns: Option<u64>, stop: &Stop) -> bool {
+        match (self.due(monotonic_ns()), end_ns) {
+            (Some(due_ns), Some(end_ns)) if due_ns > end_ns => {
+                let _ = stop.sleep_until(end_ns);
+                true
+            }
+            (Some(due_ns), _) => stop.sleep_until(due_ns),
+            (None, _) => stop.is_set(),
         }
     }
 
@@ -35,9 +45,9 @@ impl Pacer {
         let period_ns = self.period_ns?;
         let due_ns = self
             .next_ns
-            .filter(|next_ns| next_ns + period_ns > now_ns)
+            .filter(|next_ns| next_ns.saturating_add(period_ns) > now_ns)
             .unwrap_or(now_ns);
-        self.next_ns = Some(due_ns + period_ns);
+        self.next_ns = Some(due_ns.saturating_add(period_ns));
         Some(due_ns)
     }
 }
@@ -61,6 +71,26 @@ mod tests {
         assert_eq!(pacer.due(0), Some(0));
         assert_eq!(pacer.due(500_000_000), Some(500_000_000));
         assert_eq!(pacer.due(500_000_001), Some(510_000_000));
+    }
+
+    #[test]
+    fn a_pace_of_centuries_is_a_pace() {
+        let mut pacer = Pacer::new(Some(1e-300));
+        assert_eq!(pacer.due(7), Some(7));
+        assert_eq!(pacer.due(8), Some(u64::MAX));
+        assert_eq!(pacer.due(9), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_wait_does_not_outlast_the_end() {
+        let stop = Stop::new().expect("eventfd");
+        let mut pacer = Pacer::new(Some(1e-6));
+        let end_ns = Some(monotonic_ns() + 1_000_000);
+        assert!(
+            !pacer.wait_before(end_ns, &stop),
+            "the first is due at once"
+        );
+        assert!(pacer.wait_before(end_ns, &stop), "the second is not");
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use interprocess::local_socket::traits::Stream as _;
-use interprocess::local_socket::{GenericFilePath, Stream, ToFsName};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
+use interprocess::ConnectWaitMode;
+use interprocess::local_socket::{ConnectOptions, GenericFilePath, Stream, ToFsName};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, getpeername, recvmsg, send,
+};
 use thiserror::Error;
 
 use super::protocol::{ANSWER_LEN, Answer, TRIGGER, hello};
@@ -63,12 +65,21 @@ pub(crate) fn connect(
     stop: &Stop,
 ) -> Result<Connection, ConnectError> {
     let name = path.to_fs_name::<GenericFilePath>()?;
-    let stream = Stream::connect(name).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ConnectError::Nobody,
-        io::ErrorKind::PermissionDenied => ConnectError::Denied,
-        _ => ConnectError::System(error),
-    })?;
-    stream.set_nonblocking(true)?;
+    let stream = ConnectOptions::new()
+        .name(name)
+        .wait_mode(ConnectWaitMode::Deferred)
+        .nonblocking_stream(true)
+        .connect_sync()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ConnectError::Nobody,
+            io::ErrorKind::PermissionDenied => ConnectError::Denied,
+            _ => ConnectError::System(error),
+        })?;
+    // A stopped producer accepts nobody. When its queue is full a local socket is not "being connected", it is not
+    // connected, and never will be: the caller tries again.
+    if getpeername(stream_fd(&stream)).is_err() {
+        return Err(ConnectError::Silent);
+    }
     // A refusal may be there already, and the other end closed: what matters is what can be read.
     let _ = send(
         stream_fd(&stream),

@@ -1,8 +1,9 @@
 //! The producer's end: a control thread that accepts and clears, and a list of targets that the frame path reads.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,6 +16,7 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::net::{SendFlags, send};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use super::protocol::TRIGGER;
@@ -48,6 +50,11 @@ impl ServerError {
             path: path.display().to_string(),
             source: source.into(),
         }
+    }
+
+    /// Whether this user may not make it.
+    pub(crate) fn is_permission(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
     }
 }
 
@@ -94,6 +101,7 @@ impl TriggerServer {
         segment: Arc<OwnedSegment>,
     ) -> Result<TriggerServer, ServerError> {
         let consumers = segment.regions().layout().consumers;
+        allow_descriptors(consumers);
         let epoll =
             epoll::create(CreateFlags::CLOEXEC).map_err(|error| ServerError::new(pipes, error))?;
         let shutdown = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
@@ -108,11 +116,11 @@ impl TriggerServer {
         let mut listeners = Vec::with_capacity(consumers.into());
         for index in 0..consumers {
             let path = pipe_path(pipes, index);
-            let listener =
-                listen(&path, mode, gid).map_err(|source| ServerError::new(&path, source))?;
+            let listener = NamedListener::new(&path, mode, gid)
+                .map_err(|source| ServerError::new(&path, source))?;
             epoll::add(
                 &epoll,
-                listener_fd(&listener),
+                listener.fd(),
                 EventData::new_u64(index.into()),
                 EventFlags::IN,
             )
@@ -194,23 +202,73 @@ impl Drop for TriggerServer {
     }
 }
 
-fn listen(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<Listener> {
-    let listener = ListenerOptions::new()
-        .name(path.to_fs_name::<GenericFilePath>()?)
-        .nonblocking(ListenerNonblockingMode::Both)
-        .mode(u16::try_from(mode).unwrap_or(0o600).into())
-        .try_overwrite(true)
-        .create_sync()?;
-    if let Some(gid) = gid {
-        std::os::unix::fs::chown(path, None, Some(gid))?;
+/// Makes room for a listener, a connection and an eventfd for each consumer: the usual soft limit of 1024 is for programs
+/// that use `select`. Where the hard limit is lower still, making the pipes says so.
+fn allow_descriptors(consumers: u8) {
+    let needed = 64 + 3 * u64::from(consumers);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current,
+                maximum: limit.maximum,
+            },
+        );
     }
-    Ok(listener)
 }
 
-fn listener_fd(listener: &Listener) -> std::os::fd::BorrowedFd<'_> {
-    match listener {
-        Listener::UdSocket(listener) => listener.as_fd(),
+/// A named pipe that is listened to. Its name goes with it, unless it is a successor's by then.
+#[derive(Debug)]
+struct NamedListener {
+    listener: Listener,
+    path: PathBuf,
+    id: (u64, u64),
+}
+
+impl NamedListener {
+    fn new(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<NamedListener> {
+        let listener = ListenerOptions::new()
+            .name(path.to_fs_name::<GenericFilePath>()?)
+            .nonblocking(ListenerNonblockingMode::Both)
+            .mode(u16::try_from(mode).unwrap_or(0o600).into())
+            .try_overwrite(true)
+            // The crate would remove whatever has the name when it is dropped.
+            .reclaim_name(false)
+            .create_sync()?;
+        let named = NamedListener {
+            listener,
+            path: path.to_owned(),
+            id: file_id(path)?,
+        };
+        if let Some(gid) = gid {
+            std::os::unix::fs::chown(path, None, Some(gid))?;
+        }
+        // What binding makes of the mode is without the bits of the umask.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        Ok(named)
     }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.listener {
+            Listener::UdSocket(listener) => listener.as_fd(),
+        }
+    }
+}
+
+impl Drop for NamedListener {
+    fn drop(&mut self) {
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 pub(super) fn stream_fd(
@@ -228,13 +286,14 @@ const SHUTDOWN: u64 = 1 << 32;
 /// The control thread.
 struct Control {
     epoll: OwnedFd,
-    listeners: Vec<Listener>,
+    listeners: Vec<NamedListener>,
     peers: Arc<Mutex<Peers>>,
 }
 
 impl Control {
     fn run(self) {
-        let mut events = Vec::with_capacity(64);
+        // Everything that can be ready at once: two descriptors an index, and the request to end.
+        let mut events = Vec::with_capacity(2 * self.listeners.len() + 1);
         loop {
             events.clear();
             let waited = epoll::wait(
@@ -250,17 +309,21 @@ impl Control {
                 tracing::error!("the control thread of the named pipes cannot wait: {error}");
                 return;
             }
-            for event in &events {
-                // The structure is packed: its fields are copied out.
-                let (token, flags) = (event.data.u64(), event.flags);
+            // The structure is packed: its fields are copied out.
+            let ready = || events.iter().map(|event| (event.data.u64(), event.flags));
+            for (token, flags) in ready() {
                 match token {
                     SHUTDOWN => {
                         peers.hang_up();
                         return;
                     }
                     CONNECTION.. => peers.serve(&self.epoll, (token - CONNECTION) as u8, flags),
-                    index => self.accept(&mut peers, index as u8),
+                    _ => {}
                 }
+            }
+            // Only now those who want to come in: the index of one that has just gone is free for them.
+            for (token, _) in ready().filter(|(token, _)| *token < CONNECTION) {
+                self.accept(&mut peers, token as u8);
             }
         }
     }
@@ -269,7 +332,7 @@ impl Control {
         let Some(listener) = self.listeners.get(usize::from(index)) else {
             return;
         };
-        match listener.accept() {
+        match listener.listener.accept() {
             Ok(stream) => peers.admit(&self.epoll, index, stream, CONNECTION + u64::from(index)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {

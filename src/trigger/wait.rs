@@ -84,16 +84,18 @@ impl Waiter {
         self.set.as_fd()
     }
 
-    /// Waits for a trigger for at most `timeout`. A spinning waiter returns when `latest` is not `seen` any more.
+    /// Waits for a trigger for at most `timeout`. A spinning waiter returns when `latest` is not `seen` any more, and, a
+    /// little later, when the segment is `retired`.
     pub(crate) fn wait(
         &self,
         latest: &AtomicU64,
         seen: u64,
+        retired: impl Fn() -> bool,
         timeout: Option<Duration>,
     ) -> io::Result<Wake> {
         match self.kind() {
             TriggerKind::Eventfd | TriggerKind::Pipe => self.wait_for_event(timeout),
-            TriggerKind::Spin => self.spin(latest, seen, timeout),
+            TriggerKind::Spin => self.spin(latest, seen, retired, timeout),
         }
     }
 
@@ -152,7 +154,13 @@ impl Waiter {
         }
     }
 
-    fn spin(&self, latest: &AtomicU64, seen: u64, timeout: Option<Duration>) -> io::Result<Wake> {
+    fn spin(
+        &self,
+        latest: &AtomicU64,
+        seen: u64,
+        retired: impl Fn() -> bool,
+        timeout: Option<Duration>,
+    ) -> io::Result<Wake> {
         let deadline = timeout.map(|timeout| {
             monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
@@ -169,26 +177,25 @@ impl Waiter {
             if deadline.is_some_and(|deadline| monotonic_ns() >= deadline) {
                 return Ok(Wake::TimedOut);
             }
-            let mut fds = [PollFd::from_borrowed_fd(
-                self.connection.fd(),
-                PollFlags::RDHUP,
-            )];
-            if poll(
-                &mut fds,
-                Some(&Timespec {
-                    tv_sec: 0,
-                    tv_nsec: 0,
-                }),
-            )
-            .unwrap_or(0)
-                > 0
-            {
-                return Ok(if latest.load(Ordering::Acquire) == seen {
-                    Wake::HangUp
-                } else {
-                    Wake::Trigger
-                });
+            // Before `retired`: a segment that another producer has retired stays so.
+            if self.has_hung_up() {
+                return Ok(Wake::HangUp);
+            }
+            if retired() {
+                return Ok(Wake::Trigger);
             }
         }
+    }
+
+    fn has_hung_up(&self) -> bool {
+        let mut fds = [PollFd::from_borrowed_fd(
+            self.connection.fd(),
+            PollFlags::RDHUP,
+        )];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut fds, Some(&now)).unwrap_or(0) > 0
     }
 }

@@ -1,1 +1,21 @@
-//! The integration tests.
+//! The integration tests: the real binaries, real processes, real signals.
+//!
+//! Long forms: `FRAMEBUS_CHAOS_ROUNDS=500 FRAMEBUS_CHAOS_PRODUCER_ROUNDS=100 cargo test --test it chaos`; a run is repeated
+//! with the `FRAMEBUS_CHAOS_SEED` that it printed.
+
+mod bad_input;
+mod bad_segment;
+mod chaos;
+mod generations;
+mod harness;
+mod leases;
+mod logs;
+mod observers;
+mod outputs;
+mod peers;
+mod permissions;
+mod roles;
+mod segment;
+mod signals;
+mod torn;
+mod triggers;

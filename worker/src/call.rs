@@ -3,18 +3,20 @@
 use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use framebus::stop::{Stop, Waited};
 
 /// A call on a thread of its own, so that waiting for it has an end even if the call has none.
 ///
-/// GStreamer waits for ever for a pipeline that sends nothing. Such a thread is left alone; it ends with the process.
+/// GStreamer waits for ever for a pipeline that sends nothing. Such a thread is left alone; it ends with
+/// the process, which must then end without C++'s own clearing up: see `framebus::cli::worker_main`.
 pub(crate) struct Call<T> {
     result: Receiver<T>,
     /// Hangs up when the call has returned, so that it can be waited for together with a stop.
     returned: PipeReader,
+    thread: JoinHandle<()>,
 }
 
 /// How a wait for a call ended.
@@ -32,24 +34,30 @@ impl<T: Send + 'static> Call<T> {
     pub(crate) fn start(call: impl FnOnce() -> T + Send + 'static) -> io::Result<Call<T>> {
         let (returned, hang_up) = io::pipe()?;
         let (sender, result) = sync_channel(1);
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("capture".into())
             .spawn(move || {
                 // Nobody may be waiting any more.
                 let _ = sender.send(call());
                 drop(hang_up);
             })?;
-        Ok(Call { result, returned })
+        Ok(Call {
+            result,
+            returned,
+            thread,
+        })
     }
 
     /// Waits until it has returned, for at most `timeout`, or until somebody asks to stop.
     pub(crate) fn wait(self, stop: &Stop, timeout: Duration) -> io::Result<Returned<T>> {
         match stop.wait_readable(self.returned.as_fd(), Some(timeout))? {
-            Waited::Ready => self
-                .result
-                .recv()
-                .map(Returned::Value)
-                .map_err(io::Error::other),
+            Waited::Ready => {
+                let value = self.result.recv().map_err(io::Error::other)?;
+                // OpenCV clears up behind each of its threads; one that is still at it when the process ends finds that
+                // gone which it clears up with.
+                let _ = self.thread.join();
+                Ok(Returned::Value(value))
+            }
             Waited::TimedOut => Ok(Returned::NotYet(self)),
             Waited::Stopped => Ok(Returned::Stopped(self)),
         }

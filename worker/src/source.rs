@@ -204,6 +204,18 @@ impl FrameSource for CaptureSource {
                 self.spec, self.geometry, target.geometry
             )));
         }
+        let bgr_len = target
+            .bgr
+            .as_ref()
+            .map_or(self.geometry.bgr_len(), |bgr| bgr.len());
+        if (target.gray.len(), bgr_len) != (self.geometry.gray_len(), self.geometry.bgr_len()) {
+            return Err(SourceError::Unusable(format!(
+                "{} cannot be written: the images of the bus do not have the {} bytes of {}",
+                self.spec,
+                self.geometry.gray_len(),
+                self.geometry
+            )));
+        }
         let mut own_bgr = mem::take(&mut self.own_bgr);
         let bgr = match &mut target.bgr {
             Some(bgr) => &mut **bgr,

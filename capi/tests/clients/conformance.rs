@@ -125,7 +125,6 @@ fn every_language_takes_whole_frames_from_every_language() {
                 number("last"),
                 "{pair}: {got}"
             );
-            assert_eq!(number("attached"), 0, "{pair}: {got}");
         }
     }
 }
@@ -239,7 +238,7 @@ fn a_killed_producer_is_a_lost_stream_in_every_language() {
     // Frames come once everybody is there.
     let observer = || framebus::bus::Observer::open(&ground.bus.parse().expect("name")).ok();
     let mut image = Vec::new();
-    while !observer().is_some_and(|observer| observer.copy_latest(&mut image).is_ok()) {
+    while observer().is_none_or(|observer| observer.copy_latest(&mut image).is_err()) {
         std::thread::sleep(Duration::from_millis(5));
     }
     producer.0.kill().expect("killed");

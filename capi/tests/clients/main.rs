@@ -4,5 +4,6 @@ mod c;
 mod conformance;
 mod cpp;
 mod csharp;
+mod documented;
 mod python;
 mod support;

@@ -1,7 +1,7 @@
 // Without the native library: waits on the named pipe and reads Table 2, as the seed's consumers do, read-only.
 // usage: Table2Reader PIPE SEGMENT FRAMES
 //
-// PIPE is a consumer's named pipe (`framebus status` or the header's text at byte 960 tells the directory), SEGMENT the
+// PIPE is a consumer's named pipe (the header's text at byte 960 tells the directory), SEGMENT the
 // shared-memory object's file. Connecting claims the consumer index, and one byte comes for each frame.
 //
 // It takes no lease, so the slot may be written while it is read: it copies, and looks whether the slot is still the

@@ -28,8 +28,6 @@ struct Peer {
     uid: u32,
     kind: TriggerKind,
     connected_ns: u64,
-    /// It has said how it wants to wait; it may say so once.
-    greeted: bool,
 }
 
 /// Everybody who is connected, by index. Only the control thread changes it.
@@ -100,7 +98,6 @@ impl Peers {
             uid: uid.unwrap_or(u32::MAX),
             kind: TriggerKind::Pipe,
             connected_ns: monotonic_ns(),
-            greeted: false,
         });
         let segment = self.segment();
         bump(&segment.regions().claim(index).connections, 1);
@@ -141,13 +138,12 @@ impl Peers {
         if flags.contains(EventFlags::IN) {
             let mut bytes = [0; 64];
             match recv(stream_fd(&stream), &mut bytes, RecvFlags::DONTWAIT) {
-                // It has shut down its sending half, as .NET's In pipe does at once. It lives until it hangs up, which
-                // is reported without being asked for.
-                Ok((0, _)) if !flags.contains(EventFlags::HUP) => {
+                Ok((count, _)) => {
+                    // Whatever it says after its first word is not read, so that nobody can keep this thread busy. When
+                    // it has only shut down its sending half, as .NET's In pipe does at once, it lives until it hangs
+                    // up, which is reported without being asked for.
                     let token = EventData::new_u64(super::CONNECTION + u64::from(index));
                     let _ = epoll::modify(epoll, stream_fd(&stream), token, EventFlags::empty());
-                }
-                Ok((count, _)) => {
                     let hello = bytes.iter().take(count).find_map(|byte| read_hello(*byte));
                     if let Some(kind) = hello
                         && !self.welcome(index, kind)
@@ -174,10 +170,6 @@ impl Peers {
         let Some(Some(peer)) = self.peers.get_mut(usize::from(index)) else {
             return false;
         };
-        if peer.greeted {
-            return true;
-        }
-        peer.greeted = true;
         peer.kind = kind;
         let generation = segment.regions().header().generation.load(Relaxed);
         let answer = Answer::Welcome { generation }.encode();

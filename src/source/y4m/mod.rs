@@ -4,21 +4,26 @@
 //! it too, but it blocks until a frame is whole, cannot go on after an interruption, copies each frame once more and does
 //! not know 4:1:1 and 4:4:4 with alpha.
 
+mod header;
+
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::layout::Geometry;
+use crate::convert::ycc_to_bgr;
 use crate::source::input::{FrameHeader, Got, Input};
 use crate::source::{Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
 use crate::stop::Stop;
+
+use header::StreamHeader;
 
 const MAGIC: &[u8] = b"YUV4MPEG2";
 const FRAME: &[u8] = b"FRAME";
 /// Headers are a line of some ten words; a longer one is no header.
 const LONGEST_HEADER: usize = 4096;
 
-/// Reads Y4M from a pipe or a file: the Y plane is the gray image, the chroma planes are skipped.
+/// Reads Y4M from a pipe or a file: the Y plane is the gray image. The chroma planes of 4:4:4 make the BGR image, where
+/// one is kept; all others are skipped.
 ///
 /// All 8-bit colour spaces are taken (mono, 4:2:0, 4:1:1, 4:2:2, 4:4:4, 4:4:4 with alpha). Y is limited-range luma unless
 /// the header says `XCOLORRANGE=FULL`. Interlaced frames are taken as they are.
@@ -28,6 +33,8 @@ const LONGEST_HEADER: usize = 4096;
 pub struct Y4mSource<R> {
     input: Input<R>,
     header: StreamHeader,
+    /// The chroma planes of a frame.
+    chroma: Vec<u8>,
 }
 
 impl<R: Read + AsFd> Y4mSource<R> {
@@ -71,7 +78,12 @@ impl<R: Read + AsFd> Y4mSource<R> {
             .map_err(|why| SourceError::Unusable(format!("{}: {why}", input.name())))?;
         input.consume_stream_header(len);
         input.set_payload(header.payload());
-        Ok(Some(Y4mSource { input, header }))
+        let chroma = Vec::new();
+        Ok(Some(Y4mSource {
+            input,
+            header,
+            chroma,
+        }))
     }
 
     /// Sets how long nothing may come before `wait` returns [`Arrival::Stalled`]; without this, 2 s.
@@ -88,7 +100,7 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
         SourceInfo {
             geometry,
             fps: self.header.fps,
-            bgr: false,
+            bgr: self.header.is_444(),
             live: self.input.live(),
             limited_range: !self.header.full_range,
             description: format!("{} (y4m {geometry})", self.input.name()),
@@ -101,7 +113,20 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
 
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         target.expect(self.header.geometry)?;
-        self.input.read_payload(target.gray)
+        let filled = self.input.read_payload(target.gray)?;
+        let Some(bgr) = target.bgr.as_deref_mut().filter(|_| self.header.is_444()) else {
+            return Ok(filled);
+        };
+        let pixels = target.gray.len();
+        self.chroma.resize(2 * pixels, 0);
+        if filled == Filled::Damaged
+            || self.input.read_payload(&mut self.chroma)? == Filled::Damaged
+        {
+            return Ok(Filled::Damaged);
+        }
+        let (blue, red) = self.chroma.split_at(pixels);
+        ycc_to_bgr(target.gray, blue, red, !self.header.full_range, bgr);
+        Ok(Filled::Frame)
     }
 }
 
@@ -122,112 +147,17 @@ fn line(bytes: &[u8], word: &[u8]) -> FrameHeader {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct StreamHeader {
-    geometry: Geometry,
-    fps: Option<f64>,
-    full_range: bool,
-    planes: Planes,
-}
-
-/// The planes behind the Y plane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Planes {
-    None,
-    /// Two planes, smaller by these factors.
-    Chroma(usize, usize),
-    /// Two planes of full size, and alpha.
-    ChromaAndAlpha,
-}
-
-impl StreamHeader {
-    /// Parses the parameters: words of which the first letter says what they are. Those that do not matter are passed over.
-    fn parse(parameters: &[u8]) -> Result<StreamHeader, String> {
-        let text = String::from_utf8_lossy(parameters);
-        let (mut width, mut height) = ("", "");
-        let (mut fps, mut full_range, mut planes) = (None, false, Planes::Chroma(2, 2));
-        for word in text.split_ascii_whitespace() {
-            let Some((first, value)) = word.split_at_checked(1) else {
-                continue;
-            };
-            match first {
-                "W" => width = value,
-                "H" => height = value,
-                "F" => fps = rate(value),
-                "C" => planes = colour_space(value)?,
-                "X" if value.starts_with("COLORRANGE=") => full_range = value == "COLORRANGE=FULL",
-                _ => {}
-            }
-        }
-        let geometry = match (width.parse(), height.parse()) {
-            (Ok(width), Ok(height)) => Geometry::new(width, height),
-            _ => None,
-        };
-        let Some(geometry) = geometry else {
-            let most = Geometry::MAX_SIDE;
-            return Err(format!(
-                "the Y4M header says W{width} H{height}; both must be 1 to {most}"
-            ));
-        };
-        Ok(StreamHeader {
-            geometry,
-            fps,
-            full_range,
-            planes,
-        })
-    }
-
-    /// Bytes of a frame.
-    fn payload(&self) -> usize {
-        let (width, height) = (self.geometry.width as usize, self.geometry.height as usize);
-        width * height
-            + match self.planes {
-                Planes::None => 0,
-                Planes::Chroma(x, y) => 2 * width.div_ceil(x) * height.div_ceil(y),
-                Planes::ChromaAndAlpha => 3 * width * height,
-            }
-    }
-}
-
-/// Parses a frame rate such as `30000:1001`; `0:0` is an unknown one.
-fn rate(value: &str) -> Option<f64> {
-    let (frames, seconds) = value.split_once(':')?;
-    let (frames, seconds): (u32, u32) = (frames.parse().ok()?, seconds.parse().ok()?);
-    (frames > 0 && seconds > 0).then(|| f64::from(frames) / f64::from(seconds))
-}
-
-fn colour_space(name: &str) -> Result<Planes, String> {
-    match name {
-        "mono" => Ok(Planes::None),
-        "420" | "420jpeg" | "420mpeg2" | "420paldv" => Ok(Planes::Chroma(2, 2)),
-        "411" => Ok(Planes::Chroma(4, 1)),
-        "422" => Ok(Planes::Chroma(2, 1)),
-        "444" => Ok(Planes::Chroma(1, 1)),
-        "444alpha" => Ok(Planes::ChromaAndAlpha),
-        _ if has_more_bits(name) => Err(format!(
-            "Y4M with colour space {name} has more than 8 bits a sample; have it written with 8 (ffmpeg: -pix_fmt yuv420p)"
-        )),
-        _ => Err(format!("Y4M with colour space {name} is not known here")),
-    }
-}
-
-/// Recognises names such as `mono16` and `422p10`.
-fn has_more_bits(name: &str) -> bool {
-    let bits = name
-        .strip_prefix("mono")
-        .or_else(|| name.split_once('p').map(|(_, bits)| bits));
-    bits.is_some_and(|bits| bits.parse().is_ok_and(|bits: u32| bits > 8))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{PipeReader, Seek, Write, pipe};
 
     use super::*;
+    use crate::layout::Geometry;
 
     fn open(bytes: &[u8]) -> Result<Y4mSource<PipeReader>, SourceError> {
         let (reader, mut writer) = pipe().expect("pipe");
         writer.write_all(bytes).expect("write");
+        drop(writer);
         let stop = Stop::new().expect("eventfd");
         let source = Y4mSource::open(reader, "standard input", false, &stop)?;
         Ok(source
@@ -239,8 +169,11 @@ mod tests {
         open(bytes).expect_err("refused").to_string()
     }
 
-    /// The Y planes and the numbers of all frames, and how the stream ended.
-    fn play(source: &mut impl FrameSource) -> (Vec<(u64, Vec<u8>)>, Result<Arrival, String>) {
+    /// Numbers and Y planes.
+    type Frames = Vec<(u64, Vec<u8>)>;
+
+    /// All frames, and how the stream ended.
+    fn play(source: &mut impl FrameSource) -> (Frames, Result<Arrival, String>) {
         let stop = Stop::new().expect("eventfd");
         let geometry = source.info().geometry;
         let mut frames = Vec::new();
@@ -275,7 +208,7 @@ mod tests {
         bytes
     }
 
-    fn planes(numbers: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    fn planes(numbers: &[u8]) -> Frames {
         (0..)
             .zip(numbers.iter().map(|&number| vec![number; 15]))
             .collect()

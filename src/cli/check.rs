@@ -1,0 +1,163 @@
+//! `framebus check`: is a bus healthy? For systemd, cron and CI.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::config::Config;
+use super::units::{parse_duration, parse_fps};
+use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
+use crate::bus::{BusName, Observer};
+use crate::observe::{
+    Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot, Thresholds,
+};
+use crate::stop::Stop;
+
+/// Check that a bus is healthy: exit code 0, or 1 and a line for each finding
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct CheckArgs {
+    /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
+    #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
+    pub bus: Option<BusName>,
+    /// The fewest frames a second, measured while it looks
+    #[arg(long, value_name = "FPS", value_parser = parse_fps)]
+    pub min_fps: Option<f64>,
+    /// The greatest age of the newest frame
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_age: Option<Duration>,
+    /// How long a consumer may hold one frame, or take none
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "2s")]
+    pub max_held: Duration,
+    /// How long to look
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
+    pub look_for: Duration,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 healthy, 1 not (a line for each finding on stdout), 3 no such bus or its producer was lost.
+
+Examples:
+  framebus check --min-fps 25 --max-age 200ms --max-held 2s
+  framebus check -b cam0 --max-age 1s || systemctl restart framebus@cam0";
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    bus: &'a str,
+    healthy: bool,
+    state: BusState,
+    fps: Option<f64>,
+    age_ms: Option<f64>,
+    findings: &'a [Finding],
+}
+
+/// Takes two snapshots and judges the second.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let bus = choose_bus(args.bus.as_ref(), config)?;
+    let stop = Stop::on_signals()?;
+    // There is nothing to judge without a bus, and nothing to read of another layout.
+    let observer = Observer::open(&bus)?;
+    let thresholds = Thresholds {
+        stuck_after_ms: millis(args.max_held),
+        ..Thresholds::default()
+    };
+    let mut sampler = Sampler::new(bus.clone(), Baseline::FirstLook, thresholds);
+    sampler.sample(false);
+    if stop.sleep(args.look_for) {
+        return Ok(stopped(&stop));
+    }
+    let snapshot = sampler.sample(false);
+    let dead = !observer.has_producer() && observer.is_linked();
+    drop(observer);
+    let findings = judge(&snapshot, args, dead);
+    if args.json {
+        let producer = snapshot.producer.as_ref();
+        let report = Report {
+            schema: SCHEMA,
+            bus: &snapshot.bus,
+            healthy: findings.is_empty(),
+            state: snapshot.state,
+            fps: producer.and_then(|producer| producer.fps),
+            age_ms: producer.and_then(|producer| producer.age_ms),
+            findings: &findings,
+        };
+        print(&format!("{}\n", serde_json::to_string(&report)?))?;
+    } else {
+        for finding in &findings {
+            print(&format!("{}: {}\n", finding.kind, finding.text))?;
+        }
+    }
+    let lost = dead || matches!(snapshot.state, BusState::Absent | BusState::Ended);
+    Ok(match (lost, findings.is_empty()) {
+        (true, _) => ExitCode::from(EXIT_NO_BUS),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(EXIT_NO),
+    })
+}
+
+/// Returns what is wrong, worst first: the snapshot's findings that are more than good to know, and the limits of `args`.
+fn judge(snapshot: &Snapshot, args: &CheckArgs, dead: bool) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    let mut add = |kind: &str, text: String| {
+        found.push(Finding {
+            kind: kind.to_owned(),
+            severity: Severity::Critical,
+            consumer: None,
+            text,
+        });
+    };
+    let producer = snapshot.producer.as_ref();
+    let gone = snapshot
+        .findings
+        .iter()
+        .any(|finding| finding.kind == "producer-gone");
+    if dead && !gone {
+        let pid = producer.map_or(0, |producer| producer.pid);
+        add("producer-gone", format!("the producer (pid {pid}) is dead"));
+    }
+    if snapshot.state == BusState::Ended {
+        add("producer-gone", "the producer has ended".to_owned());
+    }
+    if let Some(least) = args.min_fps {
+        // A bus that was made anew while we looked has no rate, and no frames to speak of.
+        let fps = producer.and_then(|producer| producer.fps).unwrap_or(0.0);
+        if fps < least {
+            add(
+                "low-fps",
+                format!("{fps:.1} frames a second, at least {least} are wanted"),
+            );
+        }
+    }
+    if let Some(most) = args.max_age.map(millis) {
+        match producer.and_then(|producer| producer.age_ms) {
+            Some(age) if age > most => {
+                add(
+                    "old-frame",
+                    format!("the newest frame is {age:.0} ms old, at most {most} ms are allowed"),
+                );
+            }
+            Some(_) => {}
+            None => add("old-frame", "there is no frame yet".to_owned()),
+        }
+    }
+    let worse = snapshot
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info);
+    found.extend(worse.cloned());
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    found
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

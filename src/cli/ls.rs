@@ -1,0 +1,169 @@
+//! `framebus ls`: the buses on this machine.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::print;
+use crate::bus::{BusName, Observer};
+use crate::observe::{Baseline, BusState, ConsumerState, SCHEMA, Sampler, Thresholds};
+
+/// List the buses on this machine
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct LsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const AFTER_HELP: &str = "\
+A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next producer of that name.
+
+Examples:
+  framebus ls
+  framebus ls --json | jq -r '.buses[] | select(.state == \"stale\") | .bus'";
+
+/// What is told of a bus; keys are added, never renamed.
+#[derive(Debug, Serialize)]
+struct Row {
+    bus: String,
+    /// As in `top`, or `stale`: its producer is dead.
+    state: String,
+    width: Option<u32>,
+    height: Option<u32>,
+    format: Option<String>,
+    fps: Option<f64>,
+    consumers: usize,
+    max_consumers: Option<u32>,
+    age_ms: Option<f64>,
+    pid: Option<u32>,
+    bytes: Option<u64>,
+    source: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listing {
+    schema: u32,
+    buses: Vec<Row>,
+}
+
+/// Looks at every bus once.
+///
+/// # Errors
+/// Fails when standard output does.
+pub fn main(args: &LsArgs) -> anyhow::Result<ExitCode> {
+    let buses: Vec<Row> = Observer::buses().into_iter().map(look).collect();
+    if args.json {
+        let schema = SCHEMA;
+        let text = serde_json::to_string(&Listing { schema, buses })?;
+        print(&format!("{text}\n"))?;
+    } else if buses.is_empty() {
+        tracing::info!("there is no bus on this machine: start one with 'framebus produce'");
+    } else {
+        print(&table(&buses))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn look(bus: BusName) -> Row {
+    let snapshot = Sampler::new(bus.clone(), Baseline::Start, Thresholds::default()).sample(false);
+    let alive = Observer::open(&bus).is_ok_and(|observer| observer.has_producer());
+    let (segment, producer) = (snapshot.segment, snapshot.producer);
+    let state = match snapshot.state {
+        BusState::Unreadable => "unreadable",
+        BusState::Absent => "absent",
+        BusState::Starting => "starting",
+        _ if !alive => "stale",
+        BusState::Running => "running",
+        BusState::Stalled => "stalled",
+        BusState::Ended => "ended",
+        BusState::Gone => "gone",
+    };
+    let attached = |state: ConsumerState| state != ConsumerState::Gone;
+    // The median of the last minute: a single look has no rate of its own.
+    let median_ms = producer
+        .as_ref()
+        .and_then(|producer| producer.interval_ms.p50);
+    let running = matches!(state, "running");
+    Row {
+        bus: bus.to_string(),
+        state: state.to_owned(),
+        width: segment.as_ref().map(|segment| segment.width),
+        height: segment.as_ref().map(|segment| segment.height),
+        format: segment.as_ref().map(|segment| segment.format.clone()),
+        fps: median_ms
+            .filter(|ms| running && *ms > 0.0)
+            .map(|ms| 1000.0 / ms),
+        consumers: if alive {
+            let consumers = snapshot.consumers.iter();
+            consumers
+                .filter(|consumer| attached(consumer.state))
+                .count()
+        } else {
+            0
+        },
+        max_consumers: segment.as_ref().map(|segment| segment.max_consumers),
+        age_ms: producer.as_ref().and_then(|producer| producer.age_ms),
+        pid: producer.as_ref().map(|producer| producer.pid),
+        bytes: segment.as_ref().map(|segment| segment.bytes),
+        source: producer.map(|producer| producer.source),
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let dash = || "-".to_owned();
+    let mut lines = vec![
+        [
+            "BUS",
+            "STATE",
+            "SIZE",
+            "FPS",
+            "CONSUMERS",
+            "AGE",
+            "PID",
+            "SOURCE",
+        ]
+        .map(str::to_owned),
+    ];
+    lines.extend(rows.iter().map(|row| {
+        [
+            row.bus.clone(),
+            row.state.clone(),
+            row.width
+                .zip(row.height)
+                .map_or_else(dash, |(width, height)| format!("{width}x{height}")),
+            row.fps.map_or_else(dash, |fps| format!("{fps:.1}")),
+            row.max_consumers
+                .map_or_else(dash, |most| format!("{}/{most}", row.consumers)),
+            row.age_ms.map_or_else(dash, show_age),
+            row.pid.map_or_else(dash, |pid| pid.to_string()),
+            row.source.clone().unwrap_or_else(dash),
+        ]
+    }));
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..8).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn show_age(ms: f64) -> String {
+    if ms < 1000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1000.0)
+    }
+}

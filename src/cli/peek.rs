@@ -1,0 +1,201 @@
+//! `framebus peek`: one frame, read-only, without taking a consumer index.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::config::Config;
+use super::{EXIT_NO, choose_bus, draw, parse_bus, print};
+use crate::bus::{BusName, CopyError, FrameCopy, Observer};
+use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
+use crate::stop::Stop;
+
+/// Look at one frame, read-only, without taking a consumer index
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct PeekArgs {
+    /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
+    #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
+    pub bus: Option<BusName>,
+    /// Write the image to a file, or to stdout (-) [default: draw it on a terminal, else PNG to stdout]
+    #[arg(short, long, value_name = "FILE|-")]
+    pub output: Option<PathBuf>,
+    /// What the image is written as [default: as the file's name says, else png]
+    #[arg(long, value_enum)]
+    pub format: Option<ImageFormat>,
+    /// Draw it with characters, also when stdout is no terminal
+    #[arg(long, conflicts_with_all = ["output", "format"])]
+    pub draw: bool,
+    /// The frame in this slot instead of the newest
+    #[arg(long, value_name = "N")]
+    pub slot: Option<u8>,
+    /// The BGR image instead of the gray one
+    #[arg(long)]
+    pub bgr: bool,
+    /// Draw in colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: When,
+}
+
+/// What a single image is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImageFormat {
+    /// PNG
+    Png,
+    /// PGM; PPM with --bgr
+    Pgm,
+    /// JPEG
+    Jpeg,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  framebus peek
+  framebus peek -o now.png
+  framebus peek --bgr -o - --format pgm > now.ppm
+  framebus peek --slot 2 -b cam1 -o slot2.pgm";
+
+/// Columns and rows where there is no terminal to ask.
+const NO_TERMINAL: (u32, u32) = (80, 24);
+
+/// Copies a frame and writes or draws it.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let bus = choose_bus(args.bus.as_ref(), config)?;
+    let observer = Observer::open(&bus)?;
+    if !observer.has_producer() {
+        tracing::warn!("bus {bus} has no producer any more: this is the last frame it left");
+    }
+    let mut image = Vec::new();
+    let copy = match copy(&observer, args, &mut image) {
+        Ok(copy) => copy,
+        Err(CopyError::NoImage) => anyhow::bail!(
+            "bus {bus} keeps no BGR image: its source has no colour; produce from one that has, or leave out --bgr"
+        ),
+        Err(error) => {
+            let slot = args
+                .slot
+                .map_or(String::new(), |slot| format!(" slot {slot}:"));
+            tracing::error!("bus {bus}:{slot} {error}");
+            return Ok(ExitCode::from(EXIT_NO));
+        }
+    };
+    tracing::debug!("sequence {}, slot {}", copy.sequence, copy.slot);
+    let pixels = if args.bgr {
+        Pixels::Bgr(&image)
+    } else {
+        Pixels::Gray(&image)
+    };
+    let geometry = observer.layout().geometry;
+    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
+    if args.draw || to_terminal {
+        let (columns, rows) = terminal_size();
+        let color = args.color.is_on();
+        // The last row stays for the prompt.
+        let text = draw::draw(
+            geometry,
+            pixels,
+            columns,
+            rows.saturating_sub(1).max(1),
+            color,
+        );
+        print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut bytes = Vec::new();
+    encode(args.encoding()?, geometry, pixels, &mut bytes)?;
+    let output = args.output.clone().unwrap_or_else(|| "-".into());
+    match Target::from(output) {
+        Target::File(path) if path.metadata().map_or(true, |file| file.is_file()) => {
+            replace_file(&path, &bytes)?;
+        }
+        target => {
+            let stop = Stop::on_signals()?;
+            let mut output = match &target {
+                Target::Stdout => Output::stdout(&stop)?,
+                Target::File(path) => Output::file(path, &stop)?,
+            };
+            output.refuse_terminal("an image")?;
+            output.write_frame(&[&bytes])?;
+            output.finish()?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn copy(observer: &Observer, args: &PeekArgs, image: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+    if args
+        .slot
+        .is_some_and(|slot| slot >= observer.layout().slots)
+    {
+        return Err(CopyError::NoSlot);
+    }
+    match (args.slot, args.bgr) {
+        (Some(slot), false) => observer.copy_slot(slot, image),
+        (None, false) => observer.copy_latest(image),
+        (Some(slot), true) => observer.copy_bgr(slot, image),
+        (None, true) => observer.copy_latest_bgr(image),
+    }
+}
+
+impl PeekArgs {
+    fn encoding(&self) -> anyhow::Result<Encoding> {
+        let format = match (self.format, &self.output) {
+            (Some(format), _) => format,
+            (None, Some(path)) => {
+                let end = path
+                    .extension()
+                    .and_then(|end| end.to_str())
+                    .unwrap_or("png");
+                match end.to_ascii_lowercase().as_str() {
+                    "png" => ImageFormat::Png,
+                    "pgm" | "ppm" => ImageFormat::Pgm,
+                    "jpg" | "jpeg" => ImageFormat::Jpeg,
+                    _ => anyhow::bail!(
+                        "the name {} says no image format: give --format png, pgm or jpeg",
+                        path.display()
+                    ),
+                }
+            }
+            (None, None) => ImageFormat::Png,
+        };
+        Ok(match format {
+            ImageFormat::Png => Encoding::Png,
+            ImageFormat::Pgm => Encoding::Pgm,
+            ImageFormat::Jpeg => Encoding::Jpeg,
+        })
+    }
+}
+
+impl When {
+    fn is_on(self) -> bool {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => stdout().is_terminal() && !no_color,
+        }
+    }
+}
+
+fn terminal_size() -> (u32, u32) {
+    let size = rustix::termios::tcgetwinsize(stdout()).ok();
+    let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 1);
+    size.map_or(NO_TERMINAL, |size| (size.ws_col.into(), size.ws_row.into()))
+}

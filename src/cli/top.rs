@@ -1,0 +1,253 @@
+//! `framebus top`: a live view of a bus, read-only.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::config::Config;
+use super::units::parse_duration;
+use super::{EXIT_NO_BUS, choose_bus, parse_bus, stopped};
+use crate::bus::{BusName, Observer};
+use crate::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
+use crate::stop::Stop;
+use crate::tui::{self, Options, Outcome, TextOptions, Theme, Wants, render_text};
+
+/// Watch a bus: producer, slots, consumers and what the camera sees. Changes nothing
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct TopArgs {
+    /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
+    #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
+    pub bus: Option<BusName>,
+    /// Print one snapshot and end, as when stdout is not a terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Print snapshots as JSON, one a line
+    #[arg(long)]
+    pub json: bool,
+    /// Time between snapshots, such as 1s, or a number of seconds [default: 500ms]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_interval)]
+    pub delay: Option<Duration>,
+    /// End after this many snapshots
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Draw with ASCII only [default: when the locale is not UTF-8]
+    #[arg(long)]
+    pub ascii: bool,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Colours for a dark or a light background [default: what COLORFGBG says, else dark]
+    #[arg(long, value_enum, value_name = "THEME")]
+    pub theme: Option<Background>,
+    /// Directory of the files that the keys w and e write
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  framebus top
+  framebus top -b cam1 -d 2s
+  framebus top --once --json | jq '.consumers[] | {index, fps, skipped}'
+  framebus top --json -n 60 -d 1s >log.ndjson
+
+Keys: ? shows them. Columns and findings: docs/top.md.";
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What the terminal's background is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// Dark
+    Dark,
+    /// Light
+    Light,
+}
+
+/// How long a single look takes: rates need two moments.
+const LOOK: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(10);
+const SHORTEST: Duration = Duration::from_millis(200);
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds)
+            .map_err(|_| "is not a time, such as 1s".to_owned())?,
+        Err(_) => parse_duration(text)?,
+    };
+    if interval < SHORTEST || interval > LONGEST {
+        return Err("is not between 200ms and 10s".to_owned());
+    }
+    Ok(interval)
+}
+
+/// Shows the view, or prints snapshots.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let bus = choose_bus(args.bus.as_ref(), config)?;
+    let interval = args
+        .delay
+        .or(config.top.interval)
+        .unwrap_or(LOOK)
+        .clamp(SHORTEST, LONGEST);
+    if args.once || args.json || !io::stdout().is_terminal() {
+        return print(args, bus, interval);
+    }
+    view(args, &bus, interval)
+}
+
+/// The live view.
+fn view(args: &TopArgs, bus: &BusName, interval: Duration) -> anyhow::Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    let mut options = Options::detect(bus.as_str(), |name| std::env::var(name).ok());
+    options.interval = interval;
+    options.samples = args.count;
+    options.directory.clone_from(&args.directory);
+    options.ascii |= args.ascii;
+    options.theme = match (args.color, args.theme) {
+        (Color::Never, _) => Theme::None,
+        (Color::Auto, _) if options.theme == Theme::None => Theme::None,
+        (_, Some(Background::Light)) => Theme::Light,
+        (_, Some(Background::Dark)) => Theme::Dark,
+        (Color::Always, None) if options.theme == Theme::None => Theme::Dark,
+        _ => options.theme,
+    };
+    let mut buses = Buses::new(bus.clone());
+    Ok(match tui::run(&mut buses, &options, &stop)? {
+        Outcome::Quit => ExitCode::SUCCESS,
+        Outcome::Stopped | Outcome::HungUp => stopped(&stop),
+    })
+}
+
+/// Snapshots on stdout: one, `--count` of them, or until somebody asks to stop.
+fn print(args: &TopArgs, bus: BusName, interval: Duration) -> anyhow::Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    // One look, unless more are asked for.
+    let repeated = args.count.is_some() || (args.delay.is_some() && !args.once);
+    let count = if args.once || !repeated {
+        Some(1)
+    } else {
+        args.count
+    };
+    let baseline = if count == Some(1) {
+        Baseline::Start
+    } else {
+        Baseline::FirstLook
+    };
+    let mut sampler = Sampler::new(bus, baseline, Thresholds::default());
+    // The first moment has no rates.
+    let _ = sampler.sample(false);
+    let pause = if repeated { interval } else { LOOK };
+    let mut printed = 0;
+    let mut state = BusState::Absent;
+    while count.is_none_or(|count| printed < count) {
+        if stop.sleep(pause) {
+            return Ok(stopped(&stop));
+        }
+        let snapshot = sampler.sample(false);
+        state = snapshot.state;
+        write(args, &snapshot)?;
+        printed += 1;
+    }
+    Ok(if state == BusState::Absent {
+        ExitCode::from(EXIT_NO_BUS)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn write(args: &TopArgs, snapshot: &Snapshot) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut stdout, snapshot).map_err(io::Error::from)?;
+        stdout.write_all(b"\n")?;
+    } else {
+        stdout.write_all(render_text(snapshot, text_options(args)).as_bytes())?;
+    }
+    stdout.flush()?;
+    Ok(())
+}
+
+fn text_options(args: &TopArgs) -> TextOptions {
+    let variable = |name: &str| std::env::var(name).ok();
+    let terminal = io::stdout().is_terminal();
+    let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let width = terminal
+        .then(|| crossterm::terminal::size().ok())
+        .flatten()
+        .map(|(columns, _)| usize::from(columns));
+    TextOptions {
+        width: width.unwrap_or(TEXT_WIDTH),
+        ascii: args.ascii || !tui::supports_utf8(variable),
+        colour: match args.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !no_color,
+        },
+    }
+}
+
+/// Columns of the text where there is no terminal.
+const TEXT_WIDTH: usize = 120;
+
+/// The buses of this machine for the view.
+struct Buses {
+    first: BusName,
+    samplers: BTreeMap<String, Sampler>,
+}
+
+impl Buses {
+    fn new(first: BusName) -> Buses {
+        Buses {
+            first,
+            samplers: BTreeMap::new(),
+        }
+    }
+
+    fn sampler(&mut self, bus: &str) -> &mut Sampler {
+        let name = bus.parse().unwrap_or_else(|_| self.first.clone());
+        self.samplers
+            .entry(bus.to_owned())
+            .or_insert_with(|| Sampler::new(name, Baseline::FirstLook, Thresholds::default()))
+    }
+}
+
+impl tui::Sampler for Buses {
+    fn buses(&mut self) -> Vec<String> {
+        let mut buses: Vec<String> = Observer::buses().iter().map(ToString::to_string).collect();
+        if !buses.iter().any(|bus| bus == self.first.as_str()) {
+            buses.insert(0, self.first.to_string());
+        }
+        buses
+    }
+
+    fn sample(&mut self, bus: &str) -> Snapshot {
+        self.sampler(bus).sample(false)
+    }
+
+    fn pictures(&mut self, bus: &str, wants: Wants) -> Vec<Picture> {
+        let sampler = self.sampler(bus);
+        match wants {
+            Wants::Latest => sampler.picture(None).into_iter().collect(),
+            Wants::Slot(slot) => sampler.picture(Some(slot)).into_iter().collect(),
+            Wants::EverySlot => sampler.pictures(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The terminal view behind `framebus top`: snapshot → update → draw.
+//!
+//! It sees a bus only as owned [`Snapshot`]s and [`Picture`]s that a [`Sampler`] hands it; it reads no shared memory, and no clock
+//! outside `run`. Every state of it can therefore be made in a test, and a test draws all of them.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `model`, `track`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
+//! | `input`, `keys`, `update` | bytes → keys → the next state; `keys` is also the help screen |
+//! | `view`, `theme`, `table`, `format`, `thumbnail` | the state → cells |
+//! | `terminal`, `signals`, `run`, `files` | the only parts that touch the world |
+//!
+//! What every column, key and finding means is in `docs/top.md`.
+
+mod figures;
+mod files;
+mod format;
+mod input;
+mod keys;
+mod log;
+mod model;
+mod options;
+mod rows;
+mod run;
+mod signals;
+mod table;
+mod terminal;
+mod text;
+mod theme;
+mod thumbnail;
+mod track;
+mod update;
+mod view;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use options::{Options, supports_utf8};
+pub use run::{Outcome, run};
+pub use text::{TextOptions, render_text};
+pub use theme::Theme;
+pub use thumbnail::Renderer;
+
+use crate::observe::{Picture, Snapshot};
+
+/// Where the view gets what it shows.
+///
+/// Nothing here may wait: a bus that is not there is a [`Snapshot`] that says so. Rates and percentiles are the sampler's; it is
+/// asked for one bus at a time, each at the interval that the person chose, and again after a pause when they come back to it.
+pub trait Sampler {
+    /// Lists the buses of this machine, in an order that stays.
+    fn buses(&mut self) -> Vec<String>;
+
+    /// Takes one moment of `bus`.
+    fn sample(&mut self, bus: &str) -> Snapshot;
+
+    /// Copies the pictures that are wanted, on a clock of their own. One that could not be copied whole is left out.
+    fn pictures(&mut self, bus: &str, wants: Wants) -> Vec<Picture>;
+}
+
+/// Which pictures are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// The newest frame.
+    Latest,
+    /// The frame in this slot.
+    Slot(u8),
+    /// The frame in every slot that has one.
+    EverySlot,
+}

@@ -1,0 +1,179 @@
+//! The state of the view. It is changed by `update` alone and drawn by `view` alone.
+
+use std::collections::BTreeMap;
+
+use super::keys::Screen;
+use super::rows::Listing;
+use super::theme::{Glyphs, Theme};
+use super::thumbnail::Lens;
+use super::track::{ConsumerKey, Track};
+use super::{Options, Wants};
+use crate::observe::{Consumer, Picture, Snapshot};
+
+/// The intervals between samples that `+` and `-` step through, in milliseconds.
+pub(crate) const INTERVALS_MS: [u64; 6] = [200, 500, 1000, 2000, 5000, 10_000];
+
+/// What lies over the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// The help.
+    Help,
+    /// One consumer.
+    Detail(ConsumerKey),
+}
+
+/// What a click on a place does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Screen(Screen),
+    Consumer(ConsumerKey),
+    Slot(u8),
+}
+
+/// A place that can be clicked: a row, from a column to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) y: u16,
+    pub(crate) x: (u16, u16),
+    pub(crate) target: Target,
+}
+
+/// The state of the view.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) bus: String,
+    pub(crate) buses: Vec<String>,
+    tracks: BTreeMap<String, Track>,
+    frozen: Option<Box<Track>>,
+    pub(crate) screen: Screen,
+    pub(crate) overlay: Overlay,
+    pub(crate) listing: Listing,
+    /// Whether keys go into the filter.
+    pub(crate) editing: bool,
+    pub(crate) selected: Option<ConsumerKey>,
+    /// Where the selected row was, for when it goes.
+    pub(crate) selected_at: usize,
+    pub(crate) selected_slot: Option<u8>,
+    /// Rows the log is scrolled up, the help down.
+    pub(crate) scroll: usize,
+    pub(crate) lens: Lens,
+    /// The slot that View shows; the newest frame when there is none.
+    pub(crate) view_slot: Option<u8>,
+    pub(crate) thumbnails: bool,
+    pub(crate) mouse: bool,
+    pub(crate) theme: Theme,
+    pub(crate) glyphs: &'static Glyphs,
+    pub(crate) interval_ms: u64,
+    pub(crate) notice: Option<String>,
+    pub(crate) hits: Vec<Hit>,
+    /// Whether there is something new to draw.
+    pub(crate) dirty: bool,
+}
+
+impl Model {
+    /// Makes the state at the start.
+    pub(crate) fn new(options: &Options) -> Model {
+        Model {
+            bus: options.bus.clone(),
+            buses: vec![options.bus.clone()],
+            tracks: BTreeMap::new(),
+            frozen: None,
+            screen: Screen::Overview,
+            overlay: Overlay::None,
+            listing: Listing::default(),
+            editing: false,
+            selected: None,
+            selected_at: 0,
+            selected_slot: None,
+            scroll: 0,
+            lens: Lens {
+                renderer: options.renderer,
+                ..Lens::default()
+            },
+            view_slot: None,
+            thumbnails: options.thumbnails,
+            mouse: options.mouse,
+            theme: options.theme,
+            glyphs: Glyphs::of(options.ascii),
+            interval_ms: u64::try_from(options.interval.as_millis())
+                .unwrap_or(u64::MAX)
+                .clamp(200, 10_000),
+            notice: None,
+            hits: Vec::new(),
+            dirty: true,
+        }
+    }
+
+    /// Returns what is remembered of the bus that is shown, as of the moment that is shown.
+    pub(crate) fn track(&self) -> Option<&Track> {
+        self.frozen
+            .as_deref()
+            .or_else(|| self.tracks.get(&self.bus))
+    }
+
+    /// Returns what is remembered of the bus now, frozen or not.
+    pub(crate) fn live(&mut self) -> &mut Track {
+        self.tracks.entry(self.bus.clone()).or_default()
+    }
+
+    /// Returns whether the screen stands still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Lets the screen stand still, or go on.
+    pub(crate) fn freeze(&mut self, freeze: bool) {
+        self.frozen = freeze.then(|| Box::new(self.live().clone()));
+    }
+
+    /// Returns the snapshot that is shown.
+    pub(crate) fn shown(&self) -> Option<&Snapshot> {
+        self.track()?.shown.as_ref()
+    }
+
+    /// Returns the picture of View, or of the overview.
+    pub(crate) fn picture(&self) -> Option<&Picture> {
+        let track = self.track()?;
+        match (self.screen, self.view_slot) {
+            (Screen::View, Some(slot)) => track.pictures.get(&slot),
+            _ => track.latest_picture(),
+        }
+    }
+
+    /// Returns the consumers that are listed, in their order.
+    pub(crate) fn rows(&self) -> Vec<&Consumer> {
+        self.shown()
+            .map(|snapshot| self.listing.rows(snapshot))
+            .unwrap_or_default()
+    }
+
+    /// Returns where the selected consumer is in the list.
+    pub(crate) fn selected_row(&self) -> Option<usize> {
+        let key = self.selected?;
+        self.rows()
+            .iter()
+            .position(|consumer| ConsumerKey::of(consumer) == key)
+    }
+
+    /// Returns which pictures the screen shows now.
+    pub(crate) fn wants(&self) -> Option<Wants> {
+        if self.frozen.is_some() || self.overlay == Overlay::Help {
+            return None;
+        }
+        match (self.screen, self.view_slot) {
+            (Screen::View, Some(slot)) => Some(Wants::Slot(slot)),
+            (Screen::View, None) => Some(Wants::Latest),
+            (Screen::Overview, _) if self.thumbnails => Some(Wants::Latest),
+            (Screen::Slots, _) if self.thumbnails => Some(Wants::EverySlot),
+            _ => None,
+        }
+    }
+
+    /// Returns whether there is something new to draw, once.
+    pub(crate) fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+}

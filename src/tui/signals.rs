@@ -1,0 +1,146 @@
+//! What wakes the view: the terminal's bytes, its signals and a request to stop, in one wait. Unix only.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::SigId;
+use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
+use signal_hook::low_level::{self, pipe};
+
+use super::input::{Input, Parser};
+use crate::stop::Stop;
+
+/// What ended a wait.
+#[derive(Debug, Default)]
+pub(crate) struct Woken {
+    /// The terminal is gone.
+    pub(crate) hung_up: bool,
+    /// The terminal has another size.
+    pub(crate) resized: bool,
+    /// The process is to be suspended.
+    pub(crate) suspend: bool,
+    /// The process was continued.
+    pub(crate) resumed: bool,
+}
+
+/// The keyboard and the signals of a terminal.
+#[derive(Debug)]
+pub(crate) struct Events {
+    input: OwnedFd,
+    parser: Parser,
+    resized: Signal,
+    suspend: Signal,
+    resumed: Signal,
+}
+
+impl Events {
+    /// Listens to standard input, or to the terminal of the process when that is something else.
+    pub(crate) fn new() -> io::Result<Events> {
+        let stdin = rustix::stdio::stdin();
+        let input = match rustix::termios::isatty(stdin) {
+            true => stdin.try_clone_to_owned()?,
+            false => File::open("/dev/tty")?.into(),
+        };
+        Ok(Events {
+            input,
+            parser: Parser::default(),
+            resized: Signal::new(SIGWINCH)?,
+            suspend: Signal::new(SIGTSTP)?,
+            resumed: Signal::new(SIGCONT)?,
+        })
+    }
+
+    /// Waits for at most `timeout`, or until something happens.
+    pub(crate) fn wait(&mut self, stop: &Stop, timeout: Duration) -> io::Result<Woken> {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        let mut fds = [
+            PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
+            PollFd::new(&self.input, PollFlags::IN),
+            PollFd::new(&self.resized.read, PollFlags::IN),
+            PollFd::new(&self.suspend.read, PollFlags::IN),
+            PollFd::new(&self.resumed.read, PollFlags::IN),
+        ];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let readable = !fds[1].revents().is_empty();
+        Ok(Woken {
+            hung_up: readable && !self.read()?,
+            resized: self.resized.take(),
+            suspend: self.suspend.take(),
+            resumed: self.resumed.take(),
+        })
+    }
+
+    /// Takes the next input that has come.
+    pub(crate) fn next(&mut self) -> Option<Input> {
+        self.parser.next()
+    }
+
+    /// Returns whether an escape byte waits for what follows it.
+    pub(crate) fn waits(&self) -> bool {
+        self.parser.waits()
+    }
+
+    /// Takes an escape byte that nothing followed.
+    pub(crate) fn flush(&mut self) -> Option<Input> {
+        self.parser.flush()
+    }
+
+    /// Reads what is there; returns whether the terminal still is.
+    fn read(&mut self) -> io::Result<bool> {
+        let mut bytes = [0; 256];
+        match rustix::io::read(&self.input, &mut bytes) {
+            Ok(0) | Err(Errno::IO) => Ok(false),
+            Ok(count) => {
+                self.parser.feed(&bytes[..count]);
+                Ok(true)
+            }
+            Err(Errno::INTR | Errno::AGAIN) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Stops the process as Ctrl-Z does; returns once it is continued.
+pub(crate) fn suspend() -> io::Result<()> {
+    low_level::emulate_default_handler(SIGTSTP)
+}
+
+/// A signal that makes a descriptor readable.
+#[derive(Debug)]
+struct Signal {
+    read: UnixStream,
+    id: SigId,
+}
+
+impl Signal {
+    fn new(signal: i32) -> io::Result<Signal> {
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        Ok(Signal {
+            read,
+            id: pipe::register(signal, write)?,
+        })
+    }
+
+    fn take(&self) -> bool {
+        let mut bytes = [0; 64];
+        matches!(rustix::io::read(&self.read, &mut bytes), Ok(1..))
+    }
+}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        low_level::unregister(self.id);
+    }
+}

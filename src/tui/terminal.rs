@@ -1,0 +1,154 @@
+//! The terminal, borrowed: raw mode and the alternate screen, given back on every way out.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::{Mutex, Once};
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::style::force_color_output;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+use super::model::{Hit, Model};
+use super::view;
+
+/// Presses and the wheel, with coordinates in decimal; not every movement.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// Whether a panic has a terminal to give back.
+static BORROWED: Mutex<bool> = Mutex::new(false);
+
+/// The terminal; dropping it gives it back as it was.
+pub(crate) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+}
+
+impl Screen {
+    /// Borrows the terminal.
+    pub(crate) fn enter(mouse: bool) -> io::Result<Screen> {
+        restore_on_panic();
+        // Which colours there are is the theme's decision: with NO_COLOR crossterm would drop bold and reverse with them.
+        force_color_output(true);
+        borrow(mouse)?;
+        let writer = BufWriter::with_capacity(1 << 16, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(writer));
+        terminal
+            .map(|terminal| Screen { terminal, mouse })
+            .inspect_err(|_| give_back())
+    }
+
+    /// Draws the state; only cells that changed are sent.
+    pub(crate) fn draw(&mut self, model: &Model) -> io::Result<Vec<Hit>> {
+        // Another thread panicked: its message is on the terminal now.
+        if !is_borrowed() {
+            return Err(io::Error::other(
+                "the terminal was given back after a panic",
+            ));
+        }
+        draw(&mut self.terminal, model)
+    }
+
+    /// Draws everything again with the next `draw`.
+    pub(crate) fn forget(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    /// Turns the mouse on or off.
+    pub(crate) fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        let mut out = io::stdout().lock();
+        out.write_all(if on { MOUSE_ON } else { MOUSE_OFF })?;
+        out.flush()
+    }
+
+    /// Gives the terminal back for as long as `meanwhile` runs, and draws everything again afterwards.
+    pub(crate) fn lend(&mut self, meanwhile: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        give_back();
+        let result = meanwhile();
+        borrow(self.mouse)?;
+        self.forget()?;
+        result
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Draws the state on a terminal, in one piece where it knows how to.
+pub(crate) fn draw<W: Write>(
+    terminal: &mut Terminal<CrosstermBackend<W>>,
+    model: &Model,
+) -> io::Result<Vec<Hit>> {
+    let mut hits = Vec::new();
+    queue!(terminal.backend_mut(), BeginSynchronizedUpdate)?;
+    terminal.draw(|frame| hits = view::draw(frame.buffer_mut(), model))?;
+    execute!(terminal.backend_mut(), EndSynchronizedUpdate)?;
+    Ok(hits)
+}
+
+/// Returns what a screen shows, as lines of text.
+pub(crate) fn plain(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let line = |cells: &[ratatui::buffer::Cell]| {
+        let text: String = cells.iter().map(|cell| cell.symbol()).collect();
+        text.trim_end().to_owned() + "\n"
+    };
+    buffer.content().chunks(width).map(line).collect()
+}
+
+fn borrow(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    set_borrowed(true);
+    let mut out = io::stdout();
+    execute!(out, EnterAlternateScreen, Hide)?;
+    if mouse {
+        out.write_all(MOUSE_ON)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// Gives the terminal back, if it is borrowed. It may be gone: nothing here can fail in a way that matters.
+fn give_back() {
+    if set_borrowed(false) {
+        let mut out = io::stdout();
+        let _ = out.write_all(MOUSE_OFF);
+        let _ = execute!(out, EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+fn is_borrowed() -> bool {
+    *BORROWED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Notes whether the terminal is borrowed; returns whether it was.
+fn set_borrowed(borrowed: bool) -> bool {
+    let mut state = BORROWED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    std::mem::replace(&mut *state, borrowed)
+}
+
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            give_back();
+            before(info);
+        }));
+    });
+}

@@ -1,0 +1,379 @@
+//! From one state to the next: pure, no clock, no terminal, no file.
+
+use super::input::{Input, Key};
+use super::keys::{self, Action, Screen};
+use super::model::{INTERVALS_MS, Model, Overlay, Target};
+use super::track::ConsumerKey;
+use crate::observe::{Picture, Snapshot};
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Input(Input),
+    Buses(Vec<String>),
+    Snapshot(Box<Snapshot>),
+    Pictures(Vec<Picture>),
+    /// Something to tell the person, until the next key.
+    Notice(String),
+    /// The terminal has another size, or its content is lost.
+    Resized,
+}
+
+/// What `update` cannot do itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Quit; `keep` leaves the screen behind.
+    Quit { keep: bool },
+    /// Stop the process until it is continued.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+    /// Take a sample now.
+    Sample,
+    /// Take the pictures now.
+    Pictures,
+    /// Turn the mouse on or off.
+    Mouse(bool),
+    /// Write the picture that is shown.
+    WritePng,
+    /// Write the snapshot that is shown.
+    Export,
+}
+
+/// Takes a message; returns what is left to do.
+pub(crate) fn update(model: &mut Model, message: Message) -> Option<Effect> {
+    match message {
+        Message::Input(input) => {
+            model.dirty = true;
+            model.notice = None;
+            return input_effect(model, input);
+        }
+        Message::Snapshot(snapshot) => {
+            let changed = model.live().ingest(*snapshot);
+            if !model.is_frozen() {
+                follow_selection(model);
+                model.dirty |= changed;
+            }
+        }
+        Message::Pictures(pictures) => {
+            let track = model.live();
+            let new = pictures.iter().any(|new| {
+                let old = track.pictures.get(&new.slot);
+                old.is_none_or(|old| old.sequence != new.sequence)
+            });
+            if new {
+                track.take_pictures(pictures);
+                model.dirty |= !model.is_frozen();
+            }
+        }
+        Message::Buses(mut buses) => {
+            // The bus that was asked for has a tab also while it is absent.
+            if !buses.contains(&model.bus) {
+                buses.push(model.bus.clone());
+                buses.sort();
+            }
+            model.dirty |= buses != model.buses;
+            model.buses = buses;
+        }
+        Message::Notice(text) => {
+            model.notice = Some(text);
+            model.dirty = true;
+        }
+        Message::Resized => model.dirty = true,
+    }
+    None
+}
+
+fn input_effect(model: &mut Model, input: Input) -> Option<Effect> {
+    match input {
+        Input::Key(key) if model.editing => {
+            edit_filter(model, key);
+            if key == Key::Ctrl('c') {
+                Some(Effect::Quit { keep: false })
+            } else {
+                None
+            }
+        }
+        Input::Key(key) => act(model, keys::action(key)?),
+        Input::Wheel(rows) => act(model, if rows < 0 { Action::Up } else { Action::Down }),
+        Input::Click(x, y) => {
+            let hit = model
+                .hits
+                .iter()
+                .find(|hit| hit.y == y && hit.x.0 <= x && x < hit.x.1)?;
+            match hit.target {
+                Target::Screen(screen) => return go(model, screen),
+                Target::Consumer(key) if model.selected == Some(key) => {
+                    return act(model, Action::Open);
+                }
+                Target::Consumer(key) => model.selected = Some(key),
+                Target::Slot(slot) => model.selected_slot = Some(slot),
+            }
+            None
+        }
+    }
+}
+
+fn edit_filter(model: &mut Model, key: Key) {
+    match key {
+        Key::Char(c) if model.listing.filter.chars().count() < 24 => model.listing.filter.push(c),
+        Key::Backspace => drop(model.listing.filter.pop()),
+        Key::Enter => model.editing = false,
+        Key::Esc => {
+            model.editing = false;
+            model.listing.filter.clear();
+        }
+        _ => {}
+    }
+}
+
+fn act(model: &mut Model, action: Action) -> Option<Effect> {
+    match action {
+        Action::Quit => return Some(Effect::Quit { keep: false }),
+        Action::QuitKeep => return Some(Effect::Quit { keep: true }),
+        Action::Suspend => return Some(Effect::Suspend),
+        Action::Redraw => return Some(Effect::Redraw),
+        Action::Export => return Some(Effect::Export),
+        Action::WritePng => return Some(Effect::WritePng),
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            model.notice = Some(format!("mouse {}", if model.mouse { "on" } else { "off" }));
+            return Some(Effect::Mouse(model.mouse));
+        }
+        Action::Help => {
+            model.overlay = if model.overlay == Overlay::Help {
+                Overlay::None
+            } else {
+                Overlay::Help
+            };
+            model.scroll = 0;
+        }
+        Action::Back => back(model),
+        Action::Open => return open(model),
+        Action::Screen(screen) => return go(model, screen),
+        Action::NextScreen => return go(model, model.screen.step(1)),
+        Action::PreviousScreen => return go(model, model.screen.step(4)),
+        Action::NextBus => return change_bus(model, 1),
+        Action::PreviousBus => return change_bus(model, model.buses.len().saturating_sub(1)),
+        Action::Up => return step(model, -1),
+        Action::Down => return step(model, 1),
+        Action::PageUp => return step(model, -10),
+        Action::PageDown => return step(model, 10),
+        Action::Top => return step(model, -1_000_000),
+        Action::Bottom => return step(model, 1_000_000),
+        Action::Left | Action::Right => return sideways(model, action == Action::Right),
+        _ => return show(model, action),
+    }
+    None
+}
+
+/// Changes what is shown, or how.
+fn show(model: &mut Model, action: Action) -> Option<Effect> {
+    match action {
+        Action::Freeze => model.freeze(!model.is_frozen()),
+        Action::Filter => model.editing = true,
+        Action::Sort => model.listing.sort = model.listing.sort.next(),
+        Action::Reverse => model.listing.reverse = !model.listing.reverse,
+        Action::OnlyFindings => model.listing.only_findings = !model.listing.only_findings,
+        Action::Zero => {
+            model.live().zero();
+            let zeroed = model.live().zeroed_ms().is_some();
+            let text = if zeroed {
+                "counters of this view zeroed; c again: undo"
+            } else {
+                "counters from the start"
+            };
+            model.notice = Some(text.into());
+        }
+        Action::Faster => change_interval(model, |ms| {
+            INTERVALS_MS.into_iter().rev().find(|step| *step < ms)
+        }),
+        Action::Slower => {
+            change_interval(model, |ms| INTERVALS_MS.into_iter().find(|step| *step > ms))
+        }
+        Action::Thumbnails => {
+            model.thumbnails = !model.thumbnails;
+            return Some(Effect::Pictures);
+        }
+        Action::Theme => {
+            model.theme = model.theme.next();
+            model.notice = Some(format!("theme {}", model.theme.name()));
+        }
+        Action::Renderer => {
+            if model.glyphs.ascii {
+                model.notice = Some("half blocks and braille need a UTF-8 terminal".into());
+            } else {
+                model.lens.renderer = model.lens.renderer.next();
+                model.notice = Some(format!("drawn as {}", model.lens.renderer.name()));
+            }
+        }
+        Action::AutoRange => {
+            model.lens.auto_range = !model.lens.auto_range;
+            model.notice = Some(format!(
+                "auto-range {}",
+                if model.lens.auto_range { "on" } else { "off" }
+            ));
+        }
+        Action::Invert => model.lens.invert = !model.lens.invert,
+        Action::ZoomIn => model.lens.zoom = (model.lens.zoom * 2).min(32),
+        Action::ZoomOut => model.lens.zoom = (model.lens.zoom / 2).max(1),
+        Action::ResetView => {
+            (model.lens.zoom, model.lens.centre, model.view_slot) = (1, (0.5, 0.5), None);
+        }
+        Action::NextSlot | Action::PreviousSlot => {
+            choose_slot(model, action == Action::NextSlot);
+            return Some(Effect::Pictures);
+        }
+        _ => {}
+    }
+    None
+}
+
+fn go(model: &mut Model, screen: Screen) -> Option<Effect> {
+    model.screen = screen;
+    model.overlay = Overlay::None;
+    model.scroll = 0;
+    Some(Effect::Pictures)
+}
+
+fn back(model: &mut Model) {
+    match model.overlay {
+        Overlay::None if !model.listing.filter.is_empty() => model.listing.filter.clear(),
+        Overlay::None if model.screen != Screen::Overview => {
+            go(model, Screen::Overview);
+        }
+        Overlay::None => model.selected = None,
+        _ => model.overlay = Overlay::None,
+    }
+}
+
+fn open(model: &mut Model) -> Option<Effect> {
+    match (model.overlay, model.screen) {
+        (Overlay::None, Screen::Slots) => {
+            model.view_slot = model.selected_slot;
+            return go(model, Screen::View);
+        }
+        (Overlay::None, Screen::Overview | Screen::Consumers) => {
+            if model.selected_row().is_none() {
+                step(model, 0);
+            }
+            if let Some(key) = model.selected {
+                model.overlay = Overlay::Detail(key);
+            }
+        }
+        (Overlay::None, _) => {}
+        _ => model.overlay = Overlay::None,
+    }
+    None
+}
+
+/// Moves by rows: the selection, the log, the help or the picture, whichever is seen.
+fn step(model: &mut Model, rows: isize) -> Option<Effect> {
+    let scroll = |model: &mut Model, rows| {
+        model.scroll = model.scroll.saturating_add_signed(rows).min(100_000)
+    };
+    match (model.overlay, model.screen) {
+        (Overlay::Help, _) => scroll(model, rows),
+        (Overlay::None, Screen::Log) => scroll(model, -rows),
+        (Overlay::None, Screen::View) => pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 }),
+        (Overlay::None, Screen::Slots) => {
+            let slots: Vec<u8> = model.shown().map_or(vec![], |now| {
+                now.slots.iter().map(|slot| slot.slot).collect()
+            });
+            let at = model
+                .selected_slot
+                .and_then(|slot| slots.iter().position(|other| *other == slot));
+            model.selected_slot =
+                moved(at, 0, rows, slots.len()).and_then(|at| slots.get(at).copied());
+        }
+        _ => {
+            let keys: Vec<_> = model.rows().into_iter().map(ConsumerKey::of).collect();
+            if let Some(at) = moved(model.selected_row(), model.selected_at, rows, keys.len()) {
+                model.selected_at = at;
+                model.selected = keys.get(at).copied();
+            }
+            if let (Overlay::Detail(_), Some(key)) = (model.overlay, model.selected) {
+                model.overlay = Overlay::Detail(key);
+            }
+        }
+    }
+    None
+}
+
+/// Returns the row `rows` further on; the first step without a selection selects where it last was.
+fn moved(at: Option<usize>, last: usize, rows: isize, count: usize) -> Option<usize> {
+    let newest = count.checked_sub(1)?;
+    let to = match at {
+        Some(at) => at.saturating_add_signed(rows),
+        None if rows.unsigned_abs() > 1 => last.saturating_add_signed(rows),
+        None => last,
+    };
+    Some(to.min(newest))
+}
+
+fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
+    match (model.overlay, model.screen) {
+        (Overlay::None, Screen::View) => pan(model, if right { 1.0 } else { -1.0 }, 0.0),
+        (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { 4 })),
+        _ => {}
+    }
+    None
+}
+
+/// Moves by an eighth of what is seen.
+fn pan(model: &mut Model, x: f64, y: f64) {
+    let part = 1.0 / f64::from(model.lens.zoom);
+    let within = |value: f64| value.clamp(part / 2.0, 1.0 - part / 2.0);
+    let (cx, cy) = model.lens.centre;
+    model.lens.centre = (within(cx + x * part / 8.0), within(cy + y * part / 8.0));
+}
+
+/// Goes through the newest frame, slot 0, slot 1 and so on.
+fn choose_slot(model: &mut Model, next: bool) {
+    let count = model.shown().map_or(0, |now| now.slots.len());
+    let at = model.view_slot.map_or(0, |slot| usize::from(slot) + 1);
+    let at = (at + if next { 1 } else { count }) % (count + 1);
+    model.view_slot = at.checked_sub(1).and_then(|slot| u8::try_from(slot).ok());
+}
+
+fn change_bus(model: &mut Model, step: usize) -> Option<Effect> {
+    if model.buses.len() < 2 {
+        model.notice = Some("there is no other bus".into());
+        return None;
+    }
+    let at = model
+        .buses
+        .iter()
+        .position(|bus| *bus == model.bus)
+        .unwrap_or(0);
+    model.freeze(false);
+    model.bus = model.buses[(at + step) % model.buses.len()].clone();
+    (model.selected, model.selected_slot, model.view_slot) = (None, None, None);
+    if matches!(model.overlay, Overlay::Detail(_)) {
+        model.overlay = Overlay::None;
+    }
+    Some(Effect::Sample)
+}
+
+fn change_interval(model: &mut Model, step: impl Fn(u64) -> Option<u64>) {
+    model.interval_ms = step(model.interval_ms).unwrap_or(model.interval_ms);
+    model.notice = Some(format!(
+        "a sample every {} s",
+        model.interval_ms as f64 / 1e3
+    ));
+}
+
+/// Keeps the selection on its consumer; when that went, on the one in its place.
+fn follow_selection(model: &mut Model) {
+    if model.selected.is_none() {
+        return;
+    }
+    match model.selected_row() {
+        Some(at) => model.selected_at = at,
+        None => {
+            let rows = model.rows();
+            let at = model.selected_at.min(rows.len().saturating_sub(1));
+            model.selected = rows.get(at).map(|consumer| ConsumerKey::of(consumer));
+        }
+    }
+}

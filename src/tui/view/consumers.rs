@@ -1,0 +1,194 @@
+//! The consumers: who takes frames, how many, how late, how long.
+
+use crate::observe::{Consumer, ConsumerState, Snapshot};
+use crate::tui::format::{
+    OPEN, UNKNOWN, clean, count, or_unknown, pair, rate, ratio, span, uptime,
+};
+use crate::tui::rows::{Sort, has_finding};
+use crate::tui::table::{Column, Line, fit, head, row};
+use crate::tui::theme::{Glyphs, Tone};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    State,
+    Id,
+    Name,
+    Language,
+    Pid,
+    Fps,
+    Share,
+    Skip,
+    Triggers,
+    Slot,
+    Held,
+    Wait,
+    Busy,
+    Ratio,
+    Age,
+    Cpu,
+    Taken,
+    Coalesced,
+    Since,
+    Memory,
+    Mode,
+}
+
+const fn column(
+    kind: Kind,
+    title: &'static str,
+    width: u16,
+    right: bool,
+    keep: u8,
+) -> Column<Kind> {
+    Column {
+        kind,
+        title,
+        width,
+        grow: 0,
+        right,
+        keep,
+    }
+}
+
+/// The last to fall away has the highest number: what shows a stuck consumer, and which process it is.
+const COLUMNS: [Column<Kind>; 21] = [
+    column(Kind::State, "S", 1, false, 99),
+    column(Kind::Id, "ID", 2, true, 98),
+    Column {
+        grow: 20,
+        ..column(Kind::Name, "NAME", 8, false, 97)
+    },
+    column(Kind::Language, "LANG", 4, false, 10),
+    column(Kind::Pid, "PID", 7, true, 60),
+    column(Kind::Fps, "FPS", 5, true, 95),
+    column(Kind::Share, "%CAM", 4, true, 14),
+    column(Kind::Skip, "SKIP", 6, true, 50),
+    column(Kind::Triggers, "TRIG/s", 6, true, 12),
+    column(Kind::Slot, "SLOT", 4, true, 40),
+    column(Kind::Held, "HELD", 5, true, 96),
+    column(Kind::Wait, "WAIT50/99", 9, true, 30),
+    column(Kind::Busy, "BUSY50/99", 9, true, 70),
+    column(Kind::Ratio, " B/P", 4, true, 65),
+    column(Kind::Age, "AGE", 5, true, 35),
+    column(Kind::Cpu, "CPU%", 4, true, 20),
+    column(Kind::Taken, "TAKEN", 8, true, 5),
+    column(Kind::Coalesced, "COAL", 6, true, 3),
+    column(Kind::Since, "SINCE", 9, true, 4),
+    column(Kind::Memory, "MEM", 9, true, 2),
+    column(Kind::Mode, "WAITS BY", 8, false, 1),
+];
+
+/// Returns what stands over the panel.
+pub(crate) fn title(snapshot: &Snapshot) -> Line {
+    let gone = snapshot
+        .consumers
+        .iter()
+        .filter(|consumer| consumer.state == ConsumerState::Gone)
+        .count();
+    let mut line = Line::new(Tone::Head, "CONSUMERS");
+    line.push(
+        Tone::Plain,
+        format!(" {} live", snapshot.consumers.len() - gone),
+    );
+    if gone > 0 {
+        line.push(Tone::Warn, format!(", {gone} gone"));
+    }
+    line
+}
+
+/// Returns the head of the table and a line for each of `rows`; `sort` is marked in the head.
+pub(crate) fn lines(
+    snapshot: &Snapshot,
+    rows: &[&Consumer],
+    sort: Sort,
+    cells: usize,
+    glyphs: &Glyphs,
+) -> Vec<Line> {
+    let columns = fit(&COLUMNS, cells);
+    let mut lines = vec![head(&columns, Some(sorted(sort)))];
+    for consumer in rows {
+        let flagged = has_finding(snapshot, consumer);
+        lines.push(row(&columns, glyphs, |kind| {
+            let (tone, text) = cell(kind, consumer, glyphs);
+            (row_tone(consumer, kind, flagged).unwrap_or(tone), text)
+        }));
+    }
+    lines
+}
+
+const fn sorted(sort: Sort) -> Kind {
+    match sort {
+        Sort::Id => Kind::Id,
+        Sort::Name => Kind::Name,
+        Sort::Fps => Kind::Fps,
+        Sort::Skip => Kind::Skip,
+        Sort::Held => Kind::Held,
+        Sort::Wait => Kind::Wait,
+        Sort::Busy => Kind::Busy,
+        Sort::Ratio => Kind::Ratio,
+        Sort::Age => Kind::Age,
+        Sort::Cpu => Kind::Cpu,
+    }
+}
+
+/// Returns the tone of a whole row that stands out.
+fn row_tone(consumer: &Consumer, kind: Kind, flagged: bool) -> Option<Tone> {
+    let telling = matches!(
+        kind,
+        Kind::State | Kind::Id | Kind::Name | Kind::Held | Kind::Slot
+    );
+    match consumer.state {
+        ConsumerState::Stuck if telling => Some(Tone::Bad),
+        ConsumerState::Gone => Some(Tone::Dim),
+        ConsumerState::Idle if telling => Some(Tone::Warn),
+        _ if flagged && kind == Kind::State => Some(Tone::Warn),
+        _ => None,
+    }
+}
+
+fn cell(kind: Kind, consumer: &Consumer, glyphs: &Glyphs) -> (Tone, String) {
+    // A gone consumer's counters stay; a stuck one's frame has begun and has not ended.
+    let stuck = consumer.state == ConsumerState::Stuck;
+    let gone = consumer.state == ConsumerState::Gone;
+    let unless_gone = |value: u64, width| {
+        if gone {
+            UNKNOWN.into()
+        } else {
+            count(value, width)
+        }
+    };
+    let unless_stuck = |text: String| {
+        if stuck && text == UNKNOWN {
+            OPEN.into()
+        } else {
+            text
+        }
+    };
+    let text = match kind {
+        Kind::State => consumer.state.letter().into(),
+        Kind::Id => consumer.index.to_string(),
+        Kind::Name if consumer.name.is_empty() => "-".into(),
+        Kind::Name => clean(&consumer.name, glyphs.ascii),
+        Kind::Language => clean(&consumer.language, glyphs.ascii),
+        Kind::Pid => consumer.pid.to_string(),
+        Kind::Fps => or_unknown(consumer.fps, rate),
+        Kind::Share => or_unknown(consumer.percent_of_camera, |share| format!("{share:.0}")),
+        Kind::Skip => unless_gone(consumer.skipped, 6),
+        Kind::Triggers => or_unknown(consumer.triggers_per_s, rate),
+        Kind::Slot => consumer
+            .slot
+            .map_or_else(|| "-".into(), |slot| slot.to_string()),
+        Kind::Held => or_unknown(consumer.held_ms, span),
+        Kind::Wait => pair(consumer.wait_ms.p50, consumer.wait_ms.p99),
+        Kind::Busy => unless_stuck(pair(consumer.busy_ms.p50, consumer.busy_ms.p99)),
+        Kind::Ratio => unless_stuck(or_unknown(consumer.busy_per_period, ratio)),
+        Kind::Age => or_unknown(consumer.age_ms, span),
+        Kind::Cpu => or_unknown(consumer.cpu_percent, |cpu| format!("{cpu:.0}")),
+        Kind::Taken => unless_gone(consumer.taken, 8),
+        Kind::Coalesced => unless_gone(consumer.coalesced, 6),
+        Kind::Since => uptime(consumer.since_s),
+        Kind::Memory => or_unknown(consumer.rss_bytes, crate::tui::format::bytes),
+        Kind::Mode => clean(&consumer.trigger, glyphs.ascii),
+    };
+    (Tone::Plain, text)
+}

@@ -1,0 +1,227 @@
+//! One consumer: where its time goes, and what it held.
+
+use ratatui::layout::Rect;
+
+use super::canvas::Canvas;
+use super::{consumers, findings, inside, section};
+use crate::observe::{Consumer, ConsumerState, Percentiles, Snapshot};
+use crate::tui::format::{clean, clock, millis, or_unknown, rate, span, uptime};
+use crate::tui::model::Model;
+use crate::tui::rows::Sort;
+use crate::tui::table::{Line, wrap};
+use crate::tui::theme::{Glyphs, Tone};
+use crate::tui::track::{ConsumerKey, ConsumerTrack, HISTORY_S, Seconds};
+
+/// Draws the consumer `key` over the whole screen.
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    model: &Model,
+    snapshot: &Snapshot,
+    key: ConsumerKey,
+) {
+    let glyphs = canvas.glyphs;
+    let found = snapshot
+        .consumers
+        .iter()
+        .find(|consumer| ConsumerKey::of(consumer) == key);
+    let Some(consumer) = found else {
+        section(
+            canvas,
+            body.y,
+            body,
+            &Line::new(Tone::Head, format!("CONSUMER {}", key.index)),
+        );
+        let text = format!(
+            "  consumer {} (pid {}) is gone; Esc goes back",
+            key.index, key.pid
+        );
+        canvas.lines(inside(body, body.y + 2, 1), &[Line::new(Tone::Dim, text)]);
+        return;
+    };
+    let name = clean(&consumer.name, glyphs.ascii);
+    section(
+        canvas,
+        body.y,
+        body,
+        &Line::new(Tone::Head, format!("CONSUMER {} {name}", consumer.index)),
+    );
+    let cells = usize::from(body.width) - 4;
+    let mut lines = consumers::lines(
+        snapshot,
+        &[consumer],
+        Sort::Id,
+        usize::from(body.width - 2),
+        glyphs,
+    );
+    lines
+        .iter_mut()
+        .for_each(|line| line.0.insert(0, (Tone::Plain, String::new())));
+    canvas.lines(inside(body, body.y + 1, 2), &lines);
+    let track = model.track().and_then(|track| track.consumers.get(&key));
+    let mut lines = identity(consumer, snapshot, cells, glyphs);
+    lines.push(Line::default());
+    lines.extend(latency(consumer, snapshot, cells, glyphs));
+    if let Some(track) = track {
+        lines.push(Line::default());
+        lines.extend(histories(track, snapshot, cells, glyphs));
+        lines.push(Line::default());
+        lines.extend(held(track));
+    }
+    let area = inside(body, body.y + 3, body.height - 3);
+    canvas.lines(
+        Rect {
+            x: area.x + 1,
+            width: area.width - 2,
+            ..area
+        },
+        &lines,
+    );
+}
+
+fn identity(consumer: &Consumer, snapshot: &Snapshot, cells: usize, glyphs: &Glyphs) -> Vec<Line> {
+    let state = match consumer.state {
+        ConsumerState::Reading => "reads a frame",
+        ConsumerState::Waiting => "waits for a frame",
+        ConsumerState::Slow => "needs longer than a frame period, and skips frames",
+        ConsumerState::Stuck => "has held one frame for too long",
+        ConsumerState::Idle => "takes no frames though frames come",
+        ConsumerState::PipeOnly => "only reads triggers from its pipe",
+        ConsumerState::Gone => "is gone",
+    };
+    let gone = consumer.state == ConsumerState::Gone;
+    let since = uptime(consumer.since_s);
+    let when = match (gone, consumer.gone.as_deref()) {
+        (false, _) => format!("attached for {since}"),
+        (true, Some("detached")) => format!("detached {since} ago"),
+        (true, _) => format!("died {since} ago"),
+    };
+    let trigger = clean(&consumer.trigger, glyphs.ascii);
+    let texts = [
+        format!("{state}; {when}; uid {}; waits by {trigger}", consumer.uid),
+        format!(
+            "taken {}, skipped {}, last {}; triggers {}, coalesced {}",
+            consumer.taken,
+            consumer.skipped,
+            consumer.last_sequence,
+            consumer.triggers,
+            consumer.coalesced
+        ),
+    ];
+    let mut lines: Vec<_> = texts
+        .iter()
+        .flat_map(|text| wrap(Line::default(), Tone::Plain, text, cells))
+        .collect();
+    for finding in snapshot
+        .findings
+        .iter()
+        .filter(|finding| finding.consumer == Some(consumer.index))
+    {
+        let start = format!("{} {}: ", findings::sign(finding.severity), finding.kind);
+        let tone = findings::tone(finding.severity);
+        lines.extend(wrap(
+            Line::new(tone, start),
+            tone,
+            &clean(&finding.text, glyphs.ascii),
+            cells,
+        ));
+    }
+    lines
+}
+
+/// Returns the table of times, each with a bar that shows its median and its 99th percentile on one scale.
+fn latency(consumer: &Consumer, snapshot: &Snapshot, cells: usize, glyphs: &Glyphs) -> Vec<Line> {
+    let copy = snapshot
+        .producer
+        .as_ref()
+        .map_or_else(Percentiles::default, |producer| producer.copy_ms);
+    let rows = [
+        ("captured > published", copy),
+        ("published > woken WAIT", consumer.wait_ms),
+        ("woken > released BUSY", consumer.busy_ms),
+        ("captured > released", consumer.total_ms),
+    ];
+    let top = rows
+        .iter()
+        .filter_map(|(_, times)| times.p99)
+        .fold(0.0, f64::max);
+    let mut head = Line::new(Tone::Head, format!("{:<22}", "LAST 60 s, ms"));
+    for title in ["COUNT", "p50", "p90", "p99", "max"] {
+        head.push(Tone::Head, format!("{title:>8}"));
+    }
+    let room = cells.saturating_sub(head.width() + 2).min(60);
+    let mut lines = vec![head];
+    for (name, times) in rows {
+        let mut line = Line::new(Tone::Plain, format!("{name:<22}{:>8}", times.count));
+        for value in [times.p50, times.p90, times.p99, times.max] {
+            line.push(Tone::Plain, format!("{:>8}", or_unknown(value, millis)));
+        }
+        if let (Some(p50), Some(p99), true) = (times.p50, times.p99, top > 0.0) {
+            line.push(Tone::Plain, "  ");
+            line.push(Tone::Good, bar(p50 / top, p99 / top, room, glyphs));
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// Draws a bar: full to `solid`, light to `light`, both from 0 to 1.
+fn bar(solid: f64, light: f64, cells: usize, glyphs: &Glyphs) -> String {
+    let at = |share: f64| ((share.clamp(0.0, 1.0) * cells as f64).round() as usize).min(cells);
+    let (solid, light) = (at(solid), at(light).max(at(solid)));
+    let (full, part) = if glyphs.ascii {
+        ("#", "-")
+    } else {
+        ("█", "▒")
+    };
+    full.repeat(solid) + &part.repeat(light - solid)
+}
+
+fn histories(
+    track: &ConsumerTrack,
+    snapshot: &Snapshot,
+    cells: usize,
+    glyphs: &Glyphs,
+) -> Vec<Line> {
+    let seconds = cells.saturating_sub(28).min(HISTORY_S);
+    let nominal = snapshot
+        .producer
+        .as_ref()
+        .and_then(|producer| producer.nominal_fps)
+        .unwrap_or(0.0);
+    let line = |name: &str, unit: &str, values: &Seconds<f32>, least: f32| {
+        let values: Vec<_> = values.newest(seconds).collect();
+        let top = values.iter().flatten().copied().fold(least, f32::max);
+        let newest = values.last().copied().flatten();
+        let mut line = Line::new(Tone::Plain, format!("{name:<4}{seconds:>3}s "));
+        line.push(Tone::Good, glyphs.bars(values.into_iter(), top));
+        let (newest, top) = (
+            or_unknown(newest, |value| rate(value.into())),
+            rate(top.into()),
+        );
+        line.push(Tone::Plain, format!(" {newest:>6}{unit} of {top}"));
+        line
+    };
+    vec![
+        line("fps", "", &track.fps, nominal as f32),
+        line("cpu", "%", &track.cpu, 100.0),
+    ]
+}
+
+fn held(track: &ConsumerTrack) -> Vec<Line> {
+    let mut lines = vec![Line::new(
+        Tone::Head,
+        "LAST FRAMES SEEN HELD      SEQ  SLOT   HELD",
+    )];
+    for held in track.held.iter().rev() {
+        let text = format!(
+            "{:<19} {:>10}  {:>4}  {:>5}",
+            clock(held.time_ms),
+            held.sequence,
+            held.slot,
+            span(held.held_ms)
+        );
+        lines.push(Line::new(Tone::Plain, text));
+    }
+    lines
+}

@@ -1,0 +1,94 @@
+//! The state as cells: one file a panel.
+
+mod canvas;
+pub(crate) mod consumers;
+mod detail;
+pub(crate) mod findings;
+mod header;
+mod help;
+mod log;
+mod overview;
+mod picture;
+pub(crate) mod producer;
+pub(crate) mod slots;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::canvas::Canvas;
+use super::format;
+use super::keys::Screen;
+use super::model::{Hit, Model, Overlay};
+use super::table::Line;
+use super::theme::Tone;
+use crate::observe::BusState;
+
+/// The least that the screens need.
+const LEAST: (u16, u16) = (60, 15);
+
+/// Draws the state into `buffer`; returns the places that can be clicked.
+pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
+    let area = buffer.area;
+    let mut hits = Vec::new();
+    let mut canvas = Canvas {
+        buffer,
+        theme: model.theme,
+        glyphs: model.glyphs,
+    };
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        let (w, h) = LEAST;
+        let text = format!(
+            "framebus top needs {w}x{h}, this is {}x{}",
+            area.width, area.height
+        );
+        let text = format::cut(&text, area.width.into(), model.glyphs.cut);
+        canvas.text(
+            area.x,
+            area.y + area.height / 2,
+            area.width,
+            Tone::Title,
+            &text,
+        );
+        return hits;
+    }
+    let body = header::draw(&mut canvas, area, model, &mut hits);
+    let readable = model.shown().filter(|snapshot| snapshot.segment.is_some());
+    let readable = readable.filter(|snapshot| snapshot.state != BusState::Unreadable);
+    match (model.overlay, readable) {
+        (Overlay::Help, _) => help::draw(&mut canvas, body, model),
+        (Overlay::None, _) if model.screen == Screen::Log => log::draw(&mut canvas, body, model),
+        (_, None) => {
+            section(&mut canvas, body.y, body, &Line::default());
+            header::draw_waiting(&mut canvas, body, model);
+        }
+        (Overlay::Detail(key), Some(snapshot)) => {
+            detail::draw(&mut canvas, body, model, snapshot, key)
+        }
+        (Overlay::None, Some(snapshot)) => match model.screen {
+            Screen::Overview => overview::draw(&mut canvas, body, model, snapshot, &mut hits),
+            Screen::Consumers => {
+                overview::draw_consumers(&mut canvas, body, model, snapshot, &mut hits)
+            }
+            Screen::Slots => overview::draw_slots(&mut canvas, body, model, snapshot, &mut hits),
+            Screen::View => picture::draw_view(&mut canvas, body, model, snapshot),
+            Screen::Log => {}
+        },
+    }
+    hits
+}
+
+/// Draws the rule over a section of `body`.
+fn section(canvas: &mut Canvas<'_>, y: u16, body: Rect, title: &Line) {
+    let ends = canvas.glyphs.middle;
+    canvas.rule(y, (body.x, body.right() - 1), ends, title);
+}
+
+/// Returns the cells between the frame's sides from row `y` on, with a space on each side.
+const fn inside(body: Rect, y: u16, height: u16) -> Rect {
+    Rect {
+        x: body.x + 1,
+        y,
+        width: body.width - 2,
+        height,
+    }
+}

@@ -1,0 +1,341 @@
+//! The overview, and the screens that show one of its tables at full height.
+
+use ratatui::layout::Rect;
+
+use super::canvas::Canvas;
+use super::{consumers, findings, inside, picture, producer, section, slots};
+use crate::observe::Snapshot;
+use crate::tui::model::{Hit, Model, Target};
+use crate::tui::table::Line;
+use crate::tui::theme::Tone;
+use crate::tui::thumbnail;
+use crate::tui::track::ConsumerKey;
+
+/// How the rows of a screen are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heights {
+    producer: usize,
+    slots: usize,
+    consumers: usize,
+    findings: usize,
+}
+
+/// What every panel would like to have.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    /// Without and with its history.
+    producer: (usize, usize),
+    slots: usize,
+    consumers: usize,
+    findings: usize,
+    /// Rows that the picture can use beside producer and slots.
+    picture: usize,
+}
+
+/// Shares out `rows` so that a stuck consumer is seen on any screen: first a little for everyone, then consumers, then the rest.
+fn share(rows: usize, wish: Wish) -> Heights {
+    let mut heights = Heights {
+        producer: 2,
+        slots: 2,
+        consumers: 2,
+        findings: 1,
+    };
+    let mut left = rows.saturating_sub(7);
+    let mut give = |height: &mut usize, upto: usize| {
+        let more = upto.saturating_sub(*height).min(left);
+        *height += more;
+        left -= more;
+    };
+    give(&mut heights.slots, 3);
+    give(&mut heights.consumers, wish.consumers.min(5));
+    give(&mut heights.findings, wish.findings.min(2));
+    give(&mut heights.producer, wish.producer.0);
+    give(&mut heights.slots, wish.slots.min(7));
+    give(&mut heights.consumers, wish.consumers.min(9));
+    give(&mut heights.producer, wish.producer.1);
+    give(&mut heights.slots, wish.slots);
+    give(&mut heights.findings, wish.findings);
+    give(&mut heights.consumers, wish.consumers);
+    let beside = (heights.producer + 1).min(wish.picture);
+    give(&mut heights.slots, wish.picture - beside);
+    heights.consumers += left;
+    heights
+}
+
+/// Draws the overview.
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    model: &Model,
+    snapshot: &Snapshot,
+    hits: &mut Vec<Hit>,
+) {
+    let glyphs = canvas.glyphs;
+    let aside = if model.thumbnails && body.width >= 76 {
+        (body.width - 2) / 3
+    } else {
+        0
+    };
+    let split = body.right() - 1 - aside;
+    let cells = usize::from(split - body.x) - 3;
+    let fps = model.track().map(|track| &track.fps);
+    let producer_lines = producer::lines(snapshot, fps, cells, glyphs);
+    let rows = model.rows();
+    let taken = model.picture();
+    let wish = Wish {
+        producer: (producer_lines.len() - 1, producer_lines.len()),
+        slots: snapshot.slots.len() + 1,
+        consumers: rows.len().max(1) + 1,
+        findings: findings::wrapped(snapshot, usize::from(body.width) - 4, glyphs).len(),
+        picture: taken
+            .and_then(|picture| thumbnail::size(picture, aside, 200))
+            .map_or(0, |(_, rows)| rows),
+    };
+    let heights = share(usize::from(body.height).saturating_sub(4), wish);
+
+    let mut y = body.y;
+    let top = y;
+    section(canvas, y, body, &producer::title(snapshot));
+    canvas.lines(
+        padded(body, split, y + 1, heights.producer),
+        &producer_lines,
+    );
+    y += 1 + heights.producer as u16;
+    section(canvas, y, body, &slots::title(snapshot, heights.slots));
+    let area = padded(body, split, y + 1, heights.slots);
+    let lines = slots::lines(
+        snapshot,
+        None,
+        usize::from(area.width),
+        heights.slots,
+        glyphs,
+    );
+    canvas.lines(
+        area,
+        &lines.into_iter().map(|line| line.line).collect::<Vec<_>>(),
+    );
+    y += 1 + heights.slots as u16;
+    consumers_section(canvas, body, (y, heights.consumers), model, snapshot, hits);
+    if aside > 0 {
+        let area = Rect::new(split, top, body.right() - split, y - top + 1);
+        picture::draw_aside(canvas, area, model, taken);
+    }
+    y += 1 + heights.consumers as u16;
+    section(
+        canvas,
+        y,
+        body,
+        &findings::title(snapshot, heights.findings),
+    );
+    let area = padded(body, body.right() - 1, y + 1, heights.findings);
+    let lines = findings::lines(snapshot, area.width.into(), heights.findings, glyphs);
+    canvas.lines(area, &lines);
+}
+
+/// Draws the consumers at full height.
+pub(super) fn draw_consumers(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    model: &Model,
+    snapshot: &Snapshot,
+    hits: &mut Vec<Hit>,
+) {
+    let whole = findings::wrapped(snapshot, usize::from(body.width) - 4, canvas.glyphs).len();
+    let found = whole.min(usize::from(body.height) / 4);
+    let rows = usize::from(body.height).saturating_sub(2 + found);
+    consumers_section(canvas, body, (body.y, rows), model, snapshot, hits);
+    let y = body.y + 1 + rows as u16;
+    section(canvas, y, body, &findings::title(snapshot, found));
+    let area = padded(body, body.right() - 1, y + 1, found);
+    let lines = findings::lines(snapshot, area.width.into(), found, canvas.glyphs);
+    canvas.lines(area, &lines);
+}
+
+/// Draws the consumers in `height` rows under a rule in row `y`; of too many, those around the selected one.
+fn consumers_section(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    (y, height): (u16, usize),
+    model: &Model,
+    snapshot: &Snapshot,
+    hits: &mut Vec<Hit>,
+) {
+    let rows = model.rows();
+    let room = height.saturating_sub(1);
+    let first = model
+        .selected_row()
+        .map_or(0, |at| at.saturating_sub(room.saturating_sub(1) / 2));
+    let first = first.min(rows.len().saturating_sub(room));
+    let seen = &rows[first..(first + room).min(rows.len())];
+    let mut title = consumers::title(snapshot);
+    if rows.len() < snapshot.consumers.len() {
+        title.push(Tone::Warn, format!(", {} listed", rows.len()));
+    }
+    if seen.len() < rows.len() {
+        title.push(
+            Tone::Warn,
+            format!(
+                ", rows {} to {} of {}",
+                first + 1,
+                first + seen.len(),
+                rows.len()
+            ),
+        );
+    }
+    section(canvas, y, body, &title);
+    let area = inside(body, y + 1, height as u16);
+    let mut lines = consumers::lines(
+        snapshot,
+        seen,
+        model.listing.sort,
+        area.width.into(),
+        canvas.glyphs,
+    );
+    if rows.is_empty() {
+        let none = if snapshot.consumers.is_empty() {
+            "none; for example: framebus consume -i auto"
+        } else {
+            "none match"
+        };
+        lines.push(Line::new(Tone::Dim, none));
+    }
+    for (at, consumer) in seen.iter().enumerate() {
+        let (key, row) = (ConsumerKey::of(consumer), y + 2 + at as u16);
+        hits.push(Hit {
+            y: row,
+            x: (body.x, body.right()),
+            target: Target::Consumer(key),
+        });
+        if model.selected == Some(key) {
+            lines[at + 1].select();
+            canvas.text(body.x, row, 1, Tone::Key, canvas.glyphs.marker);
+        }
+    }
+    canvas.lines(area, &lines);
+}
+
+/// Draws the slots with their use over a minute, and the picture of every one.
+pub(super) fn draw_slots(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    model: &Model,
+    snapshot: &Snapshot,
+    hits: &mut Vec<Hit>,
+) {
+    let all = usize::from(body.height) - 1;
+    let height = if model.thumbnails {
+        (snapshot.slots.len() + 1).min(all * 6 / 10)
+    } else {
+        all
+    };
+    section(canvas, body.y, body, &slots::title(snapshot, height));
+    let area = padded(body, body.right() - 1, body.y + 1, height);
+    let strips = model.track().map(|track| &track.slots);
+    let mut lines = slots::lines(snapshot, strips, area.width.into(), height, canvas.glyphs);
+    for (line, y) in lines.iter_mut().zip(area.y..) {
+        let Some(slot) = line.slot else {
+            continue;
+        };
+        hits.push(Hit {
+            y,
+            x: (body.x, body.right()),
+            target: Target::Slot(slot),
+        });
+        if model.selected_slot == Some(slot) {
+            line.line.select();
+            canvas.text(body.x, y, 1, Tone::Key, canvas.glyphs.marker);
+        }
+    }
+    canvas.lines(
+        area,
+        &lines.into_iter().map(|line| line.line).collect::<Vec<_>>(),
+    );
+    let y = area.bottom();
+    if y + 3 < body.bottom() {
+        let mut title = Line::new(Tone::Head, "PICTURES");
+        let [_, free, latest, writing, held] = canvas.glyphs.strip;
+        title.push(
+            Tone::Dim,
+            format!("   strip: {held} held  {latest} newest  {writing} written  {free} free"),
+        );
+        section(canvas, y, body, &title);
+        picture::draw_slots(
+            canvas,
+            inside(body, y + 1, body.bottom() - y - 1),
+            model,
+            snapshot,
+        );
+    }
+}
+
+/// Returns the cells from the left side to column `right`, with a space on either side.
+fn padded(body: Rect, right: u16, y: u16, height: usize) -> Rect {
+    Rect {
+        x: body.x + 2,
+        y,
+        width: right.saturating_sub(body.x + 3),
+        height: height as u16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WISH: Wish = Wish {
+        producer: (3, 4),
+        slots: 7,
+        consumers: 6,
+        findings: 2,
+        picture: 9,
+    };
+
+    #[test]
+    fn rows_are_shared_out_and_none_is_lost() {
+        for rows in 7..200 {
+            let heights = share(rows, WISH);
+            assert_eq!(
+                heights.producer + heights.slots + heights.consumers + heights.findings,
+                rows,
+                "{rows}"
+            );
+        }
+    }
+
+    #[test]
+    fn on_a_small_screen_consumers_come_before_slots() {
+        assert_eq!(
+            share(16, WISH),
+            Heights {
+                producer: 3,
+                slots: 6,
+                consumers: 5,
+                findings: 2
+            }
+        );
+        assert_eq!(
+            share(9, WISH),
+            Heights {
+                producer: 2,
+                slots: 3,
+                consumers: 3,
+                findings: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_large_screen_gives_everyone_what_they_wish() {
+        let heights = share(
+            60,
+            Wish {
+                picture: 30,
+                ..WISH
+            },
+        );
+        assert_eq!(
+            (heights.producer, heights.slots, heights.findings),
+            (4, 25, 2)
+        );
+    }
+}

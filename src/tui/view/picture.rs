@@ -1,0 +1,236 @@
+//! Pictures: beside the overview, of every slot, and over the whole screen.
+
+use ratatui::layout::Rect;
+
+use super::canvas::Canvas;
+use super::{inside, section};
+use crate::observe::{Picture, Snapshot};
+use crate::tui::figures;
+use crate::tui::format::or_unknown;
+use crate::tui::model::Model;
+use crate::tui::table::Line;
+use crate::tui::theme::{Theme, Tone};
+use crate::tui::thumbnail::{self, Lens, Renderer};
+
+/// Draws the newest picture into the right side of the overview; `area` has the frame's lines on all sides.
+pub(super) fn draw_aside(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    model: &Model,
+    picture: Option<&Picture>,
+) {
+    let [down, up, _] = canvas.glyphs.cross;
+    for y in area.y + 1..area.bottom() - 1 {
+        // The rules of the panels at the left end at this side.
+        canvas.text(
+            area.x,
+            y,
+            area.width - 1,
+            Tone::Plain,
+            &" ".repeat(usize::from(area.width - 1)),
+        );
+        let joins =
+            canvas.buffer[(area.x - 1, y)].symbol() == canvas.glyphs.horizontal && area.x > 1;
+        let side = if joins {
+            canvas.glyphs.middle[1]
+        } else {
+            canvas.glyphs.vertical
+        };
+        canvas.text(area.x, y, 1, Tone::Dim, side);
+        canvas.text(area.right() - 1, y, 1, Tone::Dim, canvas.glyphs.vertical);
+    }
+    let title = picture.map_or_else(
+        || Line::new(Tone::Dim, "no picture"),
+        |picture| caption(picture, canvas),
+    );
+    let ends = [down, canvas.glyphs.middle[1]];
+    canvas.rule(area.y, (area.x, area.right() - 1), ends, &title);
+    canvas.text(area.x, area.bottom() - 1, 1, Tone::Dim, up);
+    let cells = Rect::new(area.x + 1, area.y + 1, area.width - 2, area.height - 2);
+    if let Some(picture) = picture {
+        draw(
+            canvas,
+            cells,
+            picture,
+            &Lens {
+                zoom: 1,
+                ..model.lens
+            },
+        );
+    }
+}
+
+/// Draws the picture of every slot side by side.
+pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, snapshot: &Snapshot) {
+    let count = snapshot.slots.len() as u16;
+    let aspect = snapshot.segment.as_ref().map_or(1.5, |segment| {
+        f64::from(segment.width) / f64::from(segment.height.max(1))
+    });
+    let Some((columns, width, height)) = grid(count, area, aspect) else {
+        return;
+    };
+    for (at, slot) in snapshot.slots.iter().enumerate() {
+        let (column, row) = (at as u16 % columns, at as u16 / columns);
+        let cell = Rect::new(
+            area.x + column * (width + 1),
+            area.y + row * (height + 1),
+            width,
+            height + 1,
+        );
+        if cell.bottom() > area.bottom() {
+            break;
+        }
+        let tone = if model.selected_slot == Some(slot.slot) {
+            Tone::Key
+        } else {
+            Tone::Head
+        };
+        let taken = model
+            .track()
+            .and_then(|track| track.pictures.get(&slot.slot));
+        let title = format!(
+            "{} {}",
+            slot.slot,
+            or_unknown(taken.map(|picture| picture.sequence), |n| n.to_string())
+        );
+        canvas.text(cell.x, cell.y, cell.width, tone, &title);
+        if let Some(picture) = taken {
+            let lens = Lens {
+                zoom: 1,
+                ..model.lens
+            };
+            draw(
+                canvas,
+                Rect::new(cell.x, cell.y + 1, width, height),
+                picture,
+                &lens,
+            );
+        }
+    }
+}
+
+/// Returns the columns of the grid that shows `count` pictures largest, and the size of each.
+fn grid(count: u16, area: Rect, aspect: f64) -> Option<(u16, u16, u16)> {
+    let fits = |columns: u16| {
+        let rows = count.div_ceil(columns);
+        let width = ((area.width + 1) / columns).checked_sub(1)?;
+        let height = (area.height / rows).checked_sub(1)?;
+        let by_height = (f64::from(height) * 2.0 * aspect) as u16;
+        let width = width.min(by_height.max(8));
+        let height = height.min((f64::from(width) / aspect / 2.0).ceil() as u16);
+        (width >= 4 && height >= 1).then_some((columns, width, height))
+    };
+    (1..=count)
+        .filter_map(fits)
+        .max_by_key(|(_, width, height)| u32::from(*width) * u32::from(*height))
+}
+
+/// Draws a picture over the whole screen, with its figures in a line below.
+pub(super) fn draw_view(canvas: &mut Canvas<'_>, body: Rect, model: &Model, snapshot: &Snapshot) {
+    let Some(picture) = model.picture() else {
+        let which = model.view_slot.map_or_else(
+            || "the newest frame".to_owned(),
+            |slot| format!("slot {slot}"),
+        );
+        section(canvas, body.y, body, &Line::new(Tone::Head, "PICTURE"));
+        let area = inside(body, body.y + body.height / 2, 1);
+        canvas.lines(
+            area,
+            &[Line::new(
+                Tone::Dim,
+                format!("   waiting for a picture of {which}"),
+            )],
+        );
+        return;
+    };
+    let mut title = caption(picture, canvas);
+    let newest = snapshot
+        .producer
+        .as_ref()
+        .map_or(0, |producer| producer.sequence);
+    match model.view_slot {
+        None => title.push(Tone::Dim, " (newest)"),
+        Some(_) => title.push(
+            Tone::Dim,
+            format!(
+                " (chosen, {} behind)",
+                newest.saturating_sub(picture.sequence)
+            ),
+        ),
+    }
+    section(canvas, body.y, body, &title);
+    let area = inside(body, body.y + 1, body.height - 2);
+    draw(canvas, area, picture, &model.lens);
+    let line = figures_line(picture, &model.lens);
+    canvas.line(body.x + 2, body.bottom() - 1, body.width - 4, &line);
+}
+
+fn figures_line(picture: &Picture, lens: &Lens) -> Line {
+    let figures = figures::figures(picture);
+    let number = |value: Option<f64>| or_unknown(value, |value| format!("{value:.0}"));
+    let text = format!(
+        "{}x{}   min {}  mean {}  max {}  sharpness {}",
+        picture.width,
+        picture.height,
+        number(figures.map(|figures| figures.min.into())),
+        number(figures.map(|figures| figures.mean)),
+        number(figures.map(|figures| figures.max.into())),
+        number(figures.map(|figures| figures.sharpness)),
+    );
+    let mut line = Line::new(Tone::Plain, text);
+    let range = if lens.auto_range {
+        "auto-range"
+    } else {
+        "full range"
+    };
+    let invert = if lens.invert { "  inverted" } else { "" };
+    line.push(
+        Tone::Dim,
+        format!(
+            "   {}  {range}{invert}  zoom {}x",
+            lens.renderer.name(),
+            lens.zoom
+        ),
+    );
+    line
+}
+
+fn caption(picture: &Picture, canvas: &Canvas<'_>) -> Line {
+    let dot = canvas.glyphs.dot;
+    Line::new(
+        Tone::Plain,
+        format!("slot {} {dot} seq {}", picture.slot, picture.sequence),
+    )
+}
+
+fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {
+    let renderer = if canvas.glyphs.ascii {
+        Renderer::Ramp
+    } else {
+        lens.renderer
+    };
+    let lens = Lens { renderer, ..*lens };
+    if let Some(art) = thumbnail::draw(
+        picture,
+        &lens,
+        area.width,
+        area.height,
+        canvas.theme == Theme::Light,
+    ) {
+        canvas.art(area, &art);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_as_large_as_their_grid_allows() {
+        let area = Rect::new(0, 0, 98, 16);
+        assert_eq!(grid(6, area, 16.0 / 9.0), Some((3, 24, 7)));
+        assert_eq!(grid(2, area, 16.0 / 9.0), Some((2, 48, 14)));
+        assert_eq!(grid(0, area, 1.0), None);
+        assert_eq!(grid(200, Rect::new(0, 0, 10, 2), 1.0), None);
+    }
+}

@@ -1,0 +1,190 @@
+//! The producer: is the camera alive, how fast, how regular.
+
+use crate::observe::{BusState, Producer, Snapshot};
+use crate::tui::format::{self, clean, cut, millis, nominal, or_unknown, pad, rate, span};
+use crate::tui::table::Line;
+use crate::tui::theme::{Glyphs, Tone};
+use crate::tui::track::Seconds;
+
+/// Returns the lines of the panel, the most important first. `fps` adds the rate over the last minute.
+pub(crate) fn lines(
+    snapshot: &Snapshot,
+    fps: Option<&Seconds<f32>>,
+    cells: usize,
+    glyphs: &Glyphs,
+) -> Vec<Line> {
+    let Some(producer) = &snapshot.producer else {
+        let text = snapshot.message.as_deref().unwrap_or("none");
+        return vec![Line::new(Tone::Dim, clean(text, glyphs.ascii))];
+    };
+    let mut lines = vec![identity(snapshot, producer, cells, glyphs)];
+    lines.extend(flow(&figures(snapshot, producer), cells));
+    if let Some(fps) = fps {
+        lines.push(history(producer, fps, cells, glyphs));
+    }
+    lines
+}
+
+/// Returns what stands over the panel.
+pub(crate) fn title(snapshot: &Snapshot) -> Line {
+    let mut line = Line::new(Tone::Head, "PRODUCER");
+    let (tone, word) = state(snapshot.state);
+    line.push(Tone::Plain, " ");
+    line.push(tone, word);
+    line
+}
+
+const fn state(state: BusState) -> (Tone, &'static str) {
+    match state {
+        BusState::Absent => (Tone::Dim, "absent"),
+        BusState::Starting => (Tone::Plain, "starting"),
+        BusState::Unreadable => (Tone::Bad, "UNREADABLE"),
+        BusState::Running => (Tone::Good, "running"),
+        BusState::Stalled => (Tone::Bad, "STALLED"),
+        BusState::Ended => (Tone::Warn, "ended"),
+        BusState::Gone => (Tone::Bad, "GONE"),
+    }
+}
+
+fn identity(snapshot: &Snapshot, producer: &Producer, cells: usize, glyphs: &Glyphs) -> Line {
+    let mut line = Line::default();
+    line.push(Tone::Plain, format!("pid {}  ", producer.pid));
+    let running = matches!(snapshot.state, BusState::Running | BusState::Stalled);
+    let right = match running {
+        true => format!("up {}", format::uptime(producer.uptime_s)),
+        false => format!("last sign of life {} ago", span(producer.heartbeat_age_ms)),
+    };
+    let room = cells.saturating_sub(line.width() + right.len() + 1);
+    line.push(
+        Tone::Plain,
+        cut(&clean(&producer.source, glyphs.ascii), room, glyphs.cut),
+    );
+    let tone = if running { Tone::Plain } else { Tone::Bad };
+    line.push_right(tone, &right, cells);
+    line
+}
+
+/// The numbers, each as wide as it ever gets, so that nothing moves when it grows.
+fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
+    let bad = |value: u64| if value > 0 { Tone::Bad } else { Tone::Plain };
+    let fps = or_unknown(producer.fps, rate);
+    let of = producer
+        .nominal_fps
+        .map_or_else(String::new, |fps| format!(" of {}", nominal(fps)));
+    let low = |fps: f64| {
+        producer
+            .nominal_fps
+            .is_some_and(|nominal| fps < nominal * 0.9)
+    };
+    let fps_tone = if producer.fps.is_some_and(low) {
+        Tone::Warn
+    } else {
+        Tone::Plain
+    };
+    let old = snapshot.state != BusState::Running;
+    let age_tone = if old { Tone::Bad } else { Tone::Plain };
+    let interval = &producer.interval_ms;
+    let ms = |value| or_unknown(value, millis);
+    vec![
+        (
+            Tone::Plain,
+            pad(&format!("seq {}", producer.sequence), 11, false, '~'),
+        ),
+        (fps_tone, pad(&format!("{fps} fps{of}"), 14, false, '~')),
+        (
+            age_tone,
+            pad(
+                &format!("age {}", or_unknown(producer.age_ms, span)),
+                9,
+                false,
+                '~',
+            ),
+        ),
+        (
+            bad(producer.dropped),
+            pad(
+                &format!("dropped {}", format::count(producer.dropped, 4)),
+                9,
+                false,
+                '~',
+            ),
+        ),
+        (
+            bad(producer.starved),
+            pad(
+                &format!("starved {}", format::count(producer.starved, 4)),
+                9,
+                false,
+                '~',
+            ),
+        ),
+        (
+            Tone::Plain,
+            format!(
+                "interval p50 {:<5} p99 {:<5} max {:<5}ms",
+                ms(interval.p50),
+                ms(interval.p99),
+                ms(interval.max)
+            ),
+        ),
+        (
+            Tone::Plain,
+            pad(
+                &format!("copy {} ms", ms(producer.copy_ms.p50)),
+                12,
+                false,
+                '~',
+            ),
+        ),
+        (
+            Tone::Plain,
+            format!(
+                "cpu {}%",
+                or_unknown(producer.cpu_percent, |cpu| format!("{cpu:.0}"))
+            ),
+        ),
+    ]
+}
+
+/// Puts items beside each other, two cells apart, each into the first line that has room for it.
+fn flow(items: &[(Tone, String)], cells: usize) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for (tone, text) in items {
+        let needed = format::width(text.trim_end());
+        let line = match lines
+            .iter()
+            .position(|line| line.width() + 2 + needed <= cells)
+        {
+            Some(at) => &mut lines[at],
+            None => {
+                lines.push(Line::default());
+                let newest = lines.len() - 1;
+                &mut lines[newest]
+            }
+        };
+        if !line.0.is_empty() {
+            line.push(Tone::Plain, "  ");
+        }
+        line.push(*tone, text.clone());
+    }
+    lines
+}
+
+fn history(producer: &Producer, fps: &Seconds<f32>, cells: usize, glyphs: &Glyphs) -> Line {
+    let label_cells = "fps 60s ".len() + "  min 120.0".len();
+    let seconds = cells.saturating_sub(label_cells).min(60);
+    let values: Vec<_> = fps.newest(seconds).collect();
+    let top = values
+        .iter()
+        .flatten()
+        .copied()
+        .fold(producer.nominal_fps.unwrap_or(0.0) as f32, f32::max);
+    let least = values.iter().flatten().copied().reduce(f32::min);
+    let mut line = Line::new(Tone::Plain, format!("fps {seconds:>2}s "));
+    line.push(Tone::Good, glyphs.bars(values.into_iter(), top));
+    line.push(
+        Tone::Plain,
+        format!("  min {}", or_unknown(least, |fps| rate(fps.into()))),
+    );
+    line
+}

@@ -1,0 +1,232 @@
+//! The slots: which frame is where, and who holds it.
+
+use crate::observe::{ConsumerState, Slot, SlotState, Snapshot};
+use crate::tui::format::{clean, or_unknown, span};
+use crate::tui::table::{Column, Line, fit, head, row};
+use crate::tui::theme::{Glyphs, Tone};
+use crate::tui::track::{STRIP_S, Seconds, Use};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Slot,
+    State,
+    References,
+    Sequence,
+    Age,
+    Holders,
+    Flag,
+    Strip,
+}
+
+const COLUMNS: [Column<Kind>; 7] = [
+    Column {
+        kind: Kind::Slot,
+        title: " #",
+        width: 2,
+        grow: 0,
+        right: true,
+        keep: 9,
+    },
+    Column {
+        kind: Kind::State,
+        title: "STATE",
+        width: 7,
+        grow: 0,
+        right: false,
+        keep: 8,
+    },
+    Column {
+        kind: Kind::References,
+        title: "REF",
+        width: 3,
+        grow: 0,
+        right: true,
+        keep: 7,
+    },
+    Column {
+        kind: Kind::Sequence,
+        title: "SEQ",
+        width: 8,
+        grow: 2,
+        right: true,
+        keep: 4,
+    },
+    Column {
+        kind: Kind::Age,
+        title: "AGE",
+        width: 6,
+        grow: 0,
+        right: true,
+        keep: 5,
+    },
+    Column {
+        kind: Kind::Holders,
+        title: "HOLDERS",
+        width: 10,
+        grow: 60,
+        right: false,
+        keep: 6,
+    },
+    Column {
+        kind: Kind::Flag,
+        title: "",
+        width: 1,
+        grow: 0,
+        right: true,
+        keep: 3,
+    },
+];
+
+const STRIP: Column<Kind> = Column {
+    kind: Kind::Strip,
+    title: "SECONDS, NOW AT RIGHT",
+    width: 21,
+    grow: STRIP_S as u16 - 21,
+    right: true,
+    keep: 2,
+};
+
+/// A line of the table and the slot that it is about.
+pub(crate) struct SlotLine {
+    pub(crate) slot: Option<u8>,
+    pub(crate) line: Line,
+}
+
+/// Returns what stands over the panel when it has `rows` rows.
+pub(crate) fn title(snapshot: &Snapshot, rows: usize) -> Line {
+    let mut line = Line::new(Tone::Head, format!("SLOTS {}", snapshot.slots.len()));
+    let least = snapshot
+        .slots_free_min
+        .map_or_else(String::new, |least| format!(", min {least} in 60 s"));
+    let tone = if snapshot.slots_free == 0 {
+        Tone::Bad
+    } else {
+        Tone::Plain
+    };
+    line.push(tone, format!(" (free {}{least})", snapshot.slots_free));
+    if rows <= snapshot.slots.len() {
+        line.push(Tone::Warn, format!(", {} shown", rows.saturating_sub(1)));
+    }
+    line
+}
+
+/// Returns the table in at most `rows` lines. When they are too few, free slots are left out and counted.
+///
+/// `strips` adds what each slot was used for over the last minute.
+pub(crate) fn lines(
+    snapshot: &Snapshot,
+    strips: Option<&std::collections::BTreeMap<u8, Seconds<Use>>>,
+    cells: usize,
+    rows: usize,
+    glyphs: &Glyphs,
+) -> Vec<SlotLine> {
+    let mut columns = COLUMNS.to_vec();
+    if strips.is_some() {
+        columns.insert(5, STRIP);
+    }
+    let columns = fit(&columns, cells);
+    let seconds = columns
+        .iter()
+        .find(|column| column.kind == Kind::Strip)
+        .map_or(0, |column| column.width);
+    let slots = choose(snapshot, rows.saturating_sub(1));
+    let mut lines = vec![SlotLine {
+        slot: None,
+        line: head(&columns, None),
+    }];
+    for slot in slots {
+        let strip = strips
+            .and_then(|strips| strips.get(&slot.slot))
+            .map_or_else(String::new, |strip| draw_strip(strip, seconds, glyphs));
+        let line = row(&columns, glyphs, |kind| {
+            cell(kind, slot, &strip, snapshot, glyphs)
+        });
+        lines.push(SlotLine {
+            slot: Some(slot.slot),
+            line,
+        });
+    }
+    lines
+}
+
+/// Chooses the slots that are in use when not all have room.
+fn choose(snapshot: &Snapshot, rows: usize) -> Vec<&Slot> {
+    let all = snapshot.slots.len();
+    if all <= rows {
+        return snapshot.slots.iter().collect();
+    }
+    let importance = |slot: &Slot| match slot.state {
+        _ if stuck(slot, snapshot) => 0,
+        SlotState::Held => 1,
+        SlotState::Latest => 2,
+        SlotState::Writing => 3,
+        SlotState::Free => 4,
+    };
+    let mut slots: Vec<_> = snapshot.slots.iter().collect();
+    slots.sort_by_key(|slot| (importance(slot), slot.slot));
+    slots.truncate(rows);
+    slots.sort_by_key(|slot| slot.slot);
+    slots
+}
+
+fn cell(
+    kind: Kind,
+    slot: &Slot,
+    strip: &str,
+    snapshot: &Snapshot,
+    glyphs: &Glyphs,
+) -> (Tone, String) {
+    let stuck = stuck(slot, snapshot);
+    let tone = if stuck { Tone::Bad } else { Tone::Plain };
+    match kind {
+        Kind::Slot => (tone, slot.slot.to_string()),
+        Kind::State => match slot.state {
+            SlotState::Free => (Tone::Dim, "free".into()),
+            SlotState::Writing => (Tone::Plain, "writing".into()),
+            SlotState::Held => (tone, "held".into()),
+            SlotState::Latest => (Tone::Good, "LATEST".into()),
+        },
+        Kind::References => (tone, slot.references.to_string()),
+        Kind::Sequence => (
+            Tone::Plain,
+            or_unknown(slot.sequence, |sequence| sequence.to_string()),
+        ),
+        Kind::Age => (tone, or_unknown(slot.age_ms, span)),
+        Kind::Holders => (tone, holders(slot, snapshot, glyphs)),
+        Kind::Flag => (Tone::Bad, if stuck { "!".into() } else { String::new() }),
+        Kind::Strip => (Tone::Plain, strip.to_owned()),
+    }
+}
+
+fn holders(slot: &Slot, snapshot: &Snapshot, glyphs: &Glyphs) -> String {
+    if slot.state == SlotState::Writing {
+        return "producer".into();
+    }
+    let name = |index: &u8| {
+        let holder = snapshot
+            .consumers
+            .iter()
+            .find(|consumer| consumer.index == *index);
+        let name = holder.map_or("", |consumer| consumer.name.as_str());
+        format!("{index} {}", clean(name, glyphs.ascii))
+            .trim_end()
+            .to_owned()
+    };
+    match slot.holders.is_empty() {
+        true => "-".into(),
+        false => slot.holders.iter().map(name).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn draw_strip(strip: &Seconds<Use>, seconds: u16, glyphs: &Glyphs) -> String {
+    let glyph = |used: Option<Use>| glyphs.strip[used.map_or(0, |used| used as usize)];
+    strip.newest(seconds.into()).map(glyph).collect()
+}
+
+fn stuck(slot: &Slot, snapshot: &Snapshot) -> bool {
+    let is_stuck = |index: &u8| {
+        let mut consumers = snapshot.consumers.iter();
+        consumers.any(|consumer| consumer.index == *index && consumer.state == ConsumerState::Stuck)
+    };
+    slot.holders.iter().any(is_stuck)
+}

@@ -1,0 +1,182 @@
+//! Observers: they see everything, hold nothing and change nothing.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::{Bus, Exit, HEADER, LIVELY, Process, Random, RawSegment, fields, maps, until};
+
+fn top_once(bus: &Bus) -> Value {
+    let top = bus.run(&["top", "--once", "--json"]);
+    assert_eq!(top.exit, Exit::Code(0), "{}", top.stderr);
+    assert_eq!(top.stderr, "");
+    top.json().pop().expect("a snapshot")
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+#[test]
+fn an_observer_maps_nothing_for_writing_and_holds_neither_lock_nor_pipe() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let top = Process::spawn(bus.framebus(&["top", "--json", "-d", "200ms"]));
+    until("it has mapped the segment", || !maps(&top, &bus).is_empty());
+    for _ in 0..20 {
+        let maps = maps(&top, &bus);
+        assert!(maps.iter().all(|map| map.rights == "r--s"), "{maps:?}");
+        bus.frames_go_by(1);
+    }
+    for entry in fs::read_dir(format!("/proc/{}/fd", top.pid())).expect("descriptors") {
+        let target = fs::read_link(entry.expect("a descriptor").path()).unwrap_or_default();
+        assert_ne!(target, bus.lock_path());
+    }
+    let segment = bus.segment();
+    assert!((0..4).all(|index| segment.claim(index, "connections") == 0));
+    let top = top.end(Signal::TERM);
+    assert_eq!(top.exit, Exit::Code(143), "{}", top.stderr);
+}
+
+#[test]
+fn an_observer_changes_no_byte() {
+    let bus = Bus::new();
+    let producer = bus.produce(LIVELY);
+    let holder = bus.consume(&["-i", "1", "--work", "1h"]);
+    bus.attached(1, &holder);
+    bus.frames_go_by(5);
+    producer.freeze();
+    let before = fs::read(bus.segment_path()).expect("the segment");
+    let snapshot = top_once(&bus);
+    assert_eq!(snapshot["consumers"][0]["index"], 1);
+    assert!(before == fs::read(bus.segment_path()).expect("the segment"));
+    producer.signal(Signal::CONT);
+    producer.end(Signal::INT);
+    holder.end(Signal::TERM);
+    bus.assert_nothing_left();
+}
+
+#[test]
+fn an_observer_agrees_with_what_the_consumers_counted() {
+    let bus = Bus::new();
+    let producer = bus.produce(&["--size", "160x120", "--fps", "120"]);
+    let consumers = [
+        bus.consume(&["-i", "0"]),
+        bus.consume(&["-i", "1", "--max-fps", "10"]),
+        bus.consume(&["-i", "2", "--work", "25ms"]),
+    ];
+    for (index, consumer) in (0..).zip(&consumers) {
+        bus.attached(index, consumer);
+    }
+    bus.frames_go_by(150);
+    producer.freeze();
+    let segment = bus.segment();
+    let newest = segment.header("latest") >> 8;
+    until("all have had the newest frame", || {
+        (0..3).all(|index| segment.record(index, "last_sequence") == newest)
+    });
+    let snapshot = top_once(&bus);
+    assert_eq!(number(&snapshot["producer"], "published"), newest);
+    assert_eq!(number(&snapshot["producer"], "sequence"), newest);
+    for (index, consumer) in snapshot["consumers"]
+        .as_array()
+        .expect("consumers")
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(number(consumer, "index"), index as u64);
+        let (taken, skipped) = (number(consumer, "taken"), number(consumer, "skipped"));
+        assert_eq!(
+            number(consumer, "attach_sequence") + taken + skipped,
+            newest
+        );
+        assert_eq!(taken, segment.record(index as u8, "taken"));
+        assert!((skipped > 0) || index == 0 || index == 2, "{consumer}");
+    }
+    producer.signal(Signal::CONT);
+    producer.end(Signal::INT);
+}
+
+#[test]
+fn an_observer_sees_a_bus_come_and_go() {
+    let bus = Bus::new();
+    let none = bus.run(&["top", "--once", "--json"]);
+    assert_eq!(none.exit, Exit::Code(3), "{}", none.stderr);
+    assert_eq!(none.json()[0]["state"], "absent");
+    let producer = bus.produce(LIVELY);
+    assert_eq!(top_once(&bus)["state"], "running");
+    producer.end(Signal::KILL);
+    until("the producer is missed", || {
+        top_once(&bus)["state"] == "gone"
+    });
+    bus.produce(LIVELY).end(Signal::INT);
+    bus.assert_nothing_left();
+}
+
+#[test]
+fn no_damaged_field_crashes_or_hangs_an_observer() {
+    use std::os::unix::fs::FileExt;
+    let bus = Bus::new();
+    bus.produce(LIVELY).end(Signal::KILL);
+    let whole = fs::read(bus.segment_path()).expect("the segment");
+    let mut random = Random::seeded(3);
+    let of_header = |field: &&crate::harness::Field| field.structure == HEADER;
+    let all: Vec<_> = fields().iter().filter(of_header).collect();
+    // An observer looks twice, half a second apart: several run at a time.
+    for (round, some) in all.chunks(8).enumerate() {
+        let copies: Vec<(Bus, Process)> = some
+            .iter()
+            .map(|field| {
+                let copy = Bus::new();
+                fs::write(copy.segment_path(), &whole).expect("a copy");
+                let bytes = match round % 2 {
+                    0 => random.bytes(field.len),
+                    _ => vec![0xff; field.len],
+                };
+                RawSegment::writable(&copy.segment_path())
+                    .write_all_at(&bytes, field.offset)
+                    .expect("written");
+                let top = Process::spawn(copy.framebus(&["top", "--once"]));
+                (copy, top)
+            })
+            .collect();
+        for ((_copy, top), field) in copies.into_iter().zip(some) {
+            let top = top.wait();
+            assert!(matches!(top.exit, Exit::Code(0..=5)), "{field:?}: {top:?}");
+            assert!(!top.stderr.contains("panicked"), "{field:?}: {top:?}");
+        }
+    }
+}
+
+#[test]
+fn garbage_in_a_consumers_record_does_not_crash_an_observer() {
+    use std::os::unix::fs::FileExt;
+    let bus = Bus::new();
+    let producer = bus.produce(LIVELY);
+    let consumer = bus.consume(&["-i", "0", "--work", "1h"]);
+    bus.attached(0, &consumer);
+    let mut random = Random::new();
+    let file = RawSegment::writable(&bus.segment_path());
+    for _ in 0..3 {
+        let offset = bus.segment().record_offset(0);
+        let mut garbage = random.bytes(4096);
+        // Attached, with a lease that may name any slot.
+        garbage[..4].copy_from_slice(&1u32.to_le_bytes());
+        file.write_all_at(&garbage, offset).expect("written");
+        for args in [&["top", "--once"][..], &["top", "--once", "--json"]] {
+            let top = bus.run(args);
+            assert_eq!(top.exit, Exit::Code(0), "{}", top.stderr);
+            let text = String::from_utf8_lossy(&top.stdout);
+            assert!(
+                !text.contains('\x1b'),
+                "control characters of a peer: {text:?}"
+            );
+        }
+    }
+    consumer.end(Signal::KILL);
+    producer.end(Signal::INT);
+    bus.assert_nothing_left();
+}

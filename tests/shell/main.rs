@@ -1,0 +1,7 @@
+//! The verbs, as a shell and a script use them: real processes, real exit codes.
+
+mod harness;
+mod recordings;
+mod service;
+mod sinks;
+mod verbs;
