@@ -13,6 +13,7 @@
 
 mod attach;
 mod consumer;
+mod create;
 mod frame;
 #[cfg(test)]
 mod handle_tests;
@@ -24,6 +25,7 @@ mod lease_reference;
 mod lock;
 mod name;
 mod observer;
+mod options;
 mod process;
 mod producer;
 mod remains;
@@ -35,7 +37,8 @@ pub use frame::{Frame, FrameHeld, FrameInfo, OwnedFrame};
 pub(crate) use lease::Ticket;
 pub use name::{BusName, BusNameError};
 pub use observer::{CopyError, FrameCopy, Observer};
+pub use options::{CreateError, FrameMeta, ProducerOptions, ProducerStats};
 pub(crate) use process::start_ticks;
-pub use producer::{Claim, CreateError, FrameMeta, Producer, ProducerOptions, ProducerStats};
+pub use producer::{Claim, Producer};
 pub use remains::{Remains, SweepError, Swept, sweep, traces};
 pub use runtime::{MAX_SOCKET_PATH, RuntimeDirError, pipe_path, pipes_dir, runtime_dir};

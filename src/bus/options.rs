@@ -1,0 +1,147 @@
+//! What a bus is to be, and why it cannot be.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::BusName;
+use super::runtime::RuntimeDirError;
+use crate::layout::{Geometry, MAX_SLOTS};
+use crate::trigger::ServerError;
+
+/// What a bus is to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProducerOptions {
+    /// Its name.
+    pub bus: BusName,
+    /// The size of the frames.
+    pub geometry: Geometry,
+    /// How many consumers can be attached at a time, 1 to [`crate::layout::MAX_CONSUMERS`].
+    pub consumers: u8,
+    /// Slots beyond consumers + 2: how far a reader of every frame may fall behind.
+    pub history: u8,
+    /// Keep Table 2's BGR debugging image.
+    pub bgr_image: bool,
+    /// Put a BGR plane into every slot.
+    pub color: bool,
+    /// Gray is limited-range luma.
+    pub limited_range: bool,
+    /// Frames a second that the source announces.
+    pub nominal_fps: Option<f64>,
+    /// Mode bits of the segment and the named pipes.
+    pub mode: u32,
+    /// Their group.
+    pub gid: Option<u32>,
+    /// What is captured, as a person calls it.
+    pub source: String,
+}
+
+impl ProducerOptions {
+    /// A bus with the defaults: 4 consumers, no history, only for this user.
+    #[must_use]
+    pub fn new(bus: BusName, geometry: Geometry) -> ProducerOptions {
+        ProducerOptions {
+            bus,
+            geometry,
+            consumers: 4,
+            history: 0,
+            bgr_image: false,
+            color: false,
+            limited_range: false,
+            nominal_fps: None,
+            mode: 0o600,
+            gid: None,
+            source: String::new(),
+        }
+    }
+}
+
+/// Why a bus cannot be made.
+#[derive(Debug, Error)]
+pub enum CreateError {
+    /// It has a producer.
+    #[error("bus {bus} already has a producer{}", .pid.map_or(String::new(), |pid| format!(" (pid {pid})")))]
+    InUse {
+        /// The bus.
+        bus: BusName,
+        /// The other producer, where its segment tells.
+        pid: Option<u32>,
+    },
+    /// It is another user's.
+    #[error("bus {bus} belongs to user {uid}: choose another name with --bus")]
+    Foreign {
+        /// The bus.
+        bus: BusName,
+        /// That user.
+        uid: u32,
+    },
+    /// The slots would be too many.
+    #[error("{consumers} consumers and a history of {history} need {} slots, at most {MAX_SLOTS} are possible", u16::from(*.consumers) + 2 + u16::from(*.history))]
+    TooManySlots {
+        /// Consumers asked for.
+        consumers: u8,
+        /// History asked for.
+        history: u8,
+    },
+    /// Shared memory is full.
+    #[error(
+        "bus {bus} needs {} of shared memory and /dev/shm has {} free: use a smaller size or history, or enlarge /dev/shm (mount -o remount,size=..., docker run --shm-size ...)",
+        crate::units::show_bytes(*.needed), crate::units::show_bytes(*.free)
+    )]
+    Full {
+        /// The bus.
+        bus: BusName,
+        /// Bytes it needs.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// The group cannot be given.
+    #[error("bus {bus} cannot be given to group {gid}: {source}")]
+    Group {
+        /// The bus.
+        bus: BusName,
+        /// The group.
+        gid: u32,
+        /// The cause.
+        source: io::Error,
+    },
+    /// There is no place for the named pipes.
+    #[error(transparent)]
+    RuntimeDir(#[from] RuntimeDirError),
+    /// A named pipe cannot be made.
+    #[error(transparent)]
+    Pipe(#[from] ServerError),
+    /// The system says no.
+    #[error("bus {bus} cannot be made: {source}")]
+    System {
+        /// The bus.
+        bus: BusName,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+/// What is known of a frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameMeta {
+    /// When it was captured ([`crate::clock::monotonic_ns`]).
+    pub capture_ns: u64,
+    /// The same moment as wall-clock time ([`crate::clock::wall_ns`]).
+    pub wall_ns: u64,
+    /// Its number in the source.
+    pub source_frame: u64,
+}
+
+/// What a producer has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProducerStats {
+    /// Sequence of the newest frame.
+    pub sequence: u64,
+    /// Frames published in this generation.
+    pub published: u64,
+    /// Frames that came and were not published.
+    pub dropped: u64,
+    /// How many of those because every slot was leased.
+    pub starved: u64,
+}
