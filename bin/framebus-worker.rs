@@ -11,7 +11,7 @@ fn main() -> ! {
             looped: args.looped,
             ..OpenOptions::default()
         };
-        let spec: SourceSpec = args.source.parse()?;
+        let spec: SourceSpec = args.source().parse()?;
         open(&spec, &options).map(Some)
     })
 }

@@ -66,6 +66,7 @@ pub mod clock;
 pub mod convert;
 pub mod layout;
 pub mod observe;
+pub mod recording;
 mod shm;
 pub mod sink;
 pub mod source;

@@ -6,7 +6,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use named_lock::{NamedLock, NamedLockGuard};
@@ -49,7 +49,10 @@ impl BusLock {
     /// Whether somebody holds the lock of a bus. Leaves its file as it is.
     pub(crate) fn is_held(bus: &BusName) -> Result<bool, LockError> {
         let path = Self::path_of(bus);
-        let file = match fs::File::open(&path) {
+        let mut options = OpenOptions::new();
+        // At a named pipe, opening would wait for its other end.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let file = match options.read(true).custom_flags(nonblock).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(refusal(&path, error)),

@@ -1,31 +1,39 @@
 //! The configuration: defaults, then files, then the environment; flags go over it.
 
-use std::ffi::OsString;
-use std::fmt;
+mod environment;
+mod layers;
+mod values;
+mod written;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use thiserror::Error;
 
-use super::units;
-use crate::layout::{Geometry, MAX_CONSUMERS, TriggerKind};
+use crate::layout::{Geometry, TriggerKind};
+
+use environment::Variables;
+use layers::layers;
+pub use layers::{Explained, explain};
+use values::{consumers, duration, fps, history, mode, size, trigger};
+use written::{Written, place};
 
 /// The file for all users of a machine.
 const SYSTEM_FILE: &str = "/etc/framebus.toml";
-/// How many consumers a bus can be made for.
-const CONSUMERS: RangeInclusive<u8> = 1..=MAX_CONSUMERS;
 
 /// Settings of every command; `None` is not set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct Config {
     /// The bus.
     pub bus: Option<String>,
+    /// Settings of `produce` for one bus each, over those for all.
+    pub buses: BTreeMap<String, Produce>,
     /// Settings of `produce`.
     pub produce: Produce,
     /// Settings of `consume`.
@@ -38,6 +46,13 @@ pub struct Config {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Produce {
+    /// What is captured.
+    pub source: Option<String>,
+    /// Whether every slot has a BGR image.
+    pub color: Option<bool>,
+    /// Whether a file starts again when it ends.
+    #[serde(rename = "loop")]
+    pub looped: Option<bool>,
     /// Frames a second; 0 is as fast as the source gives them, `None` the source's own rate.
     #[serde(deserialize_with = "fps")]
     pub fps: Option<f64>,
@@ -140,7 +155,11 @@ impl Config {
     pub fn defaults() -> Config {
         Config {
             bus: Some("cam0".to_owned()),
+            buses: BTreeMap::new(),
             produce: Produce {
+                source: Some("pattern".to_owned()),
+                color: Some(false),
+                looped: Some(false),
                 fps: None,
                 size: None,
                 consumers: Some(4),
@@ -173,32 +192,32 @@ impl Config {
         system: &Path,
         variable: Variables<'_>,
     ) -> Result<Config, ConfigError> {
-        let mut config = Config::defaults();
-        match explicit {
-            Some(path) => config = Config::read(path)?.over(config),
-            None => {
-                for path in [Some(system.to_owned()), user_file(variable)]
-                    .into_iter()
-                    .flatten()
-                {
-                    match Config::read(&path) {
-                        Ok(file) => config = file.over(config),
-                        Err(ConfigError::Read { source, .. }) if is_absent(&source) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
+        let mut config = Config::default();
+        for layer in layers(explicit, system, variable)? {
+            config = layer.config.over(config);
         }
-        Ok(Config::of_environment(variable)?.over(config))
+        let environment = Config::of_environment(variable)?.produce;
+        for bus in config.buses.values_mut() {
+            *bus = environment.clone().over(std::mem::take(bus));
+        }
+        Ok(config)
     }
 
-    fn read(path: &Path) -> Result<Config, ConfigError> {
+    /// Returns the settings of `produce` for a bus: what its own section sets, and the rest from those for all.
+    #[must_use]
+    pub fn of_bus(&self, bus: &str) -> Produce {
+        let own = self.buses.get(bus).cloned().unwrap_or_default();
+        own.over(self.produce.clone())
+    }
+
+    /// Reads a file; returns its text too.
+    fn read(path: &Path) -> Result<(Config, String), ConfigError> {
         let failed = |source| ConfigError::Read {
             path: path.to_owned(),
             source,
         };
         let text = fs::read_to_string(path).map_err(failed)?;
-        Config::parse(&text, path)
+        Ok((Config::parse(&text, path)?, text))
     }
 
     fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
@@ -213,187 +232,43 @@ impl Config {
         })
     }
 
-    fn of_environment(variable: Variables<'_>) -> Result<Config, ConfigError> {
-        let text = |text: &str| Ok(text.to_owned());
-        Ok(Config {
-            bus: read_variable(variable, "FRAMEBUS_BUS", text)?,
-            produce: Produce {
-                fps: read_variable(
-                    variable,
-                    "FRAMEBUS_PRODUCE_FPS",
-                    units::parse_fps_or_unpaced,
-                )?,
-                size: read_variable(variable, "FRAMEBUS_PRODUCE_SIZE", units::parse_size)?,
-                consumers: read_variable(variable, "FRAMEBUS_PRODUCE_CONSUMERS", parse_consumers)?,
-                history: read_variable(variable, "FRAMEBUS_PRODUCE_HISTORY", parse_history)?,
-                mode: read_variable(variable, "FRAMEBUS_PRODUCE_MODE", units::parse_mode)?,
-                group: read_variable(variable, "FRAMEBUS_PRODUCE_GROUP", text)?,
-            },
-            consume: Consume {
-                trigger: read_variable(variable, "FRAMEBUS_CONSUME_TRIGGER", parse_trigger)?,
-                timeout: read_variable(
-                    variable,
-                    "FRAMEBUS_CONSUME_TIMEOUT",
-                    units::parse_duration,
-                )?,
-            },
-            top: Top {
-                interval: read_variable(variable, "FRAMEBUS_TOP_INTERVAL", units::parse_duration)?,
-            },
-        })
-    }
-
     /// Takes from `below` what is not set here.
-    fn over(self, below: Config) -> Config {
-        let Config {
-            bus,
-            produce,
-            consume,
-            top,
-        } = self;
+    fn over(self, mut below: Config) -> Config {
+        let mut buses = std::mem::take(&mut below.buses);
+        for (name, produce) in self.buses {
+            let under = buses.remove(&name).unwrap_or_default();
+            buses.insert(name, produce.over(under));
+        }
         Config {
-            bus: bus.or(below.bus),
-            produce: Produce {
-                fps: produce.fps.or(below.produce.fps),
-                size: produce.size.or(below.produce.size),
-                consumers: produce.consumers.or(below.produce.consumers),
-                history: produce.history.or(below.produce.history),
-                mode: produce.mode.or(below.produce.mode),
-                group: produce.group.or(below.produce.group),
-            },
+            bus: self.bus.or(below.bus),
+            buses,
+            produce: self.produce.over(below.produce),
             consume: Consume {
-                trigger: consume.trigger.or(below.consume.trigger),
-                timeout: consume.timeout.or(below.consume.timeout),
+                trigger: self.consume.trigger.or(below.consume.trigger),
+                timeout: self.consume.timeout.or(below.consume.timeout),
             },
             top: Top {
-                interval: top.interval.or(below.top.interval),
+                interval: self.top.interval.or(below.top.interval),
             },
         }
     }
 }
 
-/// The environment: a variable's value by its name.
-type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
-
-/// Reads a variable; an empty one is not set.
-fn read_variable<T>(
-    variable: Variables<'_>,
-    name: &'static str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, ConfigError> {
-    let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
-    let value = value.to_string_lossy().into_owned();
-    match parse(&value) {
-        Ok(parsed) => Ok(Some(parsed)),
-        Err(message) => Err(ConfigError::Environment {
-            name,
-            value,
-            message,
-        }),
+impl Produce {
+    /// Takes from `below` what is not set here.
+    fn over(self, below: Produce) -> Produce {
+        Produce {
+            source: self.source.or(below.source),
+            color: self.color.or(below.color),
+            looped: self.looped.or(below.looped),
+            fps: self.fps.or(below.fps),
+            size: self.size.or(below.size),
+            consumers: self.consumers.or(below.consumers),
+            history: self.history.or(below.history),
+            mode: self.mode.or(below.mode),
+            group: self.group.or(below.group),
+        }
     }
-}
-
-/// Returns the file of this user, as the XDG base directory specification has it.
-fn user_file(variable: Variables<'_>) -> Option<PathBuf> {
-    let absolute = |name| {
-        variable(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let directory =
-        absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(directory.join("framebus/config.toml"))
-}
-
-/// A service's home is often `/nonexistent` or `/dev/null`.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-/// Returns the line that `span` begins in, from 1, and the key of that line as `section.key: `.
-fn place(text: &str, span: Range<usize>) -> (usize, String) {
-    let before = text.get(..span.start).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let written: Vec<&str> = text.lines().take(line).collect();
-    let key = written
-        .last()
-        .and_then(|last| last.split_once('='))
-        .map_or("", |(key, _)| key.trim());
-    let section = written
-        .iter()
-        .rev()
-        .find_map(|line| line.trim().strip_prefix('[')?.split(']').next());
-    match (section, key) {
-        (_, "") => (line, String::new()),
-        (None, key) => (line, format!("{key}: ")),
-        (Some(section), key) => (line, format!("{section}.{key}: ")),
-    }
-}
-
-fn parse_consumers(text: &str) -> Result<u8, String> {
-    let (least, most) = (CONSUMERS.start(), CONSUMERS.end());
-    let parsed = text
-        .parse()
-        .ok()
-        .filter(|consumers| CONSUMERS.contains(consumers));
-    parsed.ok_or_else(|| format!("is not a number of consumers from {least} to {most}"))
-}
-
-fn parse_history(text: &str) -> Result<u8, String> {
-    text.parse()
-        .map_err(|_| format!("is not a number of frames from 0 to {}", u8::MAX))
-}
-
-fn parse_trigger(text: &str) -> Result<Trigger, String> {
-    match text {
-        "eventfd" => Ok(Trigger::Eventfd),
-        "pipe" => Ok(Trigger::Pipe),
-        "spin" => Ok(Trigger::Spin),
-        _ => Err("is not a trigger: eventfd, pipe or spin".to_owned()),
-    }
-}
-
-fn fps<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    parsed(f64::deserialize(from)?, units::parse_fps_or_unpaced)
-}
-
-fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Geometry>, D::Error> {
-    parsed(String::deserialize(from)?, units::parse_size)
-}
-
-fn consumers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
-    parsed(i64::deserialize(from)?, parse_consumers)
-}
-
-fn history<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
-    parsed(i64::deserialize(from)?, parse_history)
-}
-
-fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    parsed(String::deserialize(from)?, units::parse_mode)
-}
-
-fn trigger<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Trigger>, D::Error> {
-    parsed(String::deserialize(from)?, parse_trigger)
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    parsed(String::deserialize(from)?, units::parse_duration)
-}
-
-/// Reads a value of a file with the parser that flags and the environment have.
-fn parsed<T, E: serde::de::Error>(
-    value: impl fmt::Display + fmt::Debug,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, E> {
-    parse(&value.to_string())
-        .map(Some)
-        .map_err(|why| E::custom(format!("{value:?} {why}")))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::ffi::OsString;
+
 use super::*;
 
 /// The committed file, with the defaults in comments.
@@ -178,6 +180,9 @@ fn a_file_sets_what_it_names_and_the_environment_wins() {
 fn every_variable_is_read() {
     let variables = [
         ("FRAMEBUS_BUS", "b"),
+        ("FRAMEBUS_PRODUCE_SOURCE", "a.mp4"),
+        ("FRAMEBUS_PRODUCE_COLOR", "true"),
+        ("FRAMEBUS_PRODUCE_LOOP", "true"),
         ("FRAMEBUS_PRODUCE_FPS", "0"),
         ("FRAMEBUS_PRODUCE_SIZE", "2x1"),
         ("FRAMEBUS_PRODUCE_CONSUMERS", "250"),
@@ -188,7 +193,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_CONSUME_TIMEOUT", "2m"),
         ("FRAMEBUS_TOP_INTERVAL", "200ms"),
     ];
-    let file = "bus = \"b\"\n[produce]\nfps = 0\nsize = \"2x1\"\nconsumers = 250\nhistory = 3\nmode = \"640\"\ngroup = \"video\"\n\
+    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = 0\nsize = \"2x1\"\nconsumers = 250\nhistory = 3\nmode = \"640\"\ngroup = \"video\"\n\
                 [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"";
     assert_eq!(
         load(None, &variables).expect("config"),

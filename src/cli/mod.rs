@@ -6,10 +6,13 @@ pub mod config;
 pub mod consume;
 pub mod doctor;
 mod draw;
+pub mod explain;
 pub mod gc;
 pub mod log;
 pub mod ls;
 pub mod man;
+pub mod metrics;
+mod notify;
 pub mod peek;
 pub mod produce;
 mod status;
@@ -72,6 +75,8 @@ enum Verb {
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
     Gc(gc::GcArgs),
+    Config(explain::ConfigArgs),
+    Metrics(metrics::MetricsArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -97,6 +102,8 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::main(args, &config),
         Verb::Doctor(args) => doctor::main(args, &config),
         Verb::Gc(args) => gc::main(args),
+        Verb::Metrics(args) => metrics::main(args),
+        Verb::Config(args) => explain::main(args, cli.config.as_deref()),
         Verb::Completions(args) => completions::main(args),
         Verb::Man(args) => man::main(args),
     });

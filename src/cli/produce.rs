@@ -1,25 +1,28 @@
 //! `framebus produce`: capture, publish, trigger.
 
+mod run;
+
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::status::Status;
 use super::units::{
-    parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, show_bytes,
+    parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
 };
-use super::{choose_bus, deadline, parse_bus, stopped, worker};
-use crate::bus::{BusName, FrameMeta, Producer, ProducerOptions};
-use crate::clock::monotonic_ns;
+use super::{choose_bus, parse_bus, stopped, worker};
+use crate::bus::{BusName, ProducerOptions};
 use crate::layout::{Geometry, MAX_CONSUMERS};
+use crate::recording::is_recording;
 use crate::source::{
-    Arrival, Capture, Filled, FrameSource, Pacer, PatternSource, RawFormat, RawSource, SourceError,
-    SourceInfo, Y4mSource, standard_input,
+    FrameSource, PatternSource, RawFormat, RawSource, ReplaySource, SourceError, SourceInfo, Speed,
+    Y4mSource, standard_input,
 };
 use crate::stop::Stop;
+use run::Run;
 
 /// A source of any kind.
 pub type BoxedSource = Box<dyn FrameSource>;
@@ -36,9 +39,10 @@ impl<F: FnOnce(&ProduceArgs, &Stop) -> Result<Option<BoxedSource>, SourceError>>
 #[command(after_help = AFTER_HELP)]
 pub struct ProduceArgs {
     /// What to capture: a camera (0, /dev/video0), a video file, an image sequence (img_%04d.png), an rtsp:// or http://
-    /// URL, a GStreamer pipeline (gst:...), `pattern` (a moving test picture), or `-` (Y4M or raw video on stdin)
-    #[arg(default_value = "pattern", allow_hyphen_values = true)]
-    pub source: String,
+    /// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-` (Y4M or raw
+    /// video on stdin) [default: pattern]
+    #[arg(allow_hyphen_values = true)]
+    pub source: Option<String>,
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
@@ -54,6 +58,9 @@ pub struct ProduceArgs {
     /// Start a file again when it ends
     #[arg(long = "loop")]
     pub looped: bool,
+    /// Replay a recording this many times as fast as it was recorded, or `max`
+    #[arg(long, value_name = "TIMES|max", value_parser = parse_speed, conflicts_with = "fps")]
+    pub speed: Option<Speed>,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: Option<u8>,
@@ -82,6 +89,7 @@ Examples:
   framebus produce pattern --size 1280x720 --fps 30
   framebus produce /dev/video0 --size 1920x1080 --consumers 8
   framebus produce video.mp4 --loop
+  framebus produce run.y4m --speed 2.0
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
 
 /// Pixel formats of raw frames.
@@ -110,45 +118,64 @@ const PATTERN_SIZE: Geometry = Geometry {
     height: 480,
 };
 const PATTERN_FPS: f64 = 30.0;
+const PATTERN: &str = "pattern";
 /// The pace of a file that does not say its own.
 const UNKNOWN_FPS: f64 = 25.0;
 
 impl ProduceArgs {
     /// Takes from the configuration what no flag has set.
     fn over(&self, config: &Config) -> anyhow::Result<ProduceArgs> {
-        let named = config.produce.group.as_deref();
-        let group = named
+        let bus = choose_bus(self.bus.as_ref(), config)?;
+        let named = config.of_bus(bus.as_str());
+        let source = self.source.clone().or_else(|| named.source.clone());
+        let source = source.unwrap_or_else(|| PATTERN.to_owned());
+        // A size that the configuration has for cameras means nothing for what has a size of its own.
+        let takes_size = (source != "-" || self.format.is_some()) && !is_recording(&source);
+        let group = named.group.as_deref();
+        let group = group
             .map(|name| {
                 parse_group(name).map_err(|why| anyhow::anyhow!("produce.group: {name:?} {why}"))
             })
             .transpose()?;
         Ok(ProduceArgs {
-            bus: Some(choose_bus(self.bus.as_ref(), config)?),
-            fps: self.fps.or(config.produce.fps),
-            size: self
-                .size
-                .or(config.produce.size.filter(|_| self.takes_size())),
-            consumers: self.consumers.or(config.produce.consumers),
-            history: self.history.or(config.produce.history),
-            mode: self.mode.or(config.produce.mode),
+            fps: self.fps.or(named.fps.filter(|_| self.speed.is_none())),
+            size: self.size.or(named.size.filter(|_| takes_size)),
+            consumers: self.consumers.or(named.consumers),
+            history: self.history.or(named.history),
+            color: self.color || named.color == Some(true),
+            looped: self.looped || named.looped == Some(true),
+            mode: self.mode.or(named.mode),
             group: self.group.or(group),
+            bus: Some(bus),
+            source: Some(source),
             ..self.clone()
         })
     }
 
-    /// Whether a size means anything for the source.
-    fn takes_size(&self) -> bool {
-        self.source != "-" || self.format.is_some()
+    /// What is captured.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or(PATTERN)
     }
 
     /// Whether the source needs OpenCV, and so the headless worker.
     fn needs_worker(&self) -> bool {
-        !matches!(self.source.as_str(), "pattern" | "-")
+        !matches!(self.source(), PATTERN | "-") && !self.is_recording()
+    }
+
+    fn is_recording(&self) -> bool {
+        is_recording(self.source())
     }
 
     /// Refuses flags that mean nothing for the source.
     fn check(&self) -> anyhow::Result<()> {
-        let stdin = self.source == "-";
+        let stdin = self.source() == "-";
+        if self.speed.is_some() && !self.is_recording() {
+            anyhow::bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
+        }
+        if self.size.is_some() && self.is_recording() {
+            anyhow::bail!("a recording has a size of its own: leave out --size");
+        }
         if self.format.is_some() && !stdin {
             anyhow::bail!("--format is for raw frames on stdin: use it with the source '-'");
         }
@@ -162,7 +189,7 @@ impl ProduceArgs {
                 "Y4M on stdin has a size of its own: for raw frames give --format gray, bgr or yuyv with --size"
             );
         }
-        if self.looped && (stdin || self.source == "pattern") {
+        if self.looped && (stdin || self.source() == PATTERN) {
             anyhow::bail!(
                 "--loop is for files: {} cannot start again",
                 if stdin {
@@ -180,7 +207,9 @@ impl ProduceArgs {
         match self.fps {
             Some(0.0) => None,
             // A camera is asked for its rate; a pipe can be made to wait.
-            Some(fps) if !info.live || self.source == "-" => Some(fps),
+            Some(fps) if !info.live || self.source() == "-" => Some(fps),
+            // As it comes, and no waiting: what --speed max means.
+            None if self.speed == Some(Speed::Max) => None,
             None if !info.live => Some(info.fps.unwrap_or(UNKNOWN_FPS)),
             _ => None,
         }
@@ -211,7 +240,7 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     merged.check()?;
     if merged.needs_worker() {
-        return Err(worker::hand_over(&args.source));
+        return Err(worker::hand_over(merged.source()));
     }
     capture(&merged, open)
 }
@@ -240,7 +269,12 @@ fn capture(args: &ProduceArgs, open: impl OpenSource) -> anyhow::Result<ExitCode
 
 /// Opens a source of the library's own.
 fn open(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceError> {
-    if args.source == "pattern" {
+    if args.is_recording() {
+        let (path, speed) = (Path::new(args.source()), args.speed.unwrap_or_default());
+        let replay = ReplaySource::open(path, speed, args.fps.is_some(), args.looped, stop)?;
+        return Ok(replay.map(|source| Box::new(source) as BoxedSource));
+    }
+    if args.source() == PATTERN {
         let fps = args.fps.unwrap_or(PATTERN_FPS);
         let size = args.size.unwrap_or(PATTERN_SIZE);
         return Ok(Some(Box::new(PatternSource::new(
@@ -271,149 +305,4 @@ fn open(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceEr
         None => Ok(Y4mSource::open(input, name, false, stop)?
             .map(|source| Box::new(source) as BoxedSource)),
     }
-}
-
-/// A producer at work.
-struct Run<'a> {
-    args: &'a ProduceArgs,
-    source: BoxedSource,
-    stop: Stop,
-    producer: Producer,
-    pacer: Pacer,
-    status: Status,
-    stalled: bool,
-}
-
-impl<'a> Run<'a> {
-    fn start(args: &'a ProduceArgs, source: BoxedSource, stop: Stop) -> anyhow::Result<Run<'a>> {
-        let info = source.info();
-        if args.color && !info.bgr {
-            anyhow::bail!(
-                "{} has no colour: --color needs a source that gives BGR",
-                info.description
-            );
-        }
-        let producer = Producer::create(args.options(&info))?;
-        announce(&producer);
-        let pacer = Pacer::new(args.pace(&info));
-        let status = Status::new(producer.stats().sequence);
-        Ok(Run {
-            args,
-            source,
-            stop,
-            producer,
-            pacer,
-            status,
-            stalled: false,
-        })
-    }
-
-    fn run(mut self) -> anyhow::Result<ExitCode> {
-        let end_ns = deadline(self.args.duration);
-        let mut frames = 0;
-        while self.args.count.is_none_or(|count| frames < count)
-            && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
-        {
-            if self.pacer.wait_before(end_ns, &self.stop) {
-                break;
-            }
-            match self.source.wait(&self.stop)? {
-                Arrival::Frame(capture) => frames += u64::from(self.publish(capture)?),
-                Arrival::Resized => self.renew()?,
-                Arrival::Stalled(reason) => self.stall(&reason),
-                Arrival::End | Arrival::Stopped => break,
-            }
-            self.status.update(&self.producer);
-        }
-        self.status.clear();
-        let stats = self.producer.stats();
-        tracing::info!(
-            "bus {} ended: {frames} frames published, {} dropped, {} starved",
-            self.producer.options().bus,
-            stats.dropped,
-            stats.starved
-        );
-        Ok(stopped(&self.stop))
-    }
-
-    /// Writes a frame into a slot and publishes it; `false` when it was lost.
-    fn publish(&mut self, capture: Capture) -> anyhow::Result<bool> {
-        if self.stalled {
-            self.stalled = false;
-            self.producer.set_stalled(false);
-            self.status.clear();
-            tracing::info!("{} gives frames again", self.source.info().description);
-        }
-        let Some(mut claim) = self.producer.claim() else {
-            return Ok(false);
-        };
-        let filled = self.source.fill(&mut claim.target())?;
-        if filled == Filled::Damaged {
-            drop(claim);
-            // A frame of another size is not lost: the source keeps it until the bus has that size.
-            if self.source.info().geometry == self.producer.options().geometry {
-                self.producer.count_dropped();
-            }
-            return Ok(false);
-        }
-        claim.publish(FrameMeta {
-            capture_ns: capture.capture_ns,
-            wall_ns: capture.wall_ns,
-            source_frame: capture.source_frame,
-        });
-        Ok(true)
-    }
-
-    fn renew(&mut self) -> anyhow::Result<()> {
-        let info = self.source.info();
-        let old = self.producer.options().geometry;
-        self.producer.renew(self.args.options(&info))?;
-        self.status.clear();
-        tracing::info!(
-            "frames are {} now, not {old}: generation {}",
-            info.geometry,
-            self.producer.generation()
-        );
-        Ok(())
-    }
-
-    fn stall(&mut self, reason: &str) {
-        if !self.stalled {
-            self.stalled = true;
-            self.producer.set_stalled(true);
-            self.status.clear();
-            tracing::warn!("{reason}");
-        }
-    }
-}
-
-/// The one line at start.
-fn announce(producer: &Producer) {
-    let options = producer.options();
-    let fps = options
-        .nominal_fps
-        .map_or(String::new(), |fps| format!(" at {fps} fps"));
-    let layout = producer.layout();
-    let color = match (options.color, options.bgr_image) {
-        (true, _) => " gray+bgr",
-        (_, true) => " gray, bgr image",
-        _ => " gray",
-    };
-    // Most sources name their size themselves.
-    let size = options.geometry.to_string();
-    let size = if options.source.contains(&size) {
-        String::new()
-    } else {
-        format!(" {size}")
-    };
-    tracing::info!(
-        "bus {}: {}{size}{color}{fps}, {} slots for {} consumers, {} in /dev/shm/framebus.{}, pipes in {}",
-        options.bus,
-        options.source,
-        layout.slots,
-        layout.consumers,
-        show_bytes(producer.segment_len()),
-        options.bus,
-        producer.pipes_dir().display()
-    );
 }

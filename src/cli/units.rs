@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::layout::Geometry;
+use crate::source::Speed;
 pub use crate::units::show_bytes;
 
 /// The fastest frame rate that can be asked for.
@@ -86,6 +87,23 @@ pub fn parse_fps_or_unpaced(text: &str) -> Result<f64, String> {
         )),
         _ => Err("is not a number of frames a second, such as 30 or 29.97".to_owned()),
     }
+}
+
+/// Reads how fast a recording is replayed: `2.0`, `0.5`, `max`.
+///
+/// # Errors
+/// Refuses what is no number above 0.
+pub fn parse_speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    let times = text
+        .parse()
+        .ok()
+        .filter(|times| is_decimal(text) && (0.001..=1000.0).contains(times));
+    times
+        .map(Speed::Times)
+        .ok_or_else(|| "is not a speed from 0.001 to 1000, such as 2.0 or 0.5, nor max".to_owned())
 }
 
 /// Reads the permissions of a file in octal, as `chmod` does: `0660`.

@@ -48,6 +48,24 @@ pub fn yuyv_to_gray(yuyv: &[u8], gray: &mut [u8]) {
     yuyv_to_gray_dispatched(&yuyv[..2 * pixels], &mut gray[..pixels]);
 }
 
+/// Makes BGR pixels of the three planes of YCbCr, BT.601, in 16-bit fixed point; `limited` is luma from 16 to 235.
+pub fn ycc_to_bgr(luma: &[u8], blue: &[u8], red: &[u8], limited: bool, bgr: &mut [u8]) {
+    // In units of 1/65536: luma; blue of Cb; green of Cb and Cr; red of Cr.
+    let (dark, y, b_cb, g_cb, g_cr, r_cr) = if limited {
+        (16, 76309, 132_201, 25675, 53279, 104_597)
+    } else {
+        (0, 65536, 116_130, 22554, 46802, 91881)
+    };
+    let shifted = |value: i32| ((value + (1 << 15)) >> 16).clamp(0, 255) as u8;
+    for (((pixel, luma), blue), red) in bgr.chunks_exact_mut(3).zip(luma).zip(blue).zip(red) {
+        let y = (i32::from(*luma) - dark) * y;
+        let (cb, cr) = (i32::from(*blue) - 128, i32::from(*red) - 128);
+        pixel[0] = shifted(y + b_cb * cb);
+        pixel[1] = shifted(y - g_cb * cb - g_cr * cr);
+        pixel[2] = shifted(y + r_cr * cr);
+    }
+}
+
 /// Converts BGR pixels to the two chroma planes of YCbCr, BT.601 in full range (ITU-T T.871, as JPEG has it), in 16-bit
 /// fixed point. With the gray image of [`bgr_to_gray`] as Y they are the whole picture.
 pub fn bgr_to_chroma(bgr: &[u8], blue: &mut [u8], red: &mut [u8]) {
@@ -164,6 +182,22 @@ mod tests {
             .iter()
             .map(|&[b, g, r]| formula(b, g, r))
             .collect()
+    }
+
+    #[test]
+    fn colours_survive_the_way_to_ycc_and_back() {
+        let bgr = noise(3 * 999);
+        let (mut gray, mut blue, mut red) = (vec![0; 999], vec![0; 999], vec![0; 999]);
+        bgr_to_gray(&bgr, &mut gray);
+        bgr_to_chroma(&bgr, &mut blue, &mut red);
+        let mut back = vec![0; bgr.len()];
+        ycc_to_bgr(&gray, &blue, &red, false, &mut back);
+        // Three roundings to whole numbers.
+        let close = |(one, other): (&u8, &u8)| one.abs_diff(*other) <= 2;
+        assert!(bgr.iter().zip(&back).all(close));
+        let mut white = [0; 3];
+        ycc_to_bgr(&[235], &[128], &[128], true, &mut white);
+        assert_eq!(white, [255; 3]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use images::{FileName, ImageSink};
 pub use ndjson::NdjsonSink;
 pub use open::{ExecMode, Format, Kind, Target, open};
 pub use out::Output;
-pub use recording::{PreSink, RecordingSink, sidecar};
+pub use recording::{PreSink, RecordingSink};
 pub use stats::StatsSink;
 pub use video::VideoSink;
 

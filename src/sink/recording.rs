@@ -1,7 +1,7 @@
 //! Recordings: Y4M with a sidecar that says when each frame was, and what was before a trigger.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,15 +11,8 @@ use super::{
     open,
 };
 use crate::layout::Geometry;
+use crate::recording::sidecar;
 use crate::stop::Stop;
-
-/// Returns the name of a recording's sidecar: `run.y4m.ndjson` for `run.y4m`.
-#[must_use]
-pub fn sidecar(recording: &Path) -> PathBuf {
-    let mut name = recording.as_os_str().to_owned();
-    name.push(".ndjson");
-    name.into()
-}
 
 /// Writes a recording: a Y4M file, and beside it a line of JSON a frame with its sequence and times.
 ///

@@ -4,12 +4,14 @@ mod input;
 mod pacer;
 pub mod pattern;
 mod raw;
+mod replay;
 mod y4m;
 
 pub use input::standard_input;
 pub use pacer::Pacer;
 pub use pattern::PatternSource;
 pub use raw::{RawFormat, RawSource};
+pub use replay::{ReplaySource, Speed};
 pub use y4m::Y4mSource;
 
 use thiserror::Error;

@@ -191,6 +191,17 @@ impl Running {
         kill_process(pid, signal).expect("a signal");
     }
 
+    /// Reads one line of its standard error.
+    pub(crate) fn error_line(&mut self) -> String {
+        let pipe = self.child.stderr.as_mut().expect("a pipe");
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while pipe.read(&mut byte).expect("a line") == 1 && byte != *b"\n" {
+            line.push(byte[0]);
+        }
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Done {
         let mut stdout = Vec::new();

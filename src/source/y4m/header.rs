@@ -58,6 +58,11 @@ impl StreamHeader {
         })
     }
 
+    /// Whether the chroma planes are as large as the Y plane.
+    pub(super) fn is_444(&self) -> bool {
+        self.planes == Planes::Chroma(1, 1)
+    }
+
     /// Bytes of a frame.
     pub(super) fn payload(&self) -> usize {
         let (width, height) = (self.geometry.width as usize, self.geometry.height as usize);

@@ -10,6 +10,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use crate::convert::ycc_to_bgr;
 use crate::source::input::{FrameHeader, Got, Input};
 use crate::source::{Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
 use crate::stop::Stop;
@@ -21,7 +22,8 @@ const FRAME: &[u8] = b"FRAME";
 /// Headers are a line of some ten words; a longer one is no header.
 const LONGEST_HEADER: usize = 4096;
 
-/// Reads Y4M from a pipe or a file: the Y plane is the gray image, the chroma planes are skipped.
+/// Reads Y4M from a pipe or a file: the Y plane is the gray image. The chroma planes of 4:4:4 make the BGR image, where
+/// one is kept; all others are skipped.
 ///
 /// All 8-bit colour spaces are taken (mono, 4:2:0, 4:1:1, 4:2:2, 4:4:4, 4:4:4 with alpha). Y is limited-range luma unless
 /// the header says `XCOLORRANGE=FULL`. Interlaced frames are taken as they are.
@@ -31,6 +33,8 @@ const LONGEST_HEADER: usize = 4096;
 pub struct Y4mSource<R> {
     input: Input<R>,
     header: StreamHeader,
+    /// The chroma planes of a frame.
+    chroma: Vec<u8>,
 }
 
 impl<R: Read + AsFd> Y4mSource<R> {
@@ -74,7 +78,12 @@ impl<R: Read + AsFd> Y4mSource<R> {
             .map_err(|why| SourceError::Unusable(format!("{}: {why}", input.name())))?;
         input.consume_stream_header(len);
         input.set_payload(header.payload());
-        Ok(Some(Y4mSource { input, header }))
+        let chroma = Vec::new();
+        Ok(Some(Y4mSource {
+            input,
+            header,
+            chroma,
+        }))
     }
 
     /// Sets how long nothing may come before `wait` returns [`Arrival::Stalled`]; without this, 2 s.
@@ -91,7 +100,7 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
         SourceInfo {
             geometry,
             fps: self.header.fps,
-            bgr: false,
+            bgr: self.header.is_444(),
             live: self.input.live(),
             limited_range: !self.header.full_range,
             description: format!("{} (y4m {geometry})", self.input.name()),
@@ -104,7 +113,20 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
 
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         target.expect(self.header.geometry)?;
-        self.input.read_payload(target.gray)
+        let filled = self.input.read_payload(target.gray)?;
+        let Some(bgr) = target.bgr.as_deref_mut().filter(|_| self.header.is_444()) else {
+            return Ok(filled);
+        };
+        let pixels = target.gray.len();
+        self.chroma.resize(2 * pixels, 0);
+        if filled == Filled::Damaged
+            || self.input.read_payload(&mut self.chroma)? == Filled::Damaged
+        {
+            return Ok(Filled::Damaged);
+        }
+        let (blue, red) = self.chroma.split_at(pixels);
+        ycc_to_bgr(target.gray, blue, red, !self.header.full_range, bgr);
+        Ok(Filled::Frame)
     }
 }
 

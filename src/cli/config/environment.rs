@@ -1,0 +1,67 @@
+//! The configuration that the environment has.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use super::super::units;
+use super::values::{parse_bool, parse_consumers, parse_history, parse_trigger};
+use super::{Config, ConfigError, Consume, Produce, Top};
+
+impl Config {
+    pub(super) fn of_environment(variable: Variables<'_>) -> Result<Config, ConfigError> {
+        let text = |text: &str| Ok(text.to_owned());
+        Ok(Config {
+            bus: read_variable(variable, "FRAMEBUS_BUS", text)?,
+            buses: BTreeMap::new(),
+            produce: Produce {
+                source: read_variable(variable, "FRAMEBUS_PRODUCE_SOURCE", text)?,
+                color: read_variable(variable, "FRAMEBUS_PRODUCE_COLOR", parse_bool)?,
+                looped: read_variable(variable, "FRAMEBUS_PRODUCE_LOOP", parse_bool)?,
+                fps: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_FPS",
+                    units::parse_fps_or_unpaced,
+                )?,
+                size: read_variable(variable, "FRAMEBUS_PRODUCE_SIZE", units::parse_size)?,
+                consumers: read_variable(variable, "FRAMEBUS_PRODUCE_CONSUMERS", parse_consumers)?,
+                history: read_variable(variable, "FRAMEBUS_PRODUCE_HISTORY", parse_history)?,
+                mode: read_variable(variable, "FRAMEBUS_PRODUCE_MODE", units::parse_mode)?,
+                group: read_variable(variable, "FRAMEBUS_PRODUCE_GROUP", text)?,
+            },
+            consume: Consume {
+                trigger: read_variable(variable, "FRAMEBUS_CONSUME_TRIGGER", parse_trigger)?,
+                timeout: read_variable(
+                    variable,
+                    "FRAMEBUS_CONSUME_TIMEOUT",
+                    units::parse_duration,
+                )?,
+            },
+            top: Top {
+                interval: read_variable(variable, "FRAMEBUS_TOP_INTERVAL", units::parse_duration)?,
+            },
+        })
+    }
+}
+
+/// The environment: a variable's value by its name.
+pub(super) type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// Reads a variable; an empty one is not set.
+fn read_variable<T>(
+    variable: Variables<'_>,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, ConfigError> {
+    let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let value = value.to_string_lossy().into_owned();
+    match parse(&value) {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(message) => Err(ConfigError::Environment {
+            name,
+            value,
+            message,
+        }),
+    }
+}

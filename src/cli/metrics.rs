@@ -1,0 +1,116 @@
+//! `framebus metrics`: the buses in Prometheus' text format, over HTTP or in a file for node_exporter.
+
+mod server;
+mod text;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::units::parse_duration;
+use super::{deadline, parse_bus, print, stopped};
+use crate::bus::{BusName, Observer};
+use crate::observe::{Baseline, Sampler, Snapshot, Thresholds};
+use crate::sink::replace_file;
+use crate::stop::Stop;
+
+/// Show the buses to Prometheus: over HTTP, in a file, or once on stdout
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct MetricsArgs {
+    /// Only this bus [default: all]
+    #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
+    pub bus: Option<BusName>,
+    /// Answer GET /metrics at this address
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "textfile")]
+    pub listen: Option<SocketAddr>,
+    /// Keep the metrics in this file, replaced as a whole, for node_exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub textfile: Option<PathBuf>,
+    /// How often the file is written [default: 15s]
+    #[arg(long, value_name = "TIME", requires = "textfile", value_parser = parse_duration)]
+    pub interval: Option<Duration>,
+    /// End after this time, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+}
+
+const AFTER_HELP: &str = "\
+It only reads: no consumer index, no lease, and nothing that a request could change. A dashboard for Grafana is in
+config/grafana.json.
+
+Examples:
+  framebus metrics
+  framebus metrics --listen 127.0.0.1:9184
+  framebus metrics --textfile /var/lib/node_exporter/framebus.prom --interval 15s";
+
+const INTERVAL: Duration = Duration::from_secs(15);
+
+/// Looks at the buses and tells.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
+    let mut look = Look::new(args.bus.clone());
+    if args.listen.is_none() && args.textfile.is_none() {
+        print(&text::render(&look.snapshots()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stop = Stop::on_signals()?;
+    let end_ns = deadline(args.duration);
+    if let Some(address) = args.listen {
+        server::serve(address, &mut look, end_ns, &stop)?;
+        return Ok(stopped(&stop));
+    }
+    let every = args.interval.unwrap_or(INTERVAL);
+    while let Some(path) = &args.textfile {
+        replace_file(path, text::render(&look.snapshots()).as_bytes())?;
+        let next = deadline(Some(every))
+            .into_iter()
+            .chain(end_ns)
+            .min()
+            .unwrap_or(0);
+        if stop.sleep_until(next) || end_ns.is_some_and(|end_ns| next >= end_ns) {
+            break;
+        }
+    }
+    Ok(stopped(&stop))
+}
+
+/// A sampler for each bus that is there.
+struct Look {
+    only: Option<BusName>,
+    samplers: Vec<Sampler>,
+}
+
+impl Look {
+    fn new(only: Option<BusName>) -> Look {
+        Look {
+            only,
+            samplers: Vec::new(),
+        }
+    }
+
+    /// One snapshot a bus; buses come and go.
+    fn snapshots(&mut self) -> Vec<Snapshot> {
+        let buses = match &self.only {
+            Some(bus) => vec![bus.clone()],
+            None => Observer::buses(),
+        };
+        self.samplers
+            .retain(|sampler| buses.contains(sampler.bus()));
+        for bus in buses {
+            if !self.samplers.iter().any(|sampler| *sampler.bus() == bus) {
+                self.samplers
+                    .push(Sampler::new(bus, Baseline::Start, Thresholds::default()));
+            }
+        }
+        self.samplers
+            .iter_mut()
+            .map(|sampler| sampler.sample(false))
+            .collect()
+    }
+}

@@ -1,0 +1,172 @@
+//! A producer at work.
+
+use std::process::ExitCode;
+
+use super::super::notify::Notify;
+use super::super::status::Status;
+use super::super::units::show_bytes;
+use super::super::{deadline, stopped};
+use super::{BoxedSource, ProduceArgs};
+use crate::bus::{FrameMeta, Producer};
+use crate::clock::monotonic_ns;
+use crate::source::{Arrival, Capture, Filled, Pacer};
+use crate::stop::Stop;
+
+/// A producer at work.
+pub(super) struct Run<'a> {
+    args: &'a ProduceArgs,
+    source: BoxedSource,
+    stop: Stop,
+    producer: Producer,
+    pacer: Pacer,
+    status: Status,
+    notify: Notify,
+    stalled: bool,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn start(
+        args: &'a ProduceArgs,
+        source: BoxedSource,
+        stop: Stop,
+    ) -> anyhow::Result<Run<'a>> {
+        let info = source.info();
+        if args.color && !info.bgr {
+            anyhow::bail!(
+                "{} has no colour: --color needs a source that gives BGR",
+                info.description
+            );
+        }
+        let producer = Producer::create(args.options(&info))?;
+        announce(&producer);
+        let notify = Notify::from_environment();
+        notify.ready(&format!(
+            "{} on bus {}",
+            info.description,
+            producer.options().bus
+        ));
+        let pacer = Pacer::new(args.pace(&info));
+        let status = Status::new(producer.stats().sequence);
+        Ok(Run {
+            args,
+            source,
+            stop,
+            producer,
+            pacer,
+            status,
+            notify,
+            stalled: false,
+        })
+    }
+
+    pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
+        let end_ns = deadline(self.args.duration);
+        let mut frames = 0;
+        while self.args.count.is_none_or(|count| frames < count)
+            && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
+        {
+            if self.pacer.wait_before(end_ns, &self.stop) {
+                break;
+            }
+            match self.source.wait(&self.stop)? {
+                Arrival::Frame(capture) => frames += u64::from(self.publish(capture)?),
+                Arrival::Resized => self.renew()?,
+                Arrival::Stalled(reason) => self.stall(&reason),
+                Arrival::End | Arrival::Stopped => break,
+            }
+            self.status.update(&self.producer);
+            self.notify.alive();
+        }
+        self.notify.stopping();
+        self.status.clear();
+        let stats = self.producer.stats();
+        tracing::info!(
+            "bus {} ended: {frames} frames published, {} dropped, {} starved",
+            self.producer.options().bus,
+            stats.dropped,
+            stats.starved
+        );
+        Ok(stopped(&self.stop))
+    }
+
+    /// Writes a frame into a slot and publishes it; `false` when it was lost.
+    fn publish(&mut self, capture: Capture) -> anyhow::Result<bool> {
+        if self.stalled {
+            self.stalled = false;
+            self.producer.set_stalled(false);
+            self.status.clear();
+            tracing::info!("{} gives frames again", self.source.info().description);
+        }
+        let Some(mut claim) = self.producer.claim() else {
+            return Ok(false);
+        };
+        let filled = self.source.fill(&mut claim.target())?;
+        if filled == Filled::Damaged {
+            drop(claim);
+            // A frame of another size is not lost: the source keeps it until the bus has that size.
+            if self.source.info().geometry == self.producer.options().geometry {
+                self.producer.count_dropped();
+            }
+            return Ok(false);
+        }
+        claim.publish(FrameMeta {
+            capture_ns: capture.capture_ns,
+            wall_ns: capture.wall_ns,
+            source_frame: capture.source_frame,
+        });
+        Ok(true)
+    }
+
+    fn renew(&mut self) -> anyhow::Result<()> {
+        let info = self.source.info();
+        let old = self.producer.options().geometry;
+        self.producer.renew(self.args.options(&info))?;
+        self.status.clear();
+        tracing::info!(
+            "frames are {} now, not {old}: generation {}",
+            info.geometry,
+            self.producer.generation()
+        );
+        Ok(())
+    }
+
+    fn stall(&mut self, reason: &str) {
+        if !self.stalled {
+            self.stalled = true;
+            self.producer.set_stalled(true);
+            self.status.clear();
+            tracing::warn!("{reason}");
+        }
+    }
+}
+
+/// The one line at start.
+fn announce(producer: &Producer) {
+    let options = producer.options();
+    let fps = options
+        .nominal_fps
+        .map_or(String::new(), |fps| format!(" at {fps} fps"));
+    let layout = producer.layout();
+    let color = match (options.color, options.bgr_image) {
+        (true, _) => " gray+bgr",
+        (_, true) => " gray, bgr image",
+        _ => " gray",
+    };
+    // Most sources name their size themselves.
+    let size = options.geometry.to_string();
+    let size = if options.source.contains(&size) {
+        String::new()
+    } else {
+        format!(" {size}")
+    };
+    tracing::info!(
+        "bus {}: {}{size}{color}{fps}, {} slots for {} consumers, {} in /dev/shm/framebus.{}, pipes in {}",
+        options.bus,
+        options.source,
+        layout.slots,
+        layout.consumers,
+        show_bytes(producer.segment_len()),
+        options.bus,
+        producer.pipes_dir().display()
+    );
+}
