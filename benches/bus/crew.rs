@@ -2,8 +2,10 @@
 
 use std::env;
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use framebus::bus::{BusName, Consumer, ConsumerOptions, IndexChoice, Waited};
 use framebus::clock::monotonic_ns;
@@ -13,6 +15,9 @@ use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal
 
 /// What the first argument of a process with a role begins with.
 const ROLE: &str = "role:";
+
+/// How often it is looked whether the process that measures is done.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// One frame, or one bare wake-up, as a consumer saw it.
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +100,7 @@ impl Hand {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let _ = pid.map(|pid| kill_process(pid, signal));
+        send_signal(&self.child, signal);
     }
 }
 
@@ -116,12 +120,60 @@ impl Drop for Hand {
     }
 }
 
+fn send_signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let _ = pid.map(|pid| kill_process(pid, signal));
+}
+
+/// The role of the process that measures.
+const RUN: &str = "run";
+
+/// Runs the benchmark in a process of its own, with a runtime directory that is removed after it.
+pub(crate) fn supervise() -> io::Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    let runtime = tempfile::Builder::new()
+        .prefix("framebus-bench-")
+        .tempdir()?;
+    // Not in the terminal's process group: it gets one request to stop, from here. A second would end it at once.
+    let mut child = Command::new(env::current_exe()?)
+        .arg(format!("{ROLE}{RUN}"))
+        .args(env::args_os().skip(1))
+        .env("FRAMEBUS_RUNTIME_DIR", runtime.path())
+        .process_group(0)
+        .spawn()?;
+    let mut asked = false;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        // Once asked to stop, this does not sleep any more.
+        if !stop.sleep(LOOK_EVERY) {
+            continue;
+        }
+        if !asked {
+            asked = true;
+            send_signal(&child, Signal::TERM);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    };
+    Ok(match (status.success(), stop.signal()) {
+        (true, None) => ExitCode::SUCCESS,
+        (_, Some(signal)) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
+        _ => ExitCode::FAILURE,
+    })
+}
+
 /// The role of this process, if it has one, and the arguments of the role.
 pub(crate) fn role() -> Option<(String, Vec<String>)> {
     let mut arguments = env::args().skip(1);
     let role = arguments.next()?.strip_prefix(ROLE)?.to_owned();
-    // Whoever started it may be killed: then nobody needs it.
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    // Whoever started it may be killed: then nobody needs it. Only who measures has something to put away.
+    let signal = if role == RUN {
+        Signal::TERM
+    } else {
+        Signal::KILL
+    };
+    let _ = set_parent_process_death_signal(Some(signal));
     Some((role, arguments.collect()))
 }
 

@@ -13,12 +13,12 @@ mod wakes;
 
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use framebus::bus::BusName;
 use framebus::stop::Stop;
-use rustix::process::{Pid, Signal, kill_process, setpriority_process};
+use rustix::process::setpriority_process;
 
 use figures::Report;
 use wakes::Plan;
@@ -60,7 +60,11 @@ enum Part {
 
 fn main() -> io::Result<ExitCode> {
     match crew::role() {
-        None => supervise(),
+        None => {
+            // Usage is checked, and --help answered, before anything is made.
+            Options::parse();
+            crew::supervise()
+        }
         Some((role, arguments)) => match role.as_str() {
             "run" => run(&arguments),
             "consumer" => crew::play_consumer(&arguments),
@@ -70,33 +74,6 @@ fn main() -> io::Result<ExitCode> {
             other => Err(io::Error::other(format!("no role {other}"))),
         },
     }
-}
-
-/// Runs the benchmark in a process of its own, with a runtime directory that goes with it.
-fn supervise() -> io::Result<ExitCode> {
-    // Usage is checked, and --help answered, before anything is made.
-    Options::parse();
-    let stop = Stop::on_signals()?;
-    let runtime = tempfile::Builder::new()
-        .prefix("framebus-bench-")
-        .tempdir()?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg("role:run")
-        .args(std::env::args_os().skip(1))
-        .env("FRAMEBUS_RUNTIME_DIR", runtime.path())
-        .spawn()?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let asked = stop.clone();
-    std::thread::spawn(move || {
-        while !asked.sleep(std::time::Duration::from_secs(3600)) {}
-        let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
-    });
-    let status = child.wait()?;
-    Ok(match (status.success(), stop.signal()) {
-        (true, None) => ExitCode::SUCCESS,
-        (_, Some(signal)) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
-        _ => ExitCode::FAILURE,
-    })
 }
 
 fn run(arguments: &[String]) -> io::Result<ExitCode> {

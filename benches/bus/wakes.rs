@@ -58,7 +58,7 @@ pub(crate) fn measure(
                     return Ok(());
                 }
             }
-            println!("  {rate} fps, {consumers} consumers");
+            println!("  {rate} fps, consumers: {consumers}");
             tell(&outcomes, report);
         }
     }

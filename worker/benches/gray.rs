@@ -12,7 +12,7 @@ mod figures;
 mod pixels;
 
 use std::io;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use framebus::bus::{BusName, Producer, ProducerOptions};
@@ -37,26 +37,8 @@ fn main() -> io::Result<ExitCode> {
     match crew::role() {
         Some((role, arguments)) if role == "consumer" => crew::play_consumer(&arguments),
         Some(_) => run(quick),
-        None => supervise(),
+        None => crew::supervise(),
     }
-}
-
-/// Runs the benchmark in a process of its own, with a runtime directory that goes with it.
-fn supervise() -> io::Result<ExitCode> {
-    let stop = Stop::on_signals()?;
-    let runtime = tempfile::Builder::new()
-        .prefix("framebus-bench-")
-        .tempdir()?;
-    let status = Command::new(std::env::current_exe()?)
-        .arg("role:run")
-        .args(std::env::args_os().skip(1))
-        .env("FRAMEBUS_RUNTIME_DIR", runtime.path())
-        .status()?;
-    Ok(match (status.success(), stop.signal()) {
-        (true, None) => ExitCode::SUCCESS,
-        (_, Some(signal)) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
-        _ => ExitCode::FAILURE,
-    })
 }
 
 fn run(quick: bool) -> io::Result<ExitCode> {
