@@ -1,6 +1,8 @@
 //! The verbs, as a shell and a script use them: real processes, real exit codes.
 
+mod containers;
 mod harness;
+mod recipes;
 mod recordings;
 mod service;
 mod sinks;

@@ -177,3 +177,37 @@ fn colour_of_the_pattern_comes_out_as_bgr_and_as_y4m() {
         .is(2);
     done.one_sentence("start its producer with `--color`");
 }
+
+#[test]
+fn colour_of_a_file_goes_through_opencv_onto_the_bus() {
+    if !crate::recipes::has_worker() {
+        return;
+    }
+    let place = Place::new();
+    // Blue frames: in BGR the first byte is high, in gray they are dark.
+    let footage =
+        "ffmpeg -v error -f lavfi -i color=blue:size=64x48:rate=25 -t 1 -c:v mjpeg -y blue.avi";
+    place.sh(footage).is(0);
+    let _producer = place.start(&["produce", "blue.avi", "--loop", "--color"]);
+    place.run(&["wait", "--timeout", "60s"]).is(0);
+    let bgr = place
+        .run(&["consume", "-o", "-", "--format", "bgr", "--count", "1"])
+        .is(0)
+        .stdout;
+    assert_eq!(bgr.len(), 3 * 64 * 48);
+    assert!(
+        bgr[0] > 200 && bgr[1] < 50 && bgr[2] < 50,
+        "{:?}",
+        &bgr[..3]
+    );
+    let ppm = place
+        .run(&["peek", "--bgr", "-o", "-", "--format", "pgm"])
+        .is(0)
+        .stdout;
+    assert_eq!((ppm[13], ppm[15]), (bgr[2], bgr[0]));
+    let gray = place
+        .run(&["consume", "-o", "-", "--format", "raw", "--count", "1"])
+        .is(0)
+        .stdout;
+    assert!(gray[0] < 60);
+}

@@ -1,0 +1,60 @@
+//! What stands in `docs/recipes.md` works as it stands there.
+
+use crate::harness::Place;
+
+const RECIPES: &str = include_str!("../../docs/recipes.md");
+
+/// The shell blocks with their headings.
+fn recipes() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut heading = String::new();
+    let mut block: Option<String> = None;
+    for line in RECIPES.lines() {
+        match (&mut block, line) {
+            (None, "```sh") => block = Some(String::new()),
+            (Some(text), "```") => {
+                found.push((heading.clone(), std::mem::take(text)));
+                block = None;
+            }
+            (Some(text), line) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, line) => {
+                if let Some(title) = line.strip_prefix("## ") {
+                    title.clone_into(&mut heading);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_recipe_works() {
+    let all = recipes();
+    assert!(all.len() > 12, "{} recipes", all.len());
+    for (heading, script) in all {
+        if script.contains("framebus produce 'gst:") && !has_worker() {
+            continue;
+        }
+        let place = Place::new();
+        let producing = script.trim_start().starts_with("ffmpeg")
+            || script.trim_start().starts_with("framebus produce");
+        let _producer =
+            (!producing).then(|| place.produce(&["--fps", "100", "--history", "30", "--color"]));
+        let done = place.sh(&format!("set -eu\n{script}"));
+        assert!(
+            done.status.success(),
+            "{heading}\n{script}\n{}{}",
+            done.stderr,
+            done.text()
+        );
+    }
+}
+
+/// The worker is beside framebus when the whole workspace was built.
+pub(crate) fn has_worker() -> bool {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_framebus"));
+    program.with_file_name("framebus-worker").exists()
+}
