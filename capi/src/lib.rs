@@ -1,6 +1,6 @@
 //! framebus for C: opaque handles over the safe library, one plain structure a purpose, a result code from every function.
 //!
-//! What is proved here: no unwinding leaves an exported function ([`guard`]), a null pointer is a result and not a fault,
+//! What is proved here: no unwinding leaves an exported function (`guard`), a null pointer is a result and not a fault,
 //! a handle is never used by two threads at once (each holds a mutex), and a pixel pointer is given out only under a
 //! lease or a claim, which the handle keeps. What is left to the caller, as in every C library: not to use a handle after
 //! closing it, nor pixels after releasing them, and to pass pointers to what they say they point to.

@@ -10,7 +10,7 @@ use super::{
 use crate::layout::Geometry;
 use crate::source::PatternSource;
 use crate::source::pattern::verify;
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -128,4 +128,25 @@ fn a_claim_that_is_kept_is_published_later_and_given_back_by_the_next() {
         publish(&mut producer, number);
     }
     assert_eq!(producer.stats().starved, 0);
+}
+
+#[test]
+fn the_frame_right_after_attaching_makes_the_descriptor_readable() {
+    let (mut producer, consumer) = bus();
+    drop(consumer);
+    let name = producer.options().bus.clone();
+    for number in 0..200 {
+        // The index is free once the producer has seen the hang-up.
+        let consumer = loop {
+            match attach(name.clone()) {
+                Ok(consumer) => break consumer,
+                Err(super::AttachError::InUse { .. }) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        publish(&mut producer, number);
+        let waiting = Stop::new().expect("eventfd");
+        let readable = waiting.wait_readable(consumer.as_fd(), Some(Duration::from_secs(60)));
+        assert_eq!(readable.expect("poll"), stop::Waited::Ready);
+    }
 }

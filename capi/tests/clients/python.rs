@@ -118,8 +118,8 @@ fn the_webcam_example_shares_a_video_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let video = directory.path().join("video.avi");
     let make = "import cv2, numpy, sys\n\
-        out = cv2.VideoWriter(sys.argv[1], cv2.VideoWriter_fourcc(*'MJPG'), 25, (64, 48))\n\
-        for value in range(200): out.write(numpy.full((48, 64, 3), value, numpy.uint8))\n";
+        out = cv2.VideoWriter(sys.argv[1], cv2.VideoWriter_fourcc(*'MJPG'), 25, (320, 240))\n\
+        for value in range(250): out.write(numpy.full((240, 320, 3), value, numpy.uint8))\n";
     run(ground.command(&python).args(["-c", make]).arg(&video));
     let example = root().join("clients/python/examples/webcam_producer.py");
     let take = "import framebus, sys\n\
@@ -127,12 +127,15 @@ fn the_webcam_example_shares_a_video_file() {
         frames = [(frame.source_frame, round(frame.gray.mean())) for frame in consumer]\n\
         assert frames and all(abs(number - mean) < 6 for number, mean in frames), frames\n";
     let mut consumer = ground.background(&python);
-    let consumer = Reaped(consumer.args(["-c", take]).spawn().expect("started"));
-    let mut command = ground.command(&python);
-    let mut waiting = consumer;
-    run(command.arg(example).arg(&video));
-    // A file is read faster than a consumer starts: it may have come too late, and then it is ended.
-    let _ = waiting.0.kill();
+    let mut consumer = Reaped(consumer.args(["-c", take]).spawn().expect("started"));
+    // A short file may be over before the consumer is there: it is shared until the consumer has had its frames.
+    let ended = loop {
+        run(ground.command(&python).arg(&example).arg(&video));
+        if let Some(ended) = consumer.0.try_wait().expect("its state") {
+            break ended;
+        }
+    };
+    assert!(ended.success(), "{ended}");
 }
 
 #[test]

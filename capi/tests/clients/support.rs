@@ -104,6 +104,7 @@ impl Drop for Ground {
     fn drop(&mut self) {
         // What a producer that was killed has left.
         let _ = fs::remove_file(format!("/dev/shm/framebus.{}", self.bus));
+        let _ = fs::remove_file(format!("/dev/shm/framebus.{}.lock", self.bus));
     }
 }
 

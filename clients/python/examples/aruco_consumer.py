@@ -13,7 +13,7 @@ import framebus
 
 
 def detector(index):
-    """The seed's two detectors; ArUco has had another API since OpenCV 4.7."""
+    """Looks for one process's markers; ArUco has had another API since OpenCV 4.7."""
     dictionary = cv2.aruco.getPredefinedDictionary(
         cv2.aruco.DICT_6X6_250 if index == 0 else cv2.aruco.DICT_4X4_250
     )
