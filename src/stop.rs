@@ -26,7 +26,7 @@ pub enum Waited {
 
 /// A request to stop; clones share it.
 ///
-/// Once set it stays set, and [`Stop::as_fd`] stays readable, so that it can be one descriptor of any event loop.
+/// Once set it stays set until [`Stop::clear`], and [`Stop::as_fd`] stays readable, so that it can be one descriptor of any event loop.
 #[derive(Debug, Clone)]
 pub struct Stop {
     inner: Arc<Inner>,
@@ -100,6 +100,14 @@ impl Stop {
         self.inner.flag.store(true, Ordering::SeqCst);
         // A full counter is as readable as one more: nothing to handle.
         let _ = rustix::io::write(&self.inner.readable, &1u64.to_ne_bytes());
+    }
+
+    /// Takes the request back, for whoever goes on after it; returns whether there was one.
+    pub fn clear(&self) -> bool {
+        let mut count = [0; 8];
+        // Nothing to read is as good.
+        let _ = rustix::io::read(&self.inner.readable, &mut count);
+        self.inner.flag.swap(false, Ordering::SeqCst)
     }
 
     /// Returns whether somebody asked to stop.

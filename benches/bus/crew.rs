@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use framebus::bus::{BusName, Consumer, ConsumerOptions, IndexChoice, Waited};
@@ -31,7 +32,16 @@ pub(crate) struct Hand {
 impl Hand {
     /// Starts this program in a role, and waits until it is ready.
     pub(crate) fn start(role: &str, arguments: &[String], stdin: Stdio) -> io::Result<Hand> {
-        let child = Command::new(env::current_exe()?)
+        Hand::start_of(&env::current_exe()?, role, arguments, stdin)
+    }
+
+    fn start_of(
+        program: &Path,
+        role: &str,
+        arguments: &[String],
+        stdin: Stdio,
+    ) -> io::Result<Hand> {
+        let child = Command::new(program)
             .arg(format!("{ROLE}{role}"))
             .args(arguments)
             .stdin(stdin)
@@ -43,10 +53,18 @@ impl Hand {
         Ok(hand)
     }
 
-    /// Starts a consumer of a bus.
-    pub(crate) fn consumer(bus: &BusName, index: u8, kind: TriggerKind) -> io::Result<Hand> {
+    /// Starts a consumer of a bus: of this program, or of an earlier build of it.
+    pub(crate) fn consumer(
+        program: Option<&Path>,
+        bus: &BusName,
+        index: u8,
+        kind: TriggerKind,
+    ) -> io::Result<Hand> {
         let arguments = [bus.to_string(), index.to_string(), kind.name().to_owned()];
-        Hand::start("consumer", &arguments, Stdio::null())
+        match program {
+            Some(program) => Hand::start_of(program, "consumer", &arguments, Stdio::null()),
+            None => Hand::start("consumer", &arguments, Stdio::null()),
+        }
     }
 
     /// Reads what it has seen, once it has been told to end.

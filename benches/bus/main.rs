@@ -12,6 +12,7 @@ mod pixels;
 mod wakes;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
@@ -37,6 +38,9 @@ struct Options {
     /// Numbers of consumers
     #[arg(long, value_delimiter = ',', default_value = "1,3,8")]
     consumers: Vec<u8>,
+    /// An earlier build of this program: its consumers have their turns beside this one's
+    #[arg(long, value_name = "PROGRAM")]
+    against: Option<PathBuf>,
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -125,6 +129,7 @@ fn run(arguments: &[String]) -> io::Result<ExitCode> {
             rounds: often(3, 4),
             turn_ms: often(80, 250),
             least_frames: often(5, 14),
+            against: options.against.clone(),
         };
         wakes::measure(&name, &plan, &mut report, &stop)?;
     }

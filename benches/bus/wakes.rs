@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use framebus::bus::{BusName, FrameMeta, Producer, ProducerOptions};
 use framebus::clock::monotonic_ns;
@@ -11,6 +12,9 @@ use framebus::stop::Stop;
 use crate::bare::{Bare, Kind};
 use crate::crew::Hand;
 use crate::figures::{Report, cpu_of, median, percentile};
+
+/// The consumers of an earlier build.
+const EARLIER: &str = "earlier build";
 
 /// What is measured: how often, how many, how long.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) turn_ms: u32,
     /// Frames that a turn has at least.
     pub(crate) least_frames: u32,
+    /// An earlier build of this program, whose consumers have their turns too.
+    pub(crate) against: Option<PathBuf>,
 }
 
 /// Frames at the beginning of a turn that do not count: whose turn it is has slept, and is cold.
@@ -69,7 +75,7 @@ fn sit(
     outcomes: &mut Vec<Outcome>,
     stop: &Stop,
 ) -> io::Result<()> {
-    let mut ways = ways(name, consumers)?;
+    let mut ways = ways(name, consumers, plan.against.as_deref())?;
     for round in 0..plan.rounds as usize {
         // Whoever comes first in a round is somebody else each time.
         for place in 0..ways.len() {
@@ -126,16 +132,27 @@ impl Sender {
 }
 
 /// The bus, and both bare ways; with one consumer, the bus in all its ways.
-fn ways(name: &BusName, consumers: u8) -> io::Result<Vec<Way>> {
+fn ways(name: &BusName, consumers: u8, earlier: Option<&Path>) -> io::Result<Vec<Way>> {
     let mut ways = vec![
         Way::nobody(),
         Way::bare("bare futex", Kind::Futex, consumers)?,
         Way::bare("bare eventfd", Kind::Eventfd, consumers)?,
-        Way::bus("bus", name, TriggerKind::Eventfd, consumers)?,
+        Way::bus("bus", name, TriggerKind::Eventfd, consumers, None)?,
     ];
-    if consumers == 1 {
-        ways.push(Way::bus("bus, pipe", name, TriggerKind::Pipe, 1)?);
-        ways.push(Way::bus("bus, spin", name, TriggerKind::Spin, 1)?);
+    if earlier.is_some() {
+        let name = format!("{name}-earlier")
+            .parse()
+            .map_err(io::Error::other)?;
+        ways.push(Way::bus(
+            EARLIER,
+            &name,
+            TriggerKind::Eventfd,
+            consumers,
+            earlier,
+        )?);
+    } else if consumers == 1 {
+        ways.push(Way::bus("bus, pipe", name, TriggerKind::Pipe, 1, None)?);
+        ways.push(Way::bus("bus, spin", name, TriggerKind::Spin, 1, None)?);
     }
     Ok(ways)
 }
@@ -167,6 +184,7 @@ impl Way {
         name: &BusName,
         kind: TriggerKind,
         consumers: u8,
+        program: Option<&Path>,
     ) -> io::Result<Way> {
         let bus: BusName = format!("{name}-{}", kind.name())
             .parse()
@@ -181,7 +199,7 @@ impl Way {
         };
         let producer = Producer::create(options).map_err(io::Error::other)?;
         let crew = (0..consumers)
-            .map(|index| Hand::consumer(&bus, index, kind))
+            .map(|index| Hand::consumer(program, &bus, index, kind))
             .collect::<io::Result<Vec<_>>>()?;
         let way = Way {
             label,
@@ -294,6 +312,14 @@ fn tell(outcomes: &[Outcome], report: &mut Report) {
     let [nobody, futex, eventfd, buses @ ..] = outcomes else {
         return;
     };
+    if let [bus, earlier] = buses
+        && earlier.label == EARLIER
+    {
+        let ratio = paired(&bus.p50_ns, &earlier.p50_ns);
+        report.ratio("  bus: publish to lease, p50", ratio, EARLIER, None);
+        let ratio = paired(&bus.cpu_ns, &earlier.cpu_ns);
+        report.ratio("  bus: producer's CPU a frame", ratio, EARLIER, None);
+    }
     let micros = |nanos: f64| format!("({:.1} us)", nanos / 1e3);
     for bus in buses {
         // The aims are the default trigger's.

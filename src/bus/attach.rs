@@ -154,7 +154,8 @@ impl AttachError {
     }
 
     /// Whether waiting may help.
-    fn is_passing(&self) -> bool {
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
         matches!(
             self,
             Self::NoBus { .. } | Self::NoProducer { .. } | Self::Silent { .. }
@@ -166,6 +167,8 @@ impl AttachError {
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a producer may take to answer a hello; the deadline of the whole may be longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// What it is given also by who looks only once.
+const ANSWER_AT_LEAST: Duration = Duration::from_millis(250);
 
 /// What is to be attached.
 #[derive(Debug)]
@@ -287,9 +290,9 @@ impl Wanted<'_> {
         };
         let path = pipe_path(&directory, index);
         let bus = self.bus.clone();
-        let timeout = self
-            .timeout
-            .map_or(ANSWER_WITHIN, |timeout| timeout.min(ANSWER_WITHIN));
+        let timeout = self.timeout.map_or(ANSWER_WITHIN, |timeout| {
+            timeout.clamp(ANSWER_AT_LEAST, ANSWER_WITHIN)
+        });
         connect(&path, self.trigger, timeout, self.stop).map_err(|error| match error {
             ConnectError::Nobody => AttachError::NoProducer {
                 bus,

@@ -2,21 +2,22 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::BusName;
 use super::attach::{AttachError, IndexChoice, Wanted};
-use super::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest, release};
+use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, OwnedFrame};
+use super::lease::{Ticket, acquire_newest, acquire_next, latest};
 use super::process::own_start_ticks;
 use crate::clock::monotonic_ns;
 use crate::layout::{
-    ConsumerRecord, Geometry, HeaderFlags, RecordFlags, RecordState, SegmentState, TriggerKind,
-    write_text,
+    Geometry, HeaderFlags, RecordFlags, RecordState, SegmentState, TriggerKind, write_text,
 };
 use crate::shm::{ConsumerSegment, Regions};
 use crate::stop::Stop;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
-use crate::sync::{AtomicU64, Hardware, bump};
+use crate::sync::{Fence, Hardware, bump};
 use crate::trigger::{Waiter, Wake};
 
 /// What a consumer wants.
@@ -107,40 +108,9 @@ pub struct Stream {
 #[derive(Debug)]
 pub struct Consumer {
     options: ConsumerOptions,
-    segment: ConsumerSegment,
-    waiter: Waiter,
+    /// Shared with the [`OwnedFrame`] it has given out, if any: more than one owner means that a frame is held.
+    attachment: Arc<Attachment>,
     stats: ConsumerStats,
-}
-
-/// The words of the lease protocol as a consumer reaches them: its own lease through the one page it may write.
-struct ConsumerWords<'a> {
-    regions: &'a Regions,
-    own: &'a ConsumerRecord,
-}
-
-impl LeaseMemory for ConsumerWords<'_> {
-    type Word = AtomicU64;
-    type Fence = Hardware;
-
-    fn slots(&self) -> u8 {
-        self.regions.layout().slots
-    }
-
-    fn consumers(&self) -> u8 {
-        self.regions.layout().consumers
-    }
-
-    fn latest(&self) -> &AtomicU64 {
-        &self.regions.header().latest
-    }
-
-    fn sequence(&self, slot: u8) -> &AtomicU64 {
-        &self.regions.slot(slot).sequence
-    }
-
-    fn lease(&self, _consumer: u8) -> &AtomicU64 {
-        &self.own.lease
-    }
 }
 
 impl Consumer {
@@ -181,8 +151,7 @@ impl Consumer {
         };
         let consumer = Consumer {
             options,
-            segment,
-            waiter,
+            attachment: Arc::new(Attachment::new(segment, Arc::new(waiter))),
             stats,
         };
         consumer.enter();
@@ -191,9 +160,10 @@ impl Consumer {
 
     /// Fills in the record; `state` last.
     fn enter(&self) {
-        let own = self.segment.own();
+        let own = self.attachment.segment.own();
         own.clear();
-        own.trigger.store(self.waiter.kind() as u32, Relaxed);
+        own.trigger
+            .store(self.attachment.waiter.kind() as u32, Relaxed);
         own.pid.store(std::process::id(), Relaxed);
         own.uid.store(rustix::process::geteuid().as_raw(), Relaxed);
         own.start_ticks.store(own_start_ticks(), Relaxed);
@@ -216,24 +186,17 @@ impl Consumer {
         own.state.store(RecordState::ATTACHED, Release);
     }
 
-    fn words(&self) -> ConsumerWords<'_> {
-        ConsumerWords {
-            regions: self.segment.regions(),
-            own: self.segment.own(),
-        }
-    }
-
     /// The index it has.
     #[must_use]
     pub fn index(&self) -> u8 {
-        self.segment.index()
+        self.attachment.segment.index()
     }
 
     /// What the frames are, now.
     #[must_use]
     pub fn stream(&self) -> Stream {
-        let header = self.segment.regions().header();
-        let layout = self.segment.regions().layout();
+        let header = self.attachment.segment.regions().header();
+        let layout = self.attachment.segment.regions().layout();
         let millihertz = header.nominal_millihertz.load(Relaxed);
         Stream {
             geometry: layout.geometry,
@@ -253,7 +216,7 @@ impl Consumer {
     /// One descriptor for an event loop: readable when [`Consumer::wait`] would return at once.
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.waiter.as_fd()
+        self.attachment.waiter.as_fd()
     }
 
     /// Waits for a frame that has not been taken yet, for at most `timeout`.
@@ -265,9 +228,9 @@ impl Consumer {
             monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
         loop {
-            let header = self.segment.regions().header();
+            let header = self.attachment.segment.regions().header();
             let seen = header.latest.load(Acquire);
-            if latest(&self.words())
+            if latest(&self.attachment.words())
                 .is_some_and(|ticket| ticket.sequence > self.stats.last_sequence)
             {
                 return Ok(Waited::Frame);
@@ -282,12 +245,16 @@ impl Consumer {
             }
             let left = deadline
                 .map(|deadline| Duration::from_nanos(deadline.saturating_sub(monotonic_ns())));
-            let header = self.segment.regions().header();
+            let header = self.attachment.segment.regions().header();
             let retired = || {
                 SegmentState::from_word(header.state.load(Acquire)) == Some(SegmentState::Retired)
             };
-            match self.waiter.wait(&header.latest, seen, retired, left)? {
-                Wake::Trigger => bump(&self.segment.own().wakes, 1),
+            match self
+                .attachment
+                .waiter
+                .wait(&header.latest, seen, retired, left)?
+            {
+                Wake::Trigger => bump(&self.attachment.segment.own().wakes, 1),
                 Wake::TimedOut => return Ok(Waited::TimedOut),
                 Wake::Stopped => return Ok(Waited::Stopped),
                 Wake::HangUp if self.has_frame() => return Ok(Waited::Frame),
@@ -297,11 +264,19 @@ impl Consumer {
     }
 
     fn has_frame(&self) -> bool {
-        latest(&self.words()).is_some_and(|ticket| ticket.sequence > self.stats.last_sequence)
+        latest(&self.attachment.words())
+            .is_some_and(|ticket| ticket.sequence > self.stats.last_sequence)
     }
 
     fn how_it_ended(&self) -> Waited {
-        match SegmentState::from_word(self.segment.regions().header().state.load(Acquire)) {
+        match SegmentState::from_word(
+            self.attachment
+                .segment
+                .regions()
+                .header()
+                .state
+                .load(Acquire),
+        ) {
             Some(SegmentState::Ended) => Waited::Ended,
             _ => Waited::Lost,
         }
@@ -312,24 +287,64 @@ impl Consumer {
         let Ok(segment) = ConsumerSegment::open(&self.options.bus, self.index()) else {
             return Ok(false);
         };
-        if segment.id() == self.segment.id() || segment.owner_uid() != self.segment.owner_uid() {
+        if segment.id() == self.attachment.segment.id()
+            || segment.owner_uid() != self.attachment.segment.owner_uid()
+        {
             return Ok(false);
         }
-        if producer_of(segment.regions()) != producer_of(self.segment.regions()) {
+        let own = self.attachment.segment.regions();
+        if producer_of(segment.regions()) != producer_of(own) {
             // Another producer: this connection is about to hang up.
             return Ok(false);
         }
-        self.segment = segment;
+        let waiter = Arc::clone(&self.attachment.waiter);
+        self.attachment = Arc::new(Attachment::new(segment, waiter));
         self.enter();
         Ok(true)
     }
 
-    /// Leases a frame that has not been taken yet: the newest, or the next with `every_frame`. `None` when there is none.
-    /// Lock-free; never a system call.
+    /// Leases a frame that has not been taken yet: the newest, or the next with `every_frame`. `None` when there is none, and
+    /// while an [`OwnedFrame`] of this consumer is alive. Lock-free; never a system call.
     pub fn acquire(&mut self) -> Option<Frame<'_>> {
+        if self.holds_frame() {
+            return None;
+        }
+        let info = self.lease()?;
+        Some(Frame::new(&self.attachment, info, self.stats))
+    }
+
+    /// Leases a frame as [`Consumer::acquire`] does, for somebody who cannot borrow: the lease, the mapping and the claim on
+    /// the index live until the [`OwnedFrame`] is dropped, even when the consumer goes first.
+    ///
+    /// # Errors
+    /// Fails while the frame taken before is alive: a consumer has one lease. After [`Waited::Renewed`] a frame of the
+    /// segment before does not count, as it is nobody else's any more.
+    pub fn acquire_owned(&mut self) -> Result<Option<OwnedFrame>, FrameHeld> {
+        if self.holds_frame() {
+            return Err(FrameHeld {
+                sequence: self.stats.last_sequence,
+            });
+        }
+        let info = self.lease();
+        Ok(info.map(|info| OwnedFrame::new(Arc::clone(&self.attachment), info)))
+    }
+
+    /// Whether an [`OwnedFrame`] of this consumer is alive.
+    #[must_use]
+    pub fn holds_frame(&self) -> bool {
+        if Arc::strong_count(&self.attachment) > 1 {
+            return true;
+        }
+        // Whoever dropped the frame, perhaps on another thread, has left the record's words behind.
+        Hardware::fence(Acquire);
+        false
+    }
+
+    /// Names a frame in the lease, and counts it.
+    fn lease(&mut self) -> Option<FrameInfo> {
         let after = self.stats.last_sequence;
         let index = self.index();
-        let words = self.words();
+        let words = self.attachment.words();
         let ticket = if self.options.every_frame {
             acquire_next(&words, index, after)
         } else {
@@ -340,7 +355,7 @@ impl Consumer {
         self.stats.taken += 1;
         self.stats.skipped += skipped;
         self.stats.last_sequence = ticket.sequence;
-        let slot = self.segment.regions().slot(ticket.slot);
+        let slot = self.attachment.segment.regions().slot(ticket.slot);
         let (capture_ns, publish_ns) =
             (slot.capture_ns.load(Relaxed), slot.publish_ns.load(Relaxed));
         let info = FrameInfo {
@@ -353,25 +368,13 @@ impl Consumer {
             source_frame: slot.source_frame.load(Relaxed),
             skipped,
         };
-        let own = self.segment.own();
+        let own = self.attachment.segment.own();
         own.wake_ns.store(wake_ns, Relaxed);
         own.last_capture_ns.store(capture_ns, Relaxed);
         own.skipped.store(self.stats.skipped, Relaxed);
         own.taken.store(self.stats.taken, Relaxed);
         own.last_sequence.store(self.stats.last_sequence, Relaxed);
-        own.wait.record(wake_ns.saturating_sub(publish_ns));
-        Some(Frame {
-            consumer: self,
-            info,
-        })
-    }
-}
-
-impl Drop for Consumer {
-    fn drop(&mut self) {
-        let own = self.segment.own();
-        own.lease.store(Ticket::NONE, Release);
-        own.state.store(RecordState::DETACHED, Release);
+        Some(info)
     }
 }
 
@@ -388,77 +391,4 @@ fn newest_sequence(regions: &Regions) -> u64 {
     let header = regions.header();
     Ticket::unpack(header.latest.load(Acquire))
         .map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence)
-}
-
-/// What is known of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrameInfo {
-    /// Its sequence: from 1, strictly increasing.
-    pub sequence: u64,
-    /// The slot it is in.
-    pub slot: u8,
-    /// When it was captured (monotonic ns).
-    pub capture_ns: u64,
-    /// When it was published (monotonic ns).
-    pub publish_ns: u64,
-    /// When this consumer had it (monotonic ns).
-    pub wake_ns: u64,
-    /// When it was captured (wall-clock ns since 1970).
-    pub wall_ns: u64,
-    /// Its number in the source.
-    pub source_frame: u64,
-    /// How many frames went by between the one this consumer took before and this one.
-    pub skipped: u64,
-}
-
-/// A frame under a lease: its pixels do not change. Dropped, it is given back.
-#[derive(Debug)]
-pub struct Frame<'a> {
-    consumer: &'a mut Consumer,
-    info: FrameInfo,
-}
-
-impl Frame<'_> {
-    /// What is known of it.
-    #[must_use]
-    pub fn info(&self) -> &FrameInfo {
-        &self.info
-    }
-
-    /// Its size.
-    #[must_use]
-    pub fn geometry(&self) -> Geometry {
-        self.consumer.segment.regions().layout().geometry
-    }
-
-    /// The gray image: `height` rows of `width` bytes.
-    #[must_use]
-    pub fn gray(&self) -> &[u8] {
-        self.consumer.segment.gray(self.info.slot)
-    }
-
-    /// The BGR image: `height` rows of `3 * width` bytes, on a bus with colour.
-    #[must_use]
-    pub fn bgr(&self) -> Option<&[u8]> {
-        self.consumer.segment.color(self.info.slot)
-    }
-
-    /// The consumer that has it.
-    #[must_use]
-    pub fn stats(&self) -> ConsumerStats {
-        self.consumer.stats
-    }
-}
-
-impl Drop for Frame<'_> {
-    fn drop(&mut self) {
-        let own = self.consumer.segment.own();
-        let release_ns = monotonic_ns();
-        own.release_ns.store(release_ns, Relaxed);
-        own.busy
-            .record(release_ns.saturating_sub(self.info.wake_ns));
-        own.total
-            .record(release_ns.saturating_sub(self.info.capture_ns));
-        release(&self.consumer.words(), self.consumer.index());
-    }
 }

@@ -13,6 +13,9 @@
 
 mod attach;
 mod consumer;
+mod frame;
+#[cfg(test)]
+mod handle_tests;
 mod lease;
 #[cfg(test)]
 mod lease_model;
@@ -27,7 +30,8 @@ mod remains;
 mod runtime;
 
 pub use attach::{AttachError, IndexChoice};
-pub use consumer::{Consumer, ConsumerOptions, ConsumerStats, Frame, FrameInfo, Stream, Waited};
+pub use consumer::{Consumer, ConsumerOptions, ConsumerStats, Stream, Waited};
+pub use frame::{Frame, FrameHeld, FrameInfo, OwnedFrame};
 pub(crate) use lease::Ticket;
 pub use name::{BusName, BusNameError};
 pub use observer::{CopyError, FrameCopy, Observer};

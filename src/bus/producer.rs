@@ -171,6 +171,8 @@ pub struct Producer {
     generation: u64,
     sequence: u64,
     book: SlotBook,
+    /// A slot that [`Claim::keep`] has left claimed.
+    kept: Option<u8>,
     // Dropped in this order: hang up, remove the pipes, remove the segment, free the lock.
     server: TriggerServer,
     pixels: Pixels,
@@ -245,6 +247,7 @@ impl Producer {
             generation,
             sequence,
             book,
+            kept: None,
             server,
             pixels,
             segment,
@@ -270,6 +273,7 @@ impl Producer {
             make_segment(&options, self.generation, self.sequence, &pipes_path)?;
         self.server.switch(Arc::clone(&segment));
         self.book = SlotBook::new(segment.regions().layout().slots);
+        self.kept = None;
         self.options = options;
         self.pixels = pixels;
         let old = std::mem::replace(&mut self.segment, segment);
@@ -283,6 +287,7 @@ impl Producer {
     /// Claims a slot for the next frame; `None` when every slot is leased, which is counted: the frame is lost, the
     /// producer goes on.
     pub fn claim(&mut self) -> Option<Claim<'_>> {
+        self.kept = None;
         let regions = self.segment.regions();
         let header = regions.header();
         let Some(slot) = claim(&ProducerWords(regions), &mut self.book) else {
@@ -296,6 +301,16 @@ impl Producer {
             // SYNC(observe): a copy of the BGR image that saw any of the pixels to come also sees this 0.
             Hardware::fence(crate::sync::Ordering::SeqCst);
         }
+        Some(Claim {
+            producer: self,
+            slot,
+        })
+    }
+
+    /// Takes up again the slot that [`Claim::keep`] has left claimed; `None` when there is none, such as after another
+    /// [`Producer::claim`] or [`Producer::renew`], which give it back.
+    pub fn kept_claim(&mut self) -> Option<Claim<'_>> {
+        let slot = self.kept.take()?;
         Some(Claim {
             producer: self,
             slot,
@@ -404,6 +419,13 @@ impl Claim<'_> {
     #[must_use]
     pub fn slot(&self) -> u8 {
         self.slot
+    }
+
+    /// Ends the borrow and leaves the slot claimed, for somebody who writes it without one: its images stay this producer's
+    /// until [`Producer::kept_claim`] takes it up again, or the next claim gives it back.
+    pub fn keep(self) {
+        let mut claim = std::mem::ManuallyDrop::new(self);
+        claim.producer.kept = Some(claim.slot);
     }
 
     /// Publishes the frame and triggers the consumers. Returns its sequence.

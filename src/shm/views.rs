@@ -195,7 +195,7 @@ impl ConsumerSegment {
     pub(crate) fn gray(&self, slot: u8) -> &[u8] {
         let regions = &self.view.regions;
         let image = regions.image(regions.gray_offset(slot));
-        // SAFETY: inside the mapping. `bus::consumer::Frame` hands it out only while its lease names the slot, during
+        // SAFETY: inside the mapping. `bus::frame` hands it out only while its lease names the slot, during
         // which the producer does not claim the slot, so no byte of it changes.
         unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.gray_len()) }
     }

@@ -17,5 +17,7 @@ mod permissions;
 mod roles;
 mod segment;
 mod signals;
+mod top;
+mod top_terminal;
 mod torn;
 mod triggers;

@@ -129,12 +129,23 @@ fn a_segment_that_is_not_its_producers_is_not_trusted() {
     );
 }
 
+/// A path that is gone after the test, however that ends.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 #[test]
 fn a_runtime_directory_of_somebody_else_is_refused() {
     let bus = Bus::new();
     let program = public_program(&bus);
     let uid = stranger() + 1;
     let default = PathBuf::from(format!("/tmp/framebus-{uid}"));
+    let _removed = Removed(default.clone());
     let produce = |words: &str| {
         let mut command = bus.command("setpriv");
         command

@@ -153,7 +153,7 @@ fn whole_frame(rounds: u32, report: &mut Report, stop: &Stop) -> io::Result<()> 
     };
     let mut producer = Producer::create(options).map_err(io::Error::other)?;
     let crew = (0..CONSUMERS)
-        .map(|index| Hand::consumer(&bus, index, TriggerKind::Eventfd))
+        .map(|index| Hand::consumer(None, &bus, index, TriggerKind::Eventfd))
         .collect::<io::Result<Vec<_>>>()?;
     let bgr = picture(FULL_HD);
     let mut opencv = OpenCv::new(FULL_HD, &bgr)?;

@@ -82,6 +82,22 @@ impl PatternSource {
         }
     }
 
+    /// Draws one frame, whatever its number, without [`FrameSource::wait`]; `wait` goes on after it.
+    ///
+    /// # Errors
+    /// Fails when the target is of another size.
+    pub fn draw_frame(
+        &mut self,
+        number: u64,
+        target: &mut FrameTarget<'_>,
+    ) -> Result<(), SourceError> {
+        target.expect(self.geometry)?;
+        self.announced = number;
+        self.next = number.wrapping_add(1);
+        self.draw(target);
+        Ok(())
+    }
+
     fn draw(&self, target: &mut FrameTarget<'_>) {
         let frame = self.announced;
         let (width, height) = (self.geometry.width, self.geometry.height);

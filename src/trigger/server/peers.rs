@@ -177,7 +177,7 @@ impl Peers {
         let event = match kind {
             TriggerKind::Eventfd => {
                 match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
-                    Ok(event) => Some(event),
+                    Ok(event) => Some(Arc::new(event)),
                     Err(error) => {
                         tracing::warn!("consumer {index} gets no eventfd: {error}");
                         return false;
@@ -191,7 +191,13 @@ impl Peers {
             .claim(index)
             .trigger
             .store(kind as u32, Relaxed);
-        let sent = match &event {
+        // Before the answer: whoever has read it misses no trigger, also when the next frame is the only one.
+        match &event {
+            Some(event) => self.retarget(index, Some(Some(Wire::Eventfd(Arc::clone(event))))),
+            None if kind == TriggerKind::Spin => self.retarget(index, None),
+            None => {}
+        }
+        match &event {
             Some(event) => send_with_descriptor(&stream, &answer, event),
             None => {
                 send(
@@ -200,16 +206,7 @@ impl Peers {
                     SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
                 ) == Ok(answer.len())
             }
-        };
-        if sent {
-            let wire = match kind {
-                TriggerKind::Eventfd => event.map(|event| Wire::Eventfd(Arc::new(event))),
-                TriggerKind::Pipe => Some(Wire::Pipe(stream)),
-                TriggerKind::Spin => None,
-            };
-            self.retarget(index, wire.map(Some));
         }
-        sent
     }
 
     /// Sends a consumer's triggers elsewhere: `None` nowhere, `Some(None)` down its connection.

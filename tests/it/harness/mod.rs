@@ -4,6 +4,7 @@ mod maps;
 mod process;
 mod random;
 mod raw;
+mod terminal;
 mod wait;
 
 use std::fs;
@@ -17,6 +18,7 @@ pub(crate) use maps::{Map, maps};
 pub(crate) use process::{Exit, Finished, Process};
 pub(crate) use random::Random;
 pub(crate) use raw::{Field, HEADER, RawSegment, fields};
+pub(crate) use terminal::Terminal;
 pub(crate) use wait::until;
 
 /// The program under test.

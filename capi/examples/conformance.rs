@@ -1,0 +1,110 @@
+//! One end of the conformance test, in Rust: see `tests/clients/conformance.rs`. Usage: as `clients/c/tests/conformance.c`.
+
+use std::error::Error;
+use std::io::Write;
+use std::time::Duration;
+
+use framebus::bus::{
+    Consumer, ConsumerOptions, FrameMeta, IndexChoice, Producer, ProducerOptions, Waited,
+};
+use framebus::clock::{monotonic_ns, wall_ns};
+use framebus::layout::Geometry;
+use framebus::source::{PatternSource, pattern};
+use framebus::stop::Stop;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["produce", bus, width, height, fps, consumers, seconds] => {
+            produce([bus, width, height, fps, consumers, seconds])
+        }
+        ["consume", bus, index, mode, timeout] => consume([bus, index, mode, timeout]),
+        _ => std::process::exit(2),
+    };
+    if let Err(error) = done {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}
+
+fn produce(arguments: [&str; 6]) -> Result<(), Box<dyn Error>> {
+    let [bus, width, height, fps, consumers, seconds] = arguments;
+    let geometry = Geometry::new(width.parse()?, height.parse()?).ok_or("no size")?;
+    let mut options = ProducerOptions::new(bus.parse()?, geometry);
+    options.consumers = consumers.parse()?;
+    options.color = true;
+    let wanted = usize::from(options.consumers);
+    let mut producer = Producer::create(options)?;
+    let mut source = PatternSource::new(geometry, None);
+    let stop = Stop::new()?;
+    while producer.connected() < wanted {
+        let _ = stop.sleep(Duration::from_millis(2));
+    }
+    let period_ns = (1e9 / fps.parse::<f64>()?) as u64;
+    let mut next_ns = monotonic_ns();
+    let end_ns = next_ns + (1e9 * seconds.parse::<f64>()?) as u64;
+    let mut number = 0;
+    while next_ns < end_ns {
+        let meta = FrameMeta {
+            capture_ns: monotonic_ns(),
+            wall_ns: wall_ns(),
+            source_frame: number,
+        };
+        if let Some(mut claim) = producer.claim() {
+            source.draw_frame(number, &mut claim.target())?;
+            claim.publish(meta);
+        }
+        number += 1;
+        next_ns += period_ns;
+        let _ = stop.sleep_until(next_ns);
+    }
+    let stats = producer.stats();
+    println!(
+        "{{\"published\": {}, \"sequence\": {}, \"starved\": {}}}",
+        stats.published, stats.sequence, stats.starved
+    );
+    Ok(())
+}
+
+fn consume(arguments: [&str; 4]) -> Result<(), Box<dyn Error>> {
+    let [bus, index, mode, timeout] = arguments;
+    let options = ConsumerOptions {
+        index: IndexChoice::Index(index.parse()?),
+        every_frame: mode == "every",
+        name: "conformance".to_owned(),
+        ..ConsumerOptions::new(bus.parse()?)
+    };
+    let timeout = Duration::try_from_secs_f64(timeout.parse()?)?;
+    let mut consumer = Consumer::attach(options, Some(timeout), &Stop::new()?, |_| {})?;
+    let (mut torn, mut backwards, mut last) = (0, 0, 0);
+    let end = loop {
+        match consumer.wait(None)? {
+            Waited::Ended => break "ended",
+            Waited::Lost => break "lost",
+            _ => {}
+        }
+        let Some(frame) = consumer.acquire() else {
+            continue;
+        };
+        let whole =
+            pattern::verify(frame.geometry(), frame.gray()) == Ok(frame.info().source_frame);
+        let same = frame.bgr().is_some_and(|bgr| bgr[3 * 8] == frame.gray()[8]);
+        torn += u64::from(!whole || !same);
+        backwards += u64::from(frame.info().sequence <= last);
+        last = frame.info().sequence;
+        if mode == "hold" {
+            println!("holding {last}");
+            std::io::stdout().flush()?;
+            loop {
+                std::thread::park();
+            }
+        }
+    };
+    let stats = consumer.stats();
+    println!(
+        "{{\"attached\": {}, \"taken\": {}, \"skipped\": {}, \"last\": {}, \"torn\": {torn}, \"backwards\": {backwards}, \"end\": \"{end}\"}}",
+        stats.attach_sequence, stats.taken, stats.skipped, stats.last_sequence
+    );
+    Ok(())
+}

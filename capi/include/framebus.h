@@ -1,0 +1,449 @@
+/*
+ * framebus: one camera captured once, its frames shared with any number of processes.
+ *
+ * Every function checks its pointers, none of them lets an error out but as a result, and framebus_last_error()
+ * has the sentence that goes with it. Results below 0 are errors; 0 is success; those above 0 are states. A handle
+ * may be used from any thread, by one at a time: a second waits for the first. A handle that was closed, a string
+ * without its closing zero, or a structure that is shorter than its `size` says: nobody can check those.
+ *
+ * Structures begin with their size, so that a program and a library of different versions understand each other:
+ * set `size` to sizeof, and the rest to zero or to what you want. Zero is the default everywhere.
+ */
+
+#ifndef FRAMEBUS_H
+#define FRAMEBUS_H
+
+/* Generated from capi/src: UPDATE_GOLDEN=1 cargo test -p framebus-capi --test header writes it. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+// How a call ended.
+enum framebus_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It did what it should; for a wait: there is a frame to acquire.
+    FRAMEBUS_RESULT_OK = 0,
+    // The time is over.
+    FRAMEBUS_RESULT_TIMED_OUT = 1,
+    // The segment was replaced (another size, or other properties), and the consumer has followed: look at
+    // framebus_consumer_stream again.
+    FRAMEBUS_RESULT_RENEWED = 2,
+    // The producer ended; every frame has been taken or skipped.
+    FRAMEBUS_RESULT_ENDED = 3,
+    // The producer died.
+    FRAMEBUS_RESULT_LOST = 4,
+    // framebus_consumer_interrupt was called.
+    FRAMEBUS_RESULT_INTERRUPTED = 5,
+    // There is no frame that has not been taken yet.
+    FRAMEBUS_RESULT_NO_FRAME = 6,
+    // Every slot is leased: this frame is lost (and counted), the next may find one.
+    FRAMEBUS_RESULT_STARVED = 7,
+    // An argument is NULL, or makes no sense.
+    FRAMEBUS_RESULT_INVALID_ARGUMENT = -1,
+    // There is no such bus.
+    FRAMEBUS_RESULT_NO_BUS = -2,
+    // The bus is there, its producer is gone.
+    FRAMEBUS_RESULT_NO_PRODUCER = -3,
+    // The producer does not answer.
+    FRAMEBUS_RESULT_SILENT = -4,
+    // Somebody else has the consumer index.
+    FRAMEBUS_RESULT_IN_USE = -5,
+    // Every consumer index is taken.
+    FRAMEBUS_RESULT_ALL_IN_USE = -6,
+    // There is no such consumer index.
+    FRAMEBUS_RESULT_OUT_OF_RANGE = -7,
+    // The segment has another major layout version.
+    FRAMEBUS_RESULT_VERSION = -8,
+    // The segment is damaged, or not framebus's.
+    FRAMEBUS_RESULT_MALFORMED = -9,
+    // The segment's owner is not its producer.
+    FRAMEBUS_RESULT_UNTRUSTED = -10,
+    // This user may not.
+    FRAMEBUS_RESULT_DENIED = -11,
+    // The frame taken before is still held.
+    FRAMEBUS_RESULT_HELD = -12,
+    // Nothing is claimed.
+    FRAMEBUS_RESULT_NOT_CLAIMED = -13,
+    // The bus has a producer already.
+    FRAMEBUS_RESULT_HAS_PRODUCER = -14,
+    // The bus is another user's.
+    FRAMEBUS_RESULT_FOREIGN = -15,
+    // Consumers and history need more slots than there can be.
+    FRAMEBUS_RESULT_TOO_MANY_SLOTS = -16,
+    // Shared memory is full.
+    FRAMEBUS_RESULT_FULL = -17,
+    // The image was overwritten while it was copied: try again.
+    FRAMEBUS_RESULT_TORN = -18,
+    // The bus keeps no such image.
+    FRAMEBUS_RESULT_NO_IMAGE = -19,
+    // The buffer is too small.
+    FRAMEBUS_RESULT_BUFFER_TOO_SMALL = -20,
+    // The image is not a whole frame of the test pattern.
+    FRAMEBUS_RESULT_NOT_WHOLE = -21,
+    // The system says no.
+    FRAMEBUS_RESULT_SYSTEM = -22,
+    // An error in framebus itself; the handle may still be closed.
+    FRAMEBUS_RESULT_INTERNAL = -23,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum framebus_result framebus_result;
+#else
+typedef int32_t framebus_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How a consumer waits for a frame.
+enum framebus_trigger
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The default: an eventfd.
+    FRAMEBUS_TRIGGER_DEFAULT = 0,
+    // On an eventfd that the producer hands over.
+    FRAMEBUS_TRIGGER_EVENTFD = 1,
+    // On the trigger bytes of its named pipe.
+    FRAMEBUS_TRIGGER_PIPE = 2,
+    // By polling: the quickest, for a core to spare. Not together with framebus_consumer_fd.
+    FRAMEBUS_TRIGGER_SPIN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum framebus_trigger framebus_trigger;
+#else
+typedef uint32_t framebus_trigger;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A consumer of a bus.
+typedef struct framebus_consumer framebus_consumer;
+
+// A view of a bus from outside: no lock, no consumer index, no lease.
+typedef struct framebus_observer framebus_observer;
+
+// Draws the moving test picture of `framebus produce pattern`, for programs that want to be tried without a camera.
+typedef struct framebus_pattern framebus_pattern;
+
+// A bus with its producer, which is this process.
+typedef struct framebus_producer framebus_producer;
+
+// What a consumer wants.
+typedef struct framebus_consumer_options {
+    // sizeof(framebus_consumer_options).
+    uint32_t size;
+    // Consumer index + 1; 0 takes the first that is free.
+    uint32_t index_plus_1;
+    // Name of the bus; NULL: $FRAMEBUS_BUS, else "cam0".
+    const char *bus;
+    // What observers call it; NULL: nothing.
+    const char *name;
+    // What it is written in; NULL: "c".
+    const char *language;
+    // How to wait: a framebus_trigger.
+    uint32_t trigger;
+    // Not 0: take every frame in order, as far as the slots reach back, instead of the newest.
+    uint32_t every_frame;
+    // How long to wait for the bus, in nanoseconds; 0: not at all; below 0: for as long as it takes.
+    int64_t timeout_ns;
+    // Go on from this sequence, of an earlier handle: what was published since counts as skipped. 0: from now.
+    uint64_t resume_from;
+} framebus_consumer_options;
+
+// A frame. Its pixels do not change, and may be read, until the frame is released.
+typedef struct framebus_frame {
+    // sizeof(framebus_frame).
+    uint32_t size;
+    // Pixels in a row.
+    uint32_t width;
+    // Rows.
+    uint32_t height;
+    // Bytes from row to row of the gray image.
+    uint32_t stride;
+    // The gray image: `height` rows of `width` bytes, `stride` apart.
+    const uint8_t *gray;
+    // The BGR image: `height` rows of 3 * `width` bytes, `bgr_stride` apart; NULL on a bus without colour.
+    const uint8_t *bgr;
+    // Bytes from row to row of the BGR image; 0 without one.
+    uint32_t bgr_stride;
+    // The slot it is in.
+    uint32_t slot;
+    // Its sequence: from 1, strictly increasing.
+    uint64_t sequence;
+    // How many frames went by between the one taken before and this one.
+    uint64_t skipped;
+    // Its number in the source.
+    uint64_t source_frame;
+    // When it was captured (framebus_monotonic_ns).
+    uint64_t capture_ns;
+    // When it was published.
+    uint64_t publish_ns;
+    // When this consumer had it.
+    uint64_t wake_ns;
+    // When it was captured (framebus_wall_ns).
+    uint64_t wall_ns;
+} framebus_frame;
+
+// What the frames of a bus are.
+typedef struct framebus_stream {
+    // sizeof(framebus_stream).
+    uint32_t size;
+    // Pixels in a row.
+    uint32_t width;
+    // Rows.
+    uint32_t height;
+    // Not 0: frames have a BGR plane.
+    uint32_t color;
+    // Not 0: gray is limited-range luma (16 to 235).
+    uint32_t limited_range;
+    // The index that this consumer has.
+    uint32_t index;
+    // Generation of the segment: 1 more at every producer start and every change of size.
+    uint64_t generation;
+    // Frames a second that the source announces; 0: not known.
+    double nominal_fps;
+} framebus_stream;
+
+// What a consumer has done since it was opened: attach_sequence + taken + skipped == last_sequence.
+typedef struct framebus_consumer_stats {
+    // sizeof(framebus_consumer_stats).
+    uint32_t size;
+    // Zero.
+    uint32_t reserved;
+    // Sequence that was the newest when it was opened.
+    uint64_t attach_sequence;
+    // Frames taken.
+    uint64_t taken;
+    // Frames that went by, counted when the next one is taken.
+    uint64_t skipped;
+    // The newest frame it took; attach_sequence before the first.
+    uint64_t last_sequence;
+} framebus_consumer_stats;
+
+// A copy of the newest gray frame.
+typedef struct framebus_picture {
+    // sizeof(framebus_picture).
+    uint32_t size;
+    // Pixels in a row.
+    uint32_t width;
+    // Rows.
+    uint32_t height;
+    // The slot it was in.
+    uint32_t slot;
+    // Its sequence.
+    uint64_t sequence;
+    // When it was captured (framebus_monotonic_ns).
+    uint64_t capture_ns;
+} framebus_picture;
+
+// What a bus is to be.
+typedef struct framebus_producer_options {
+    // sizeof(framebus_producer_options).
+    uint32_t size;
+    // Pixels in a row.
+    uint32_t width;
+    // Rows.
+    uint32_t height;
+    // How many consumers can be attached at a time; 0: 4.
+    uint32_t consumers;
+    // Slots beyond consumers + 2: how far a reader of every frame may fall behind.
+    uint32_t history;
+    // Not 0: a BGR plane in every slot.
+    uint32_t color;
+    // Not 0: gray is limited-range luma (16 to 235).
+    uint32_t limited_range;
+    // Mode bits of the segment and the named pipes: who else may use the bus; 0: 0600.
+    uint32_t mode;
+    // Frames a second that the source announces; 0: not known.
+    double nominal_fps;
+    // Name of the bus; NULL: $FRAMEBUS_BUS, else "cam0".
+    const char *bus;
+    // What is captured, as a person calls it; NULL: nothing.
+    const char *source;
+} framebus_producer_options;
+
+// A slot to write. Rows are packed: `stride` is `width`, `bgr_stride` is 3 * `width`.
+typedef struct framebus_target {
+    // sizeof(framebus_target).
+    uint32_t size;
+    // Pixels in a row.
+    uint32_t width;
+    // Rows.
+    uint32_t height;
+    // Bytes from row to row of the gray image.
+    uint32_t stride;
+    // The gray image; its old contents are an older frame's.
+    uint8_t *gray;
+    // The BGR image; NULL on a bus without colour.
+    uint8_t *bgr;
+    // Bytes from row to row of the BGR image; 0 without one.
+    uint32_t bgr_stride;
+    // The slot's number.
+    uint32_t slot;
+} framebus_target;
+
+// What is known of a frame.
+typedef struct framebus_meta {
+    // sizeof(framebus_meta).
+    uint32_t size;
+    // Zero.
+    uint32_t reserved;
+    // When it was captured (framebus_monotonic_ns); 0: now.
+    uint64_t capture_ns;
+    // The same moment by the wall clock (framebus_wall_ns); 0: now.
+    uint64_t wall_ns;
+    // Its number in the source.
+    uint64_t source_frame;
+} framebus_meta;
+
+// What a producer has done.
+typedef struct framebus_producer_stats {
+    // sizeof(framebus_producer_stats).
+    uint32_t size;
+    // How many consumers are connected.
+    uint32_t connected;
+    // Sequence of the newest frame.
+    uint64_t sequence;
+    // Frames published.
+    uint64_t published;
+    // Frames that came and were not published.
+    uint64_t dropped;
+    // How many of those because every slot was leased.
+    uint64_t starved;
+} framebus_producer_stats;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Returns the version of the library, such as "0.1.0".
+const char *framebus_version(void);
+
+// Returns the version of the shared memory's layout: major << 16 | minor.
+uint32_t framebus_layout_version(void);
+
+// Returns the time that `capture_ns`, `publish_ns` and `wake_ns` are in: CLOCK_MONOTONIC, in nanoseconds.
+uint64_t framebus_monotonic_ns(void);
+
+// Returns the time that `wall_ns` is in: nanoseconds since 1970-01-01 UTC.
+uint64_t framebus_wall_ns(void);
+
+// Opens a consumer of a bus; options may be NULL. Close it with framebus_consumer_close.
+framebus_result framebus_consumer_open(const struct framebus_consumer_options *options,
+                                       struct framebus_consumer **consumer);
+
+// Waits for a frame that has not been taken yet, for at most timeout_ns (below 0: for as long as it takes). Returns OK,
+// TIMED_OUT, RENEWED, ENDED, LOST, INTERRUPTED, or an error.
+framebus_result framebus_consumer_wait(const struct framebus_consumer *consumer,
+                                       int64_t timeout_ns);
+
+// Takes a frame without waiting and without a copy: the newest, or the next with every_frame. Returns OK, NO_FRAME, or
+// HELD when the frame before has not been released.
+framebus_result framebus_consumer_acquire(const struct framebus_consumer *consumer,
+                                          struct framebus_frame *frame);
+
+// Releases the frame that is held, if any: its pixels must not be read any more.
+framebus_result framebus_consumer_release(const struct framebus_consumer *consumer);
+
+// Releases the frame that is held, waits for the next and takes it: `while (framebus_consumer_next(…) == OK)` is a whole
+// consumer. Follows the producer to frames of another size. Returns OK, TIMED_OUT, ENDED, LOST, INTERRUPTED, or an error.
+framebus_result framebus_consumer_next(const struct framebus_consumer *consumer,
+                                       int64_t timeout_ns,
+                                       struct framebus_frame *frame);
+
+// Tells what the frames are, now.
+framebus_result framebus_consumer_stream(const struct framebus_consumer *consumer,
+                                         struct framebus_stream *stream);
+
+// Tells what the consumer has done so far.
+framebus_result framebus_consumer_get_stats(const struct framebus_consumer *consumer,
+                                            struct framebus_consumer_stats *stats);
+
+// Returns one descriptor for an event loop (poll, epoll, libuv, asyncio): readable when a wait would return at once. Call
+// framebus_consumer_wait(consumer, 0) then, and take frames until there is none, before waiting for it again. It is the
+// consumer's: do not read, write or close it. -1 when consumer is NULL.
+int32_t framebus_consumer_fd(const struct framebus_consumer *consumer);
+
+// Ends the wait that is under way, or the next one, with INTERRUPTED; once. May be called from any thread, and from a
+// signal handler.
+framebus_result framebus_consumer_interrupt(const struct framebus_consumer *consumer);
+
+// Releases the frame that is held and leaves the bus. NULL is fine. The handle is gone: no other thread may be using it.
+void framebus_consumer_close(struct framebus_consumer *consumer);
+
+// Makes an observer of a bus, which need not be there yet; bus may be NULL: $FRAMEBUS_BUS, else "cam0".
+framebus_result framebus_observer_open(const char *bus, struct framebus_observer **observer);
+
+// Takes a snapshot of the bus as JSON, as `framebus top --once --json` prints it. Rates are over the time since the
+// snapshot before; the first has none. A bus that is not there is a snapshot too (`"state": "absent"`). The text is
+// valid until the next snapshot.
+framebus_result framebus_observer_snapshot(const struct framebus_observer *observer,
+                                           const char **json);
+
+// Copies the newest gray frame, checked to be whole, as packed rows; takes no lease. With too small a buffer (NULL and 0
+// will do) it returns BUFFER_TOO_SMALL and tells the size. Returns OK, NO_FRAME, NO_BUS, TORN, or another error.
+framebus_result framebus_observer_peek(const struct framebus_observer *observer,
+                                       uint8_t *gray,
+                                       size_t gray_len,
+                                       struct framebus_picture *picture);
+
+// Forgets the bus. NULL is fine.
+void framebus_observer_close(struct framebus_observer *observer);
+
+// Prepares a test picture.
+framebus_result framebus_pattern_open(uint32_t width, uint32_t height, struct framebus_pattern **pattern);
+
+// Draws frame `number` as packed rows: width * height bytes of gray and, unless bgr is NULL, 3 * width * height of BGR.
+framebus_result framebus_pattern_draw(const struct framebus_pattern *pattern,
+                                      uint64_t number,
+                                      uint8_t *gray,
+                                      uint8_t *bgr);
+
+// Forgets a test picture. NULL is fine.
+void framebus_pattern_close(struct framebus_pattern *pattern);
+
+// Checks that a gray image with packed rows is one whole frame of the test picture, and tells its number unless that is
+// NULL. Returns OK, or NOT_WHOLE.
+framebus_result framebus_pattern_verify(uint32_t width,
+                                        uint32_t height,
+                                        const uint8_t *gray,
+                                        uint64_t *number);
+
+// Makes a bus, replacing what a dead producer left under its name. Close it with framebus_producer_close, which ends the
+// stream.
+framebus_result framebus_producer_create(const struct framebus_producer_options *options,
+                                         struct framebus_producer **producer);
+
+// Claims a slot for the next frame; never waits. Its images may be written until it is published or given back, and
+// claiming again gives it back. Returns OK, or STARVED: the frame is lost, and counted.
+framebus_result framebus_producer_claim(const struct framebus_producer *producer,
+                                        struct framebus_target *target);
+
+// Publishes the claimed slot and triggers the consumers; never waits. meta may be NULL (captured now), sequence too. The
+// images must not be written any more. Returns OK, or NOT_CLAIMED.
+framebus_result framebus_producer_publish(const struct framebus_producer *producer,
+                                          const struct framebus_meta *meta,
+                                          uint64_t *sequence);
+
+// Gives a claimed slot back without publishing it, and counts the frame as dropped. Without one it does nothing.
+framebus_result framebus_producer_abandon(const struct framebus_producer *producer);
+
+// Tells what the producer has done so far.
+framebus_result framebus_producer_get_stats(const struct framebus_producer *producer,
+                                            struct framebus_producer_stats *stats);
+
+// Ends the stream and removes the bus: consumers take the last frame and then see ENDED. NULL is fine.
+void framebus_producer_close(struct framebus_producer *producer);
+
+// Returns the sentence of the last error on this thread, without a full stop; empty before the first. Valid until the
+// next error on this thread.
+const char *framebus_last_error(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* FRAMEBUS_H */

@@ -1,0 +1,143 @@
+//! The C# client: compiled by mono's compiler, run by mono and by .NET Core.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::python::environment;
+use crate::support::{Ground, Library, Reaped, finish, root, run};
+
+/// A runtime for assemblies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    Mono,
+    Core,
+}
+
+pub(crate) const RUNTIMES: [Runtime; 2] = [Runtime::Mono, Runtime::Core];
+
+impl Runtime {
+    /// The command that runs an assembly beside the library.
+    pub(crate) fn prefix(self) -> Vec<PathBuf> {
+        match self {
+            Runtime::Mono => vec!["mono".into()],
+            Runtime::Core => {
+                let python = environment().join("bin/python");
+                let find = "import dotnetcore2, os; print(os.path.dirname(dotnetcore2.__file__))";
+                let package = run(Command::new(python).args(["-c", find]));
+                vec![Path::new(package.trim()).join("bin/dotnet")]
+            }
+        }
+    }
+}
+
+/// Compiles the client and a program into the library's directory.
+pub(crate) fn compile(library: &Library, source: &str) -> PathBuf {
+    let source = root().join(source);
+    let directory = library.path();
+    let dll = directory.join("Framebus.dll");
+    let mut sources = crate::support::files("clients/csharp/src", &["cs"]);
+    sources.sort();
+    let mcs = |target: &str, out: &Path| {
+        let mut command = Command::new("mcs");
+        command.args(["-langversion:7", "-unsafe", "-warnaserror"]);
+        command.arg(format!("-target:{target}"));
+        command.arg(format!("-out:{}", out.display()));
+        command
+    };
+    if !dll.exists() {
+        run(mcs("library", &dll).args(sources));
+    }
+    let program = directory
+        .join(source.file_stem().expect("a file name"))
+        .with_extension("exe");
+    run(mcs("exe", &program)
+        .arg(format!("-r:{}", dll.display()))
+        .arg(source));
+    let config = r#"{"runtimeOptions": {"framework": {"name": "Microsoft.NETCore.App", "version": "3.1.0"}}}"#;
+    std::fs::write(program.with_extension("runtimeconfig.json"), config).expect("written");
+    program
+}
+
+/// What both runtimes need to find the library, and .NET Core to do without ICU.
+pub(crate) fn prepare<'a>(command: &'a mut Command, library: &Library) -> &'a mut Command {
+    command
+        .env("LD_LIBRARY_PATH", library.path())
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .env("COMPlus_EnableDiagnostics", "0")
+}
+
+fn run_on(ground: &Ground, library: &Library, runtime: Runtime, program: &Path) -> Command {
+    let prefix = runtime.prefix();
+    let mut command = ground.command(&prefix[0]);
+    command.args(&prefix[1..]).arg(program);
+    prepare(&mut command, library);
+    command
+}
+
+#[test]
+fn the_csharp_client_keeps_its_promises_on_mono_and_net_core() {
+    let library = Library::new();
+    let program = compile(&library, "clients/csharp/tests/Api.cs");
+    for runtime in RUNTIMES {
+        let ground = Ground::new();
+        run(&mut run_on(&ground, &library, runtime, &program));
+    }
+}
+
+#[test]
+fn the_csharp_examples_find_each_other() {
+    let library = Library::new();
+    let producer = compile(&library, "clients/csharp/examples/ProducerExample.cs");
+    let consumer = compile(&library, "clients/csharp/examples/ConsumerExample.cs");
+    for runtime in RUNTIMES {
+        let ground = Ground::new();
+        let prefix = runtime.prefix();
+        let mut command = ground.background(&prefix[0]);
+        command.args(&prefix[1..]).arg(&producer).arg(&ground.bus);
+        let started = prepare(&mut command, &library).spawn().expect("started");
+        let _producer = Reaped(started);
+        let mut command = run_on(&ground, &library, runtime, &consumer);
+        let printed = run(command.args([&ground.bus, "10"]));
+        assert_eq!(printed.lines().count(), 10, "{printed}");
+        assert!(printed.lines().all(|line| line.contains("640x480")));
+    }
+}
+
+#[test]
+fn a_program_without_the_library_waits_on_the_pipe_and_reads_table_2() {
+    let library = Library::new();
+    let reader = compile(&library, "clients/csharp/examples/Table2Reader.cs");
+    let producer = crate::c::compile(&library, "clients/c/examples/producer.c", &[]);
+    for runtime in RUNTIMES {
+        let ground = Ground::new();
+        let mut command = ground.background(&producer);
+        let _producer = Reaped(command.arg(&ground.bus).spawn().expect("started"));
+        let segment = format!("/dev/shm/framebus.{}", ground.bus);
+        let pipe = ground.pipe(1);
+        while !pipe.exists() || !Path::new(&segment).exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut command = run_on(&ground, &library, runtime, &reader);
+        command.arg(&pipe).args([segment.as_str(), "10"]);
+        let printed = run(&mut command);
+        assert_eq!(printed.lines().count(), 10, "{printed}");
+        assert!(printed.lines().all(|line| line.contains("640x480")));
+    }
+}
+
+#[test]
+fn a_missing_library_is_named() {
+    let library = Library::new();
+    let program = compile(&library, "clients/csharp/tests/Conformance.cs");
+    let output = finish(
+        Command::new("mono")
+            .arg(program)
+            .args(["consume", "b", "0", "newest", "0"]),
+    );
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && text.contains("framebus"),
+        "{text}"
+    );
+}

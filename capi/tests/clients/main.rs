@@ -1,0 +1,9 @@
+//! The clients in other languages: compiled, run, and held to the same guarantees.
+
+mod c;
+mod conformance;
+mod cpp;
+mod csharp;
+mod documented;
+mod python;
+mod support;

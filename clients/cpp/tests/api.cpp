@@ -1,0 +1,84 @@
+// What framebus.hpp adds to framebus.h. Exits with the number of what does not hold.
+#include <framebus.hpp>
+
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+static int failures;
+
+#define HOLDS(claim) ((claim) ? (void)0 : (void)(failures++, std::fprintf(stderr, "line %d: %s\n", __LINE__, #claim)))
+
+static void publish(framebus::Producer &producer, int value)
+{
+    auto claim = producer.claim();
+    HOLDS(claim.has_value());
+    std::memset(claim->gray(), value, 64 * 48);
+    claim->publish(static_cast<std::uint64_t>(value));
+}
+
+static bool is(const framebus::Frame &frame, int value)
+{
+    for (std::size_t i = 0; i < frame.size(); i++)
+        if (frame.data()[i] != value)
+            return false;
+    return frame.size() == 64 * 48;
+}
+
+// usage: FRAMEBUS_BUS=… api
+int main()
+{
+    try {
+        framebus::Consumer nobody;
+        HOLDS(!"opened");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_NO_BUS && std::strstr(error.what(), "there is no bus"));
+    }
+    framebus::ProducerOptions options;
+    options.width = 64;
+    options.height = 48;
+    auto producer = std::make_unique<framebus::Producer>(options);
+    auto consumer = std::make_unique<framebus::Consumer>();
+    HOLDS(consumer->stream().width == 64 && consumer->fd() >= 0);
+    HOLDS(!consumer->next(std::chrono::milliseconds(1)) && consumer->end() == framebus::End::TimedOut);
+    publish(*producer, 1);
+    auto frame = consumer->next();
+    HOLDS(frame && is(*frame, 1));
+#ifdef FRAMEBUS_SPAN
+    HOLDS(frame->gray().size() == 64 * 48 && frame->gray()[0] == 1);
+#endif
+    for (int value = 2; value < 20; value++)
+        publish(*producer, value);
+    try {
+        consumer->next();
+        HOLDS(!"taken");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_HELD);
+    }
+    framebus::Frame moved = std::move(*frame);
+    frame.reset();
+    HOLDS(is(moved, 1));
+    moved.release();
+    moved.release();
+    frame = consumer->next();
+    HOLDS(frame && is(*frame, 19) && frame->info().skipped == 17);
+    // A frame outlives its consumer.
+    consumer.reset();
+    publish(*producer, 20);
+    publish(*producer, 21);
+    HOLDS(is(*frame, 19));
+    frame.reset();
+
+    consumer = std::make_unique<framebus::Consumer>();
+    std::thread thread([&] { consumer->interrupt(); });
+    HOLDS(!consumer->next() && consumer->end() == framebus::End::Interrupted);
+    thread.join();
+    {
+        auto abandoned = producer->claim();
+    }
+    HOLDS(producer->stats().dropped == 1);
+    HOLDS(framebus::Observer().snapshot().find("\"dropped\":1") != std::string::npos);
+    producer.reset();
+    HOLDS(!consumer->next() && consumer->end() == framebus::End::Ended);
+    return failures;
+}

@@ -1,0 +1,138 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Framebus
+{
+    /// <summary>
+    /// A frame under a lease: a view of shared memory, without a copy, that does not change until it is disposed.
+    /// The pages are read-only: writing through the pointer is a fault.
+    /// </summary>
+    public sealed unsafe class Frame : IDisposable
+    {
+        private readonly Consumer consumer;
+        private Native.FrameInfo info;
+        private bool held;
+
+        internal Frame(Consumer consumer)
+        {
+            this.consumer = consumer;
+        }
+
+        // Frames are used again by their consumer: taking one does not allocate.
+        internal void Hold(ref Native.FrameInfo taken)
+        {
+            info = taken;
+            held = true;
+        }
+
+        internal bool Held
+        {
+            get { return held; }
+        }
+
+        /// <summary>Pixels in a row.</summary>
+        public int Width
+        {
+            get { return (int)info.Width; }
+        }
+
+        /// <summary>Rows.</summary>
+        public int Height
+        {
+            get { return (int)info.Height; }
+        }
+
+        /// <summary>Bytes from row to row of the gray image.</summary>
+        public int Stride
+        {
+            get { return (int)info.Stride; }
+        }
+
+        /// <summary>Its sequence: from 1, strictly increasing.</summary>
+        public ulong Sequence
+        {
+            get { return info.Sequence; }
+        }
+
+        /// <summary>How many frames went by between the one taken before and this one.</summary>
+        public ulong Skipped
+        {
+            get { return info.Skipped; }
+        }
+
+        /// <summary>Its number in the source.</summary>
+        public ulong SourceFrame
+        {
+            get { return info.SourceFrame; }
+        }
+
+        /// <summary>When it was captured, ns of CLOCK_MONOTONIC.</summary>
+        public ulong CaptureNs
+        {
+            get { return info.CaptureNs; }
+        }
+
+        /// <summary>When it was captured, ns since 1970-01-01 UTC.</summary>
+        public ulong WallNs
+        {
+            get { return info.WallNs; }
+        }
+
+        /// <summary>The gray image, Height rows of Width bytes, Stride apart. Not to be used after Dispose.</summary>
+        public byte* GrayPointer
+        {
+            get
+            {
+                Check();
+                return (byte*)info.Gray;
+            }
+        }
+
+        /// <summary>The BGR image, Height rows of 3 * Width bytes; null on a bus without colour.</summary>
+        public byte* BgrPointer
+        {
+            get
+            {
+                Check();
+                return (byte*)info.Bgr;
+            }
+        }
+
+#if FRAMEBUS_SPAN
+        /// <summary>The gray image as packed rows.</summary>
+        public ReadOnlySpan<byte> Gray
+        {
+            get { return new ReadOnlySpan<byte>(GrayPointer, Stride * Height); }
+        }
+
+        /// <summary>The BGR image as packed rows; empty on a bus without colour.</summary>
+        public ReadOnlySpan<byte> Bgr
+        {
+            get { return BgrPointer == null ? default(ReadOnlySpan<byte>) : new ReadOnlySpan<byte>(BgrPointer, 3 * Width * Height); }
+        }
+#endif
+
+        /// <summary>Copies the gray image.</summary>
+        public byte[] CopyGray()
+        {
+            var copy = new byte[Stride * Height];
+            Marshal.Copy((IntPtr)GrayPointer, copy, 0, copy.Length);
+            return copy;
+        }
+
+        /// <summary>Gives the frame back. Once is enough, and more does no harm.</summary>
+        public void Dispose()
+        {
+            if (!held)
+                return;
+            held = false;
+            consumer.Release();
+        }
+
+        private void Check()
+        {
+            if (!held)
+                throw new ObjectDisposedException("Frame");
+        }
+    }
+}

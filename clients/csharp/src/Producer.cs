@@ -1,0 +1,239 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Framebus
+{
+    /// <summary>What a bus is to be.</summary>
+    public sealed class ProducerOptions
+    {
+        /// <summary>The bus; null: $FRAMEBUS_BUS, else cam0.</summary>
+        public string Bus { get; set; }
+
+        /// <summary>Pixels in a row.</summary>
+        public int Width { get; set; }
+
+        /// <summary>Rows.</summary>
+        public int Height { get; set; }
+
+        /// <summary>How many consumers can be attached at a time; 0: 4.</summary>
+        public int Consumers { get; set; }
+
+        /// <summary>Slots beyond consumers + 2: how far a reader of every frame may fall behind.</summary>
+        public int History { get; set; }
+
+        /// <summary>A BGR plane in every slot.</summary>
+        public bool Color { get; set; }
+
+        /// <summary>Frames a second that the source announces; 0: not known.</summary>
+        public double NominalFps { get; set; }
+
+        /// <summary>Mode bits: who else may use the bus; 0: only this user.</summary>
+        public int Mode { get; set; }
+
+        /// <summary>What is captured, as a person calls it.</summary>
+        public string Source { get; set; }
+    }
+
+    /// <summary>What a producer has done.</summary>
+    public struct ProducerStats
+    {
+        /// <summary>How many consumers are connected.</summary>
+        public int Connected;
+
+        /// <summary>Sequence of the newest frame.</summary>
+        public ulong Sequence;
+
+        /// <summary>Frames published.</summary>
+        public ulong Published;
+
+        /// <summary>Frames that came and were not published.</summary>
+        public ulong Dropped;
+
+        /// <summary>How many of those because every slot was leased.</summary>
+        public ulong Starved;
+    }
+
+    /// <summary>A bus with its producer, which is this process. Disposed, it ends the stream.</summary>
+    public sealed class Producer : IDisposable
+    {
+        private readonly ProducerHandle handle;
+
+        /// <summary>Makes a bus.</summary>
+        public Producer(ProducerOptions options)
+        {
+            if (options == null)
+                throw new ArgumentNullException("options");
+            var wanted = new Native.ProducerOptions
+            {
+                Size = (uint)Marshal.SizeOf(typeof(Native.ProducerOptions)),
+                Width = checked((uint)options.Width),
+                Height = checked((uint)options.Height),
+                Consumers = checked((uint)options.Consumers),
+                History = checked((uint)options.History),
+                Color = options.Color ? 1u : 0u,
+                Mode = checked((uint)options.Mode),
+                NominalFps = options.NominalFps,
+                Bus = Native.ToNative(options.Bus),
+                Source = Native.ToNative(options.Source),
+            };
+            IntPtr made;
+            try
+            {
+                Native.Check(Native.framebus_producer_create(ref wanted, out made));
+            }
+            finally
+            {
+                Marshal.FreeHGlobal(wanted.Bus);
+                Marshal.FreeHGlobal(wanted.Source);
+            }
+            handle = new ProducerHandle(made);
+        }
+
+        /// <summary>
+        /// Claims a slot for the next frame; never waits. Null when every slot is leased: the frame is lost, and counted.
+        /// </summary>
+        public Slot Claim()
+        {
+            var target = new Native.Target { Size = (uint)Marshal.SizeOf(typeof(Native.Target)) };
+            var result = Native.Check(Native.framebus_producer_claim(handle, ref target));
+            return result == Result.Starved ? null : new Slot(handle, target);
+        }
+
+        /// <summary>What it has done so far.</summary>
+        public ProducerStats Stats
+        {
+            get
+            {
+                var stats = new Native.ProducerStats { Size = (uint)Marshal.SizeOf(typeof(Native.ProducerStats)) };
+                Native.Check(Native.framebus_producer_get_stats(handle, ref stats));
+                return new ProducerStats
+                {
+                    Connected = (int)stats.Connected,
+                    Sequence = stats.Sequence,
+                    Published = stats.Published,
+                    Dropped = stats.Dropped,
+                    Starved = stats.Starved,
+                };
+            }
+        }
+
+        /// <summary>The clock of CaptureNs.</summary>
+        public static ulong MonotonicNs
+        {
+            get { return Native.framebus_monotonic_ns(); }
+        }
+
+        /// <summary>Ends the stream and removes the bus, once the slot that it has given out is given back.</summary>
+        public void Dispose()
+        {
+            handle.Dispose();
+        }
+    }
+
+    /// <summary>A slot to write. Disposed without Publish, it is given back.</summary>
+    public sealed unsafe class Slot : IDisposable
+    {
+        private readonly ProducerHandle handle;
+        private readonly Native.Target target;
+        private bool claimed = true;
+
+        internal Slot(ProducerHandle handle, Native.Target target)
+        {
+            var added = false;
+            handle.DangerousAddRef(ref added);
+            this.handle = handle;
+            this.target = target;
+        }
+
+        /// <summary>Pixels in a row.</summary>
+        public int Width
+        {
+            get { return (int)target.Width; }
+        }
+
+        /// <summary>Rows.</summary>
+        public int Height
+        {
+            get { return (int)target.Height; }
+        }
+
+        /// <summary>The gray image to write: packed rows. Not to be used after Publish or Dispose.</summary>
+        public byte* GrayPointer
+        {
+            get
+            {
+                Check();
+                return (byte*)target.Gray;
+            }
+        }
+
+        /// <summary>The BGR image to write: packed rows; null on a bus without colour.</summary>
+        public byte* BgrPointer
+        {
+            get
+            {
+                Check();
+                return (byte*)target.Bgr;
+            }
+        }
+
+#if FRAMEBUS_SPAN
+        /// <summary>The gray image to write.</summary>
+        public Span<byte> Gray
+        {
+            get { return new Span<byte>(GrayPointer, Width * Height); }
+        }
+#endif
+
+        /// <summary>Copies a gray image of packed rows into the slot.</summary>
+        public void CopyGray(byte[] gray)
+        {
+            if (gray == null || gray.Length != Width * Height)
+                throw new ArgumentException("it must have Width * Height bytes", "gray");
+            Marshal.Copy(gray, 0, (IntPtr)GrayPointer, gray.Length);
+        }
+
+        /// <summary>Publishes the frame; captured now, unless captureNs says when. Returns its sequence.</summary>
+        public ulong Publish(ulong sourceFrame = 0, ulong captureNs = 0)
+        {
+            Check();
+            var meta = new Native.Meta
+            {
+                Size = (uint)Marshal.SizeOf(typeof(Native.Meta)),
+                CaptureNs = captureNs,
+                SourceFrame = sourceFrame,
+            };
+            ulong sequence;
+            try
+            {
+                Native.Check(Native.framebus_producer_publish(handle, ref meta, out sequence));
+            }
+            finally
+            {
+                Leave();
+            }
+            return sequence;
+        }
+
+        /// <summary>Gives the slot back, unless it is published.</summary>
+        public void Dispose()
+        {
+            if (!claimed)
+                return;
+            Native.framebus_producer_abandon(handle);
+            Leave();
+        }
+
+        private void Leave()
+        {
+            claimed = false;
+            handle.DangerousRelease();
+        }
+
+        private void Check()
+        {
+            if (!claimed)
+                throw new ObjectDisposedException("Slot");
+        }
+    }
+}

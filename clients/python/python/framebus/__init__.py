@@ -1,0 +1,154 @@
+"""framebus: one camera, many programs.
+
+Frames of a camera that other processes use too, as read-only NumPy views of shared memory::
+
+    import framebus
+
+    for frame in framebus.Consumer(bus="cam0", index=1):
+        print(frame.sequence, frame.gray.mean())
+
+A frame's pixels do not change while it, or a view of it, lives. Taking the next frame releases the one before; a view
+that is still alive then (``kept = frame.gray``) is a FrameHeldError: ``copy()`` what you keep.
+"""
+
+import asyncio as _asyncio
+import json as _json
+
+import numpy as _numpy
+
+from . import _framebus
+from ._framebus import (
+    Error,
+    Frame,
+    FrameHeldError,
+    InUseError,
+    NoBusError,
+    ProducerLostError,
+    Slot,
+    __version__,
+)
+
+__all__ = [
+    "Consumer",
+    "Error",
+    "Frame",
+    "FrameHeldError",
+    "InUseError",
+    "NoBusError",
+    "Observer",
+    "Pattern",
+    "Producer",
+    "ProducerLostError",
+    "Slot",
+    "verify_pattern",
+]
+
+
+class Consumer(_framebus.Consumer):
+    """Takes frames from a bus.
+
+    ``bus``: its name (default: $FRAMEBUS_BUS, else cam0). ``index``: the consumer index (default: the first that is free).
+    ``every_frame``: every frame in order, as far as the bus keeps them, instead of the newest. ``timeout``: seconds to wait
+    for the bus (0: not at all, None: for as long as it takes). ``name``: what ``framebus top`` calls it.
+
+    Iterate over it (``for``, or ``async for`` in asyncio), or call next(timeout) or acquire().
+    """
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        while True:
+            frame = self.acquire()
+            if frame is not None:
+                return frame
+            state = self.wait(0)
+            if state in ("ended", "interrupted"):
+                raise StopAsyncIteration
+            if state == "timeout":
+                await self._readable()
+
+    async def _readable(self):
+        loop = _asyncio.get_running_loop()
+        ready = loop.create_future()
+        loop.add_reader(self.fileno(), lambda: ready.done() or ready.set_result(None))
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self.fileno())
+
+
+class Producer(_framebus.Producer):
+    """Makes a bus: this process is its producer.
+
+    Write into a slot without a copy::
+
+        with producer.claim() as slot:
+            cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=slot.gray)
+
+    or copy an array with publish(). claim() is None when every slot is leased: the frame is lost, and counted.
+    """
+
+    def publish(self, gray, bgr=None, *, source_frame=0, capture_ns=None, wall_ns=None):
+        """Copies an image (and its BGR image, on a bus with color) into a slot and publishes it.
+
+        Returns its sequence, or None when every slot is leased.
+        """
+        gray = _numpy.asarray(gray)
+        bgr = None if bgr is None else _numpy.asarray(bgr)
+        slot = self.claim()
+        if slot is None:
+            return None
+        # As a text: an exception's traceback would keep a view of the slot.
+        misfit = _fill(slot.gray, gray, "gray")
+        if misfit is None and bgr is not None and slot.bgr is not None:
+            misfit = _fill(slot.bgr, bgr, "bgr")
+        if misfit is not None:
+            slot.abandon()
+            raise ValueError(misfit)
+        return slot.publish(source_frame, capture_ns=capture_ns, wall_ns=wall_ns)
+
+
+def _fill(target, image, what):
+    """Copies an image into a slot, or says why it does not fit; copyto would stretch a smaller one."""
+    if image.shape != target.shape or image.dtype != target.dtype:
+        return (
+            f"{what} has shape {image.shape} and type {image.dtype}, the bus {target.shape} and uint8"
+        )
+    _numpy.copyto(target, image)
+    return None
+
+
+class Observer(_framebus.Observer):
+    """Sees a bus without an index or a lease, and changes nothing."""
+
+    def snapshot(self):
+        """One moment of the bus, as ``framebus top --once --json`` prints it. The first has no rates."""
+        return _json.loads(self.snapshot_json())
+
+    def peek(self):
+        """A copy of the newest gray frame, checked to be whole; None before the first."""
+        found = self.peek_bytes()
+        if found is None:
+            return None
+        width, height, _sequence, data = found
+        return _numpy.frombuffer(data, _numpy.uint8).reshape(height, width)
+
+
+class Pattern(_framebus.Pattern):
+    """The moving test picture of ``framebus produce pattern``, for programs that want to be tried without a camera."""
+
+    def draw(self, number):
+        """Draws frame ``number``: its gray and its BGR image."""
+        gray, bgr = self.draw_bytes(number)
+        shape = (self.height, self.width)
+        return (
+            _numpy.frombuffer(gray, _numpy.uint8).reshape(shape),
+            _numpy.frombuffer(bgr, _numpy.uint8).reshape(*shape, 3),
+        )
+
+
+def verify_pattern(gray):
+    """Checks that an image is one whole frame of the test picture, and returns its number; ValueError otherwise."""
+    height, width = gray.shape
+    return _framebus.verify_pattern(width, height, gray.tobytes())

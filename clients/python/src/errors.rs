@@ -1,0 +1,64 @@
+//! Exceptions.
+
+use framebus::bus::{AttachError, CreateError};
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+
+pyo3::create_exception!(
+    framebus,
+    Error,
+    PyException,
+    "What framebus says no to; the others are kinds of it."
+);
+pyo3::create_exception!(
+    framebus,
+    NoBusError,
+    Error,
+    "There is no such bus, or its producer is gone or does not answer."
+);
+pyo3::create_exception!(
+    framebus,
+    InUseError,
+    Error,
+    "The consumer index is taken, or the bus has a producer already."
+);
+pyo3::create_exception!(
+    framebus,
+    FrameHeldError,
+    Error,
+    "A view of the frame taken before is still alive: copy what is kept, and delete the view."
+);
+pyo3::create_exception!(framebus, ProducerLostError, Error, "The producer died.");
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("Error", py.get_type::<Error>())?;
+    module.add("NoBusError", py.get_type::<NoBusError>())?;
+    module.add("InUseError", py.get_type::<InUseError>())?;
+    module.add("FrameHeldError", py.get_type::<FrameHeldError>())?;
+    module.add("ProducerLostError", py.get_type::<ProducerLostError>())
+}
+
+pub(crate) fn attach(error: &AttachError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        AttachError::NoBus { .. } | AttachError::NoProducer { .. } | AttachError::Silent { .. } => {
+            NoBusError::new_err(text)
+        }
+        AttachError::InUse { .. } | AttachError::AllInUse { .. } => InUseError::new_err(text),
+        _ => Error::new_err(text),
+    }
+}
+
+pub(crate) fn create(error: &CreateError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        CreateError::InUse { .. } => InUseError::new_err(text),
+        CreateError::TooManySlots { .. } => PyValueError::new_err(text),
+        _ => Error::new_err(text),
+    }
+}
+
+pub(crate) fn closed(what: &str) -> PyErr {
+    PyValueError::new_err(format!("the {what} is closed"))
+}

@@ -1,0 +1,294 @@
+//! A producer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use framebus::bus::{self, FrameMeta, ProducerOptions};
+use framebus::clock;
+use framebus::layout::Geometry;
+use pyo3::exceptions::{PyBufferError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::consumer::bus_name;
+use crate::errors::{closed, create};
+use crate::views::{Image, Keep, array};
+
+/// The bus, kept alive by the producer and by every view of a slot.
+struct Bus(Mutex<Option<bus::Producer>>);
+
+/// One claim: while more than its slot and its producer hold it, somebody has a view.
+struct Claimed {
+    #[allow(dead_code, reason = "kept alive, not used")]
+    bus: Arc<Bus>,
+}
+
+impl Keep for Claimed {}
+
+/// Makes a bus: this process is its producer.
+#[pyclass(frozen, subclass, module = "framebus")]
+pub(crate) struct Producer {
+    bus: Arc<Bus>,
+    current: Mutex<Option<Arc<Claim>>>,
+}
+
+/// What a slot has until it is published or given back.
+struct Claim {
+    images: (Image, Option<Image>),
+    parts: Mutex<Option<Parts>>,
+}
+
+struct Parts {
+    claimed: Arc<Claimed>,
+    gray: Option<Py<PyAny>>,
+    bgr: Option<Py<PyAny>>,
+}
+
+impl Claim {
+    fn parts(&self) -> MutexGuard<'_, Option<Parts>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends it, unless somebody still has a view into it.
+    fn end(&self) -> PyResult<bool> {
+        let mut guard = self.parts();
+        let Some(parts) = guard.as_mut() else {
+            return Ok(false);
+        };
+        parts.gray = None;
+        parts.bgr = None;
+        if Arc::strong_count(&parts.claimed) > 1 {
+            return Err(PyBufferError::new_err(
+                "a view of the claimed slot is still alive: del it (or let it go with its function) first",
+            ));
+        }
+        *guard = None;
+        Ok(true)
+    }
+}
+
+impl Producer {
+    fn lock(&self) -> MutexGuard<'_, Option<bus::Producer>> {
+        self.bus.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Claim>>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_claim(&self) -> PyResult<bool> {
+        let mut current = self.current();
+        let ended = current.as_ref().map_or(Ok(false), |claim| claim.end())?;
+        *current = None;
+        Ok(ended)
+    }
+}
+
+#[pymethods]
+impl Producer {
+    #[new]
+    #[pyo3(signature = (width, height, *, bus=None, consumers=4, history=0, color=false, limited_range=false, fps=None, source="", mode=0o600))]
+    #[allow(clippy::too_many_arguments, reason = "Python's keywords")]
+    fn new(
+        py: Python<'_>,
+        width: u32,
+        height: u32,
+        bus: Option<String>,
+        consumers: u8,
+        history: u8,
+        color: bool,
+        limited_range: bool,
+        fps: Option<f64>,
+        source: &str,
+        mode: u32,
+    ) -> PyResult<Producer> {
+        let geometry = Geometry::new(width, height)
+            .ok_or_else(|| PyValueError::new_err("width and height must be 1 to 32768"))?;
+        let options = ProducerOptions {
+            consumers,
+            history,
+            color,
+            limited_range,
+            nominal_fps: fps.filter(|fps| (0.0..=4e6).contains(fps) && *fps > 0.0),
+            mode: mode & 0o666,
+            source: source.to_owned(),
+            ..ProducerOptions::new(bus_name(bus)?, geometry)
+        };
+        let made = py
+            .detach(|| bus::Producer::create(options))
+            .map_err(|error| create(&error))?;
+        Ok(Producer {
+            bus: Arc::new(Bus(Mutex::new(Some(made)))),
+            current: Mutex::new(None),
+        })
+    }
+
+    /// Claims a slot for the next frame; never waits. None when every slot is leased: the frame is lost, and counted.
+    fn claim(this: Bound<'_, Self>) -> PyResult<Option<Slot>> {
+        let producer = this.get();
+        producer.end_claim()?;
+        let mut bus = producer.lock();
+        let bus = bus.as_mut().ok_or_else(|| closed("producer"))?;
+        let Some(mut claim) = bus.claim() else {
+            return Ok(None);
+        };
+        let target = claim.target();
+        let image = |pixels: &mut [u8], bgr| Image {
+            address: pixels.as_mut_ptr().expose_provenance(),
+            width: target.geometry.width,
+            height: target.geometry.height,
+            bgr,
+        };
+        let images = (
+            image(target.gray, false),
+            target.bgr.map(|pixels| image(pixels, true)),
+        );
+        claim.keep();
+        let parts = Parts {
+            claimed: Arc::new(Claimed {
+                bus: Arc::clone(&producer.bus),
+            }),
+            gray: None,
+            bgr: None,
+        };
+        let claim = Arc::new(Claim {
+            images,
+            parts: Mutex::new(Some(parts)),
+        });
+        *producer.current() = Some(Arc::clone(&claim));
+        Ok(Some(Slot {
+            producer: this.clone().unbind(),
+            claim,
+        }))
+    }
+
+    /// What it has done: sequence, published, dropped, starved, and how many consumers are connected.
+    #[getter]
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let guard = self.lock();
+        let bus = guard.as_ref().ok_or_else(|| closed("producer"))?;
+        let (stats, connected) = (bus.stats(), bus.connected());
+        drop(guard);
+        let dict = PyDict::new(py);
+        dict.set_item("sequence", stats.sequence)?;
+        dict.set_item("published", stats.published)?;
+        dict.set_item("dropped", stats.dropped)?;
+        dict.set_item("starved", stats.starved)?;
+        dict.set_item("connected", connected)?;
+        Ok(dict)
+    }
+
+    /// Ends the stream and removes the bus.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.end_claim()?;
+        let bus = self.lock().take();
+        py.detach(|| drop(bus));
+        Ok(())
+    }
+
+    fn __enter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    #[pyo3(signature = (*_error))]
+    fn __exit__(&self, py: Python<'_>, _error: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.close(py)
+    }
+}
+
+/// A slot to write. As a context manager it publishes at the end, or gives the slot back after an exception.
+#[pyclass(frozen, module = "framebus")]
+pub(crate) struct Slot {
+    producer: Py<Producer>,
+    claim: Arc<Claim>,
+}
+
+impl Slot {
+    fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
+        let mut guard = self.claim.parts();
+        let parts = guard.as_mut().ok_or_else(|| closed("slot"))?;
+        let (gray, color) = self.claim.images;
+        let (image, kept) = if bgr {
+            (color, &mut parts.bgr)
+        } else {
+            (Some(gray), &mut parts.gray)
+        };
+        let Some(image) = image else {
+            return Ok(None);
+        };
+        if kept.is_none() {
+            let keep = Arc::clone(&parts.claimed) as Arc<dyn Keep>;
+            *kept = Some(array(py, image, false, keep)?);
+        }
+        Ok(kept.as_ref().map(|array| array.clone_ref(py)))
+    }
+}
+
+#[pymethods]
+impl Slot {
+    /// The gray image to write: an array of shape (height, width) over shared memory.
+    #[getter]
+    fn gray(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.view(py, false)
+    }
+
+    /// The BGR image to write: an array of shape (height, width, 3), or None on a bus without colour.
+    #[getter]
+    fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.view(py, true)
+    }
+
+    /// Publishes the frame; no view of the slot may be left. Returns its sequence.
+    #[pyo3(signature = (source_frame=0, *, capture_ns=None, wall_ns=None))]
+    fn publish(
+        &self,
+        source_frame: u64,
+        capture_ns: Option<u64>,
+        wall_ns: Option<u64>,
+    ) -> PyResult<u64> {
+        if !self.claim.end()? {
+            return Err(closed("slot"));
+        }
+        let mut bus = self.producer.get().lock();
+        let claim = bus
+            .as_mut()
+            .and_then(bus::Producer::kept_claim)
+            .ok_or_else(|| closed("slot"))?;
+        Ok(claim.publish(FrameMeta {
+            capture_ns: capture_ns.unwrap_or_else(clock::monotonic_ns),
+            wall_ns: wall_ns.unwrap_or_else(clock::wall_ns),
+            source_frame,
+        }))
+    }
+
+    /// Gives the slot back without publishing it, and counts the frame as dropped.
+    fn abandon(&self) -> PyResult<()> {
+        if self.claim.end()?
+            && let Some(bus) = self.producer.get().lock().as_mut()
+            && bus.kept_claim().is_some()
+        {
+            bus.count_dropped();
+        }
+        Ok(())
+    }
+
+    fn __enter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    #[pyo3(signature = (error, *_rest))]
+    fn __exit__(
+        &self,
+        error: &Bound<'_, PyAny>,
+        _rest: &Bound<'_, pyo3::types::PyTuple>,
+    ) -> PyResult<()> {
+        if self.claim.parts().is_none() {
+            return Ok(());
+        }
+        if !error.is_none() {
+            // A view may be in the exception's traceback; the next claim gives the slot back then.
+            let _ = self.abandon();
+            return Ok(());
+        }
+        self.publish(0, None, None).map(|_| ())
+    }
+}

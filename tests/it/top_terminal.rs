@@ -1,0 +1,196 @@
+//! `framebus top` on a terminal: keys, sizes, and a terminal that is as it was on every way out.
+
+use std::fs;
+use std::time::Duration;
+
+use framebus::observe::{Picture, Snapshot};
+use framebus::stop::Stop;
+use framebus::tui::{self, Options, Wants};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Bus, FRAMEBUS, LIVELY, Terminal, until};
+
+const PANICS: &str = "FRAMEBUS_IT_VIEW_PANICS";
+
+/// Starts the view in a terminal, waits until it shows the bus, and returns its process.
+fn start(terminal: &Terminal) -> Pid {
+    let file = terminal.file("pid");
+    let _ = fs::remove_file(&file);
+    let path = file.display();
+    // Its pid, before it becomes what it is.
+    terminal.run(&format!(
+        "sh -c 'echo $$ >{path}; exec {FRAMEBUS} top -d 0.2'"
+    ));
+    terminal.shows("READ-ONLY");
+    terminal.shows("PRODUCER");
+    let pid = fs::read_to_string(file).expect("a pid");
+    Pid::from_raw(pid.trim().parse().expect("a pid")).expect("a pid")
+}
+
+/// Waits until the shell has its terminal back as it was: no alternate screen, a cursor, its settings, and an echo.
+fn is_sane(terminal: &Terminal, settings: &str, count: &mut u32) {
+    until("the alternate screen is left and the cursor shown", || {
+        terminal.modes() == (false, true)
+    });
+    assert_eq!(terminal.settings(), settings);
+    *count += 1;
+    terminal.run(&format!("echo sane-$(({count}+1000))"));
+    terminal.shows(&format!("sane-{}", *count + 1000));
+    assert!(
+        terminal
+            .text()
+            .contains(&format!("echo sane-$(({count}+1000))")),
+        "what is typed is not echoed"
+    );
+}
+
+#[test]
+fn keys_and_sizes_do_what_they_say() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let consumer = bus.consume(&["-i", "0"]);
+    bus.attached(0, &consumer);
+    let terminal = Terminal::open(&bus, 100, 30);
+    let settings = terminal.settings();
+    start(&terminal);
+    assert_eq!(terminal.modes(), (true, false));
+    for (key, words) in [
+        ("2", "[2]Consumers"),
+        ("Enter", "LAST 60 s, ms"),
+        ("Escape", "FINDINGS"),
+        ("3", "NOW AT RIGHT"),
+        ("4", "sharpness"),
+        ("5", "times in UTC"),
+        ("?", "HELP  lines"),
+        ("Escape", "times in UTC"),
+        ("1", "[1]Overview"),
+        ("Space", "FROZEN"),
+        ("s", "sort: NAME"),
+        ("+", "5.0 Hz"),
+        ("-", "2.0 Hz"),
+        ("Tab", "[2]Consumers"),
+    ] {
+        terminal.press(&[key]);
+        terminal.shows(words);
+    }
+    terminal.press(&["Space"]);
+    until("it goes on", || !terminal.text().contains("FROZEN"));
+    terminal.press(&["/", "z", "z"]);
+    terminal.shows("filter: zz");
+    terminal.press(&["Enter", "Escape"]);
+    until("the filter is cleared", || {
+        !terminal.text().contains("filter: zz")
+    });
+    terminal.press(&["1"]);
+    for (width, height) in [(60, 15), (80, 24), (59, 14), (200, 50), (120, 40), (60, 15)] {
+        terminal.resize(width, height);
+        let fits = width >= 60 && height >= 15;
+        until("it fills the terminal", || {
+            let text = terminal.text();
+            let lines: Vec<&str> = text.lines().collect();
+            let wide = |line: &&str| line.chars().count() == usize::from(width);
+            let framed = lines.first().is_some_and(wide) && lines.last().is_some_and(wide);
+            match fits {
+                true => framed && lines.len() == usize::from(height),
+                false => text.contains(&format!("this is {width}x{height}")),
+            }
+        });
+    }
+    terminal.resize(100, 30);
+    terminal.press(&["q"]);
+    is_sane(&terminal, &settings, &mut 0);
+}
+
+#[test]
+fn the_terminal_is_as_it_was_on_every_way_out() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let terminal = Terminal::open(&bus, 80, 24);
+    let settings = terminal.settings();
+    let mut count = 0;
+    for key in ["q", "C-c", "Q"] {
+        start(&terminal);
+        terminal.press(&[key]);
+        is_sane(&terminal, &settings, &mut count);
+        terminal.press(&["C-l"]);
+        terminal.run("clear");
+    }
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let view = start(&terminal);
+        kill_process(view, signal).expect("a signal");
+        is_sane(&terminal, &settings, &mut count);
+        terminal.run("clear");
+    }
+}
+
+#[test]
+fn a_view_that_is_suspended_gives_the_terminal_back_and_takes_it_again() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let terminal = Terminal::open(&bus, 80, 24);
+    let settings = terminal.settings();
+    let mut count = 0;
+    let view = start(&terminal);
+    for stopped_by_key in [true, false] {
+        match stopped_by_key {
+            true => terminal.press(&["C-z"]),
+            false => kill_process(view, Signal::TSTP).expect("a signal"),
+        }
+        is_sane(&terminal, &settings, &mut count);
+        terminal.run("fg");
+        until("it is back", || terminal.modes() == (true, false));
+        terminal.shows("READ-ONLY");
+    }
+    terminal.press(&["q"]);
+    is_sane(&terminal, &settings, &mut count);
+}
+
+#[test]
+fn a_view_that_panics_gives_the_terminal_back() {
+    let bus = Bus::new();
+    let terminal = Terminal::open(&bus, 80, 24);
+    let settings = terminal.settings();
+    let program = std::env::current_exe().expect("this program");
+    let name = "top_terminal::a_view_panics_when_asked_for";
+    terminal.run(&format!(
+        "{PANICS}=1 {} --exact {name} --nocapture",
+        program.display()
+    ));
+    terminal.shows("the sampler broke");
+    is_sane(&terminal, &settings, &mut 0);
+}
+
+/// A sampler that works twice.
+struct Breaks(framebus::observe::Sampler, u32);
+
+impl tui::Sampler for Breaks {
+    fn buses(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn sample(&mut self, _bus: &str) -> Snapshot {
+        self.1 += 1;
+        assert!(self.1 < 3, "the sampler broke");
+        self.0.sample(false)
+    }
+
+    fn pictures(&mut self, _bus: &str, _wants: Wants) -> Vec<Picture> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_view_panics_when_asked_for() {
+    if std::env::var_os(PANICS).is_none() {
+        return;
+    }
+    let mut options = Options::detect("none", |name| std::env::var(name).ok());
+    options.interval = Duration::from_millis(200);
+    let sampler = framebus::observe::Sampler::new(
+        "none".parse().expect("a name"),
+        framebus::observe::Baseline::FirstLook,
+        framebus::observe::Thresholds::default(),
+    );
+    let stop = Stop::on_signals().expect("signals");
+    let _ = tui::run(&mut Breaks(sampler, 0), &options, &stop);
+}
