@@ -1,10 +1,12 @@
 //! The headless worker: `framebus` hands over to it what needs OpenCV, by exec, with the same arguments.
 
-use framebus_worker::{OpenOptions, SourceSpec, open, quiet};
+use framebus::cli::produce::ProduceArgs;
+use framebus::stop::Stop;
+use framebus_worker::{OpenOptions, SourceSpec, open, open_windows, quiet};
 
 fn main() -> ! {
     quiet();
-    framebus::cli::worker_main(|args, _stop| {
+    let open_source = |args: &ProduceArgs, _stop: &Stop| {
         let options = OpenOptions {
             size: args.size,
             fps: args.fps.filter(|fps| *fps > 0.0),
@@ -13,5 +15,6 @@ fn main() -> ! {
         };
         let spec: SourceSpec = args.source().parse()?;
         open(&spec, &options).map(Some)
-    })
+    };
+    framebus::cli::worker_main(open_source, open_windows)
 }

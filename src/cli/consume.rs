@@ -12,8 +12,9 @@ use clap::Args;
 use signal_hook::consts::SIGUSR1;
 
 use super::config::{Config, Trigger};
+use super::show::{OpenWindows, ShowSink};
 use super::units::{parse_duration, parse_fps};
-use super::{choose_bus, parse_bus};
+use super::{choose_bus, parse_bus, worker};
 use crate::bus::{BusName, ConsumerOptions, IndexChoice};
 use crate::layout::TriggerKind;
 use crate::sink::{self, ExecMode, Format, Kind, Plane, PreSink, Sink, Target};
@@ -69,7 +70,10 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub exec_mode: Option<ExecMode>,
-    /// With --output or --exec: the BGR image of each frame instead of the gray one (needs produce --color)
+    /// Show frames in a window; q ends it
+    #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
+    pub show: bool,
+    /// With --output, --exec or --show: the BGR image of each frame instead of the gray one (needs produce --color)
     #[arg(long, help_heading = "What to do with frames (one of)")]
     pub color: bool,
     /// With --output: keep the frames of this long in memory, and write nothing until SIGUSR1; then these first
@@ -155,8 +159,10 @@ impl ConsumeArgs {
 
     /// Refuses flags that would mean nothing.
     fn check(&self) -> anyhow::Result<()> {
-        if self.color && self.output.is_none() && self.exec.is_none() {
-            anyhow::bail!("--color is for images and video: use it with --output or --exec");
+        if self.color && self.output.is_none() && self.exec.is_none() && !self.show {
+            anyhow::bail!(
+                "--color is for images and video: use it with --output, --exec or --show"
+            );
         }
         Ok(())
     }
@@ -217,8 +223,11 @@ impl ConsumeArgs {
 /// One sentence for a person.
 pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let args = &args.over(config)?;
-    let stop = Stop::on_signals()?;
     args.check()?;
+    if args.show {
+        return Err(worker::hand_over("--show"));
+    }
+    let stop = Stop::on_signals()?;
     let kind = args.kind();
     let sink: Box<dyn Sink + Send> = match args.pre {
         Some(pre) => Box::new(PreSink::new(
@@ -230,5 +239,22 @@ pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
         )),
         None => sink::open(&kind, &stop)?,
     };
+    Run::new(args, sink, stop).run()
+}
+
+/// In the worker: shows frames in a window.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn main_with(
+    args: &ConsumeArgs,
+    config: &Config,
+    windows: OpenWindows,
+) -> anyhow::Result<ExitCode> {
+    let args = &args.over(config)?;
+    args.check()?;
+    let stop = Stop::on_signals()?;
+    let plane = if args.color { Plane::Bgr } else { Plane::Gray };
+    let sink = Box::new(ShowSink::new(windows()?, plane));
     Run::new(args, sink, stop).run()
 }

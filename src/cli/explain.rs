@@ -33,7 +33,7 @@ Later ones win: defaults, /etc/framebus.toml, ~/.config/framebus/config.toml, th
 
 Examples:
   framebus config explain
-  FRAMEBUS_PRODUCE_FPS=10 framebus config explain --json | jq '.settings[] | select(.key == \"produce.fps\")'";
+  framebus config explain --json | jq -r '.settings[] | .key + \" \" + .origin'";
 
 #[derive(serde::Serialize)]
 struct Report {

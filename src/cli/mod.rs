@@ -15,6 +15,7 @@ pub mod metrics;
 mod notify;
 pub mod peek;
 pub mod produce;
+pub mod show;
 mod status;
 mod stderr;
 pub mod top;
@@ -110,23 +111,24 @@ pub fn main() -> ExitCode {
     end(result)
 }
 
-/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, and ends the
-/// process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
+/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, shows frames in the
+/// windows that `windows` opens, and ends the process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
 /// static objects must not be taken away.
-pub fn worker_main(open: impl produce::OpenSource) -> ! {
-    worker::leave(worker_work(open))
+pub fn worker_main(open: impl produce::OpenSource, windows: show::OpenWindows) -> ! {
+    worker::leave(worker_work(open, windows))
 }
 
-fn worker_work(open: impl produce::OpenSource) -> ExitCode {
+fn worker_work(open: impl produce::OpenSource, windows: show::OpenWindows) -> ExitCode {
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }
     let cli = Cli::parse();
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
-        Verb::Produce(args) => produce::main_with(args, &config, open),
+        Verb::Produce(args) => produce::main_with(args, &config, open, windows),
+        Verb::Consume(args) if args.show => consume::main_with(args, &config, windows),
         _ => Err(anyhow::anyhow!(
-            "framebus-worker only captures: use framebus for everything else"
+            "framebus-worker only captures and shows: use framebus for everything else"
         )),
     });
     end(result)

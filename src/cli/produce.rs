@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
+use super::show::{OpenWindows, ShowBus};
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
 };
@@ -70,6 +71,9 @@ pub struct ProduceArgs {
     /// Put a BGR image into every slot beside the gray one
     #[arg(long)]
     pub color: bool,
+    /// Show the BGR image and every slot in windows; q ends it
+    #[arg(long)]
+    pub show: bool,
     /// Mode bits of the segment and the named pipes: who may attach [default: 0600]
     #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     pub mode: Option<u32>,
@@ -158,8 +162,8 @@ impl ProduceArgs {
         self.source.as_deref().unwrap_or(PATTERN)
     }
 
-    /// Whether the source needs OpenCV, and so the headless worker.
-    fn needs_worker(&self) -> bool {
+    /// Whether the source needs OpenCV.
+    fn needs_opencv(&self) -> bool {
         !matches!(self.source(), PATTERN | "-") && !self.is_recording()
     }
 
@@ -239,10 +243,13 @@ impl ProduceArgs {
 pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     merged.check()?;
-    if merged.needs_worker() {
+    if merged.needs_opencv() {
         return Err(worker::hand_over(merged.source()));
     }
-    capture(&merged, open)
+    if merged.show {
+        return Err(worker::hand_over("--show"));
+    }
+    capture(&merged, open, None)
 }
 
 /// Captures with the source that `open` opens.
@@ -252,17 +259,27 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
 pub fn main_with(
     args: &ProduceArgs,
     config: &Config,
-    open: impl OpenSource,
+    opencv: impl OpenSource,
+    windows: OpenWindows,
 ) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     merged.check()?;
-    capture(&merged, open)
+    let show = merged.show.then(windows).transpose()?.map(ShowBus::new);
+    if merged.needs_opencv() {
+        capture(&merged, opencv, show)
+    } else {
+        capture(&merged, open, show)
+    }
 }
 
-fn capture(args: &ProduceArgs, open: impl OpenSource) -> anyhow::Result<ExitCode> {
+fn capture(
+    args: &ProduceArgs,
+    open: impl OpenSource,
+    show: Option<ShowBus>,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     match open(args, &stop)? {
-        Some(source) => Run::start(args, source, stop)?.run(),
+        Some(source) => Run::start(args, source, stop, show)?.run(),
         None => Ok(stopped(&stop)),
     }
 }

@@ -193,13 +193,12 @@ impl Running {
 
     /// Reads one line of its standard error.
     pub(crate) fn error_line(&mut self) -> String {
-        let pipe = self.child.stderr.as_mut().expect("a pipe");
-        let mut line = Vec::new();
-        let mut byte = [0];
-        while pipe.read(&mut byte).expect("a line") == 1 && byte != *b"\n" {
-            line.push(byte[0]);
-        }
-        String::from_utf8_lossy(&line).into_owned()
+        line(self.child.stderr.as_mut().expect("a pipe"))
+    }
+
+    /// Reads one line of its standard output.
+    pub(crate) fn output_line(&mut self) -> String {
+        line(self.child.stdout.as_mut().expect("a pipe"))
     }
 
     /// Waits for its end.
@@ -236,6 +235,15 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn line(pipe: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while pipe.read(&mut byte).expect("a line") == 1 && byte != *b"\n" {
+        line.push(byte[0]);
+    }
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 /// Waits until something is so; a test that waits for a minute has failed.

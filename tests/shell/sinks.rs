@@ -211,3 +211,62 @@ fn colour_of_a_file_goes_through_opencv_onto_the_bus() {
         .stdout;
     assert!(gray[0] < 60);
 }
+
+/// An X server of a test's own, on the first free number.
+fn x_server(place: &Place) -> (crate::harness::Running, String) {
+    let mut command =
+        place.shell("exec Xvfb -displayfd 1 -screen 0 800x600x24 -nolisten tcp 2>/dev/null");
+    command.stdin(std::process::Stdio::null());
+    let mut server = crate::harness::Running::start(command);
+    let number = server.output_line();
+    (server, format!(":{}", number.trim()))
+}
+
+/// How many pixels of a screen are clearly blue.
+fn blue_pixels(place: &Place, display: &str) -> usize {
+    let grab = format!(
+        "ffmpeg -v error -f x11grab -video_size 800x600 -i {display} -frames:v 1 -pix_fmt bgr24 -f rawvideo -"
+    );
+    let pixels = place.sh(&grab).stdout;
+    let blue = |pixel: &&[u8]| pixel[0] > 200 && pixel[1] < 60 && pixel[2] < 60;
+    pixels.chunks_exact(3).filter(blue).count()
+}
+
+#[test]
+fn frames_are_shown_in_windows_and_without_a_display_that_is_one_sentence() {
+    use rustix::process::Signal;
+    let place = Place::new();
+    if !crate::recipes::has_worker() || !place.sh("command -v Xvfb").status.success() {
+        return;
+    }
+    place
+        .run(&["produce", "pattern", "--show"])
+        .is(2)
+        .one_sentence("needs a display");
+    place
+        .sh("DISPLAY=:7654 framebus consume --show")
+        .is(2)
+        .one_sentence("does not answer");
+    let footage =
+        "ffmpeg -v error -f lavfi -i color=blue:size=200x100:rate=25 -t 1 -c:v mjpeg -y blue.avi";
+    place.sh(footage).is(0);
+    let (_server, display) = x_server(&place);
+    assert_eq!(blue_pixels(&place, &display), 0);
+    let mut command = place.framebus(&["produce", "blue.avi", "--loop", "--show"]);
+    command.env("DISPLAY", &display);
+    let producer = crate::harness::Running::start(command);
+    crate::harness::until("the BGR image is on the screen", || {
+        blue_pixels(&place, &display) > 10_000
+    });
+    producer.signal(Signal::TERM);
+    producer.end().is(143);
+    let _producer = place.start(&["produce", "blue.avi", "--loop", "--color"]);
+    let mut command = place.framebus(&["consume", "--show", "--color"]);
+    command.env("DISPLAY", &display);
+    let consumer = crate::harness::Running::start(command);
+    crate::harness::until("the frame is on the screen", || {
+        blue_pixels(&place, &display) > 10_000
+    });
+    consumer.signal(Signal::INT);
+    consumer.end().is(130);
+}

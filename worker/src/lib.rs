@@ -11,6 +11,7 @@
 //! | `source` | the frame source: two phases, loops, stalls, reconnects |
 //! | `call` | waits for what may never return |
 //! | `mat`, `convert` | OpenCV images over memory that is not OpenCV's; colour and depth |
+//! | `show` | windows |
 //! | `quiet` | keeps the libraries' own noise off the terminal |
 
 mod backoff;
@@ -21,11 +22,13 @@ mod convert;
 mod mat;
 mod options;
 mod quiet;
+mod show;
 mod source;
 mod spec;
 
 pub use convert::to_gray;
 pub use options::OpenOptions;
 pub use quiet::quiet;
+pub use show::open_windows;
 pub use source::{CaptureSource, open};
 pub use spec::SourceSpec;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::super::notify::Notify;
+use super::super::show::ShowBus;
 use super::super::status::Status;
 use super::super::units::show_bytes;
 use super::super::{deadline, stopped};
@@ -21,6 +22,7 @@ pub(super) struct Run<'a> {
     pacer: Pacer,
     status: Status,
     notify: Notify,
+    show: Option<ShowBus>,
     stalled: bool,
 }
 
@@ -29,6 +31,7 @@ impl<'a> Run<'a> {
         args: &'a ProduceArgs,
         source: BoxedSource,
         stop: Stop,
+        show: Option<ShowBus>,
     ) -> anyhow::Result<Run<'a>> {
         let info = source.info();
         if args.color && !info.bgr {
@@ -55,6 +58,7 @@ impl<'a> Run<'a> {
             pacer,
             status,
             notify,
+            show,
             stalled: false,
         })
     }
@@ -76,6 +80,9 @@ impl<'a> Run<'a> {
             }
             self.status.update(&self.producer);
             self.notify.alive();
+            if !self.show()? {
+                break;
+            }
         }
         self.notify.stopping();
         self.status.clear();
@@ -115,6 +122,17 @@ impl<'a> Run<'a> {
             source_frame: capture.source_frame,
         });
         Ok(true)
+    }
+
+    /// Shows the bus where that was asked for; `false` when somebody wants an end.
+    fn show(&mut self) -> anyhow::Result<bool> {
+        let bus = &self.producer.options().bus;
+        let shown = self
+            .show
+            .as_mut()
+            .map(|show| show.update(bus))
+            .transpose()?;
+        Ok(shown.unwrap_or(true))
     }
 
     fn renew(&mut self) -> anyhow::Result<()> {

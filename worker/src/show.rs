@@ -1,0 +1,168 @@
+//! Windows: OpenCV's highgui behind `--show`.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::time::Duration;
+
+use framebus::cli::show::Windows;
+use framebus::layout::Geometry;
+use framebus::sink::{Pixels, SinkError};
+use opencv::core::{Mat, Vec3b};
+use opencv::highgui::{
+    WINDOW_AUTOSIZE, WINDOW_GUI_NORMAL, WND_PROP_VISIBLE, get_window_property, imshow, move_window,
+    named_window, wait_key,
+};
+
+/// Opens the display.
+///
+/// # Errors
+/// One sentence where there is none: the window system itself would abort the process.
+pub fn open_windows() -> Result<Box<dyn Windows + Send>, SinkError> {
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let platform = set("QT_QPA_PLATFORM");
+    if let (None, None) = (&platform, set("WAYLAND_DISPLAY")) {
+        let display = set("DISPLAY").ok_or_else(|| no_display("DISPLAY is not set"))?;
+        reach(&display)
+            .map_err(|error| no_display(&format!("{display} does not answer: {error}")))?;
+    }
+    Ok(Box::new(HighguiWindows::default()))
+}
+
+fn no_display(why: &str) -> SinkError {
+    SinkError::Unsuitable(format!(
+        "--show needs a display, and {why}: use ssh -X, or framebus peek or top"
+    ))
+}
+
+/// Connects to an X server and hangs up: `:1`, `unix:1`, `host:1.0`.
+fn reach(display: &str) -> io::Result<()> {
+    let (host, number) = display.rsplit_once(':').unwrap_or(("", display));
+    let number: u16 = number
+        .split('.')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .ok_or(io::ErrorKind::InvalidInput)?;
+    if matches!(host, "" | "unix") {
+        let path = format!("/tmp/.X11-unix/X{number}");
+        let hidden = SocketAddr::from_abstract_name(&path)?;
+        return UnixStream::connect(&path)
+            .or_else(|_| UnixStream::connect_addr(&hidden))
+            .map(drop);
+    }
+    let port = number
+        .checked_add(6000)
+        .ok_or(io::ErrorKind::InvalidInput)?;
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// What a window manager puts around an image.
+const FRAME: (usize, usize) = (8, 32);
+/// How wide a row of windows may be.
+const ROW: usize = 1600;
+
+#[derive(Default)]
+struct HighguiWindows {
+    open: BTreeSet<String>,
+}
+
+impl Windows for HighguiWindows {
+    fn draw(
+        &mut self,
+        name: &str,
+        geometry: Geometry,
+        pixels: Pixels<'_>,
+    ) -> Result<(), SinkError> {
+        if !self.open.contains(name) {
+            named_window(name, WINDOW_AUTOSIZE | WINDOW_GUI_NORMAL).map_err(failed)?;
+            let (x, y) = place(self.open.len(), geometry);
+            move_window(name, x, y).map_err(failed)?;
+            self.open.insert(name.to_owned());
+        }
+        let (Ok(rows), Ok(columns)) = (
+            i32::try_from(geometry.height),
+            i32::try_from(geometry.width),
+        ) else {
+            return Err(SinkError::Unsuitable(format!(
+                "{geometry} does not fit a window"
+            )));
+        };
+        match pixels {
+            Pixels::Gray(gray) => {
+                let image = Mat::new_rows_cols_with_data(rows, columns, gray).map_err(failed)?;
+                imshow(name, &image).map_err(failed)
+            }
+            Pixels::Bgr(bgr) => {
+                let image = Mat::new_rows_cols_with_bytes::<Vec3b>(rows, columns, bgr);
+                imshow(name, &image.map_err(failed)?).map_err(failed)
+            }
+        }
+    }
+
+    fn go_on(&mut self) -> Result<bool, SinkError> {
+        if self.open.is_empty() {
+            return Ok(true);
+        }
+        let key = wait_key(1).map_err(failed)?;
+        if key == i32::from(b'q') {
+            return Ok(false);
+        }
+        for name in &self.open {
+            // A window that was closed by its frame is not visible any more.
+            if get_window_property(name, WND_PROP_VISIBLE).map_err(failed)? < 1.0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Where the window of that number goes: in rows, beside one another.
+fn place(number: usize, geometry: Geometry) -> (i32, i32) {
+    let (width, height) = (
+        geometry.width as usize + FRAME.0,
+        geometry.height as usize + FRAME.1,
+    );
+    let columns = (ROW / width).max(1);
+    let pixels = |count: usize| i32::try_from(count).unwrap_or(0);
+    (
+        pixels(number % columns * width),
+        pixels(number / columns * height),
+    )
+}
+
+fn failed(error: opencv::Error) -> SinkError {
+    SinkError::Unsuitable(format!("the window cannot be shown: {}", error.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_beside_one_another() {
+        let size = Geometry {
+            width: 792,
+            height: 100,
+        };
+        let places = [0, 1, 2].map(|number| place(number, size));
+        assert_eq!(places, [(0, 0), (800, 0), (0, 132)]);
+    }
+
+    #[test]
+    fn a_display_that_does_not_answer_is_an_error() {
+        for display in [":7654", "unix:7654.0", "127.0.0.1:59000", "nonsense"] {
+            assert!(reach(display).is_err(), "{display}");
+        }
+    }
+}
