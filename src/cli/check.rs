@@ -10,9 +10,7 @@ use super::config::Config;
 use super::units::{parse_duration, parse_fps};
 use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
 use crate::bus::{BusName, Observer};
-use crate::observe::{
-    Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot, Thresholds,
-};
+use crate::observe::{Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot};
 use crate::stop::Stop;
 
 /// Check that a bus is healthy: exit code 0, or 1 and a line for each finding
@@ -28,9 +26,9 @@ pub struct CheckArgs {
     /// The greatest age of the newest frame
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
-    /// How long a consumer may hold one frame, or take none
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "2s")]
-    pub max_held: Duration,
+    /// How long a consumer may hold one frame, or take none [default: stuck_after of the configuration, else 2s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_held: Option<Duration>,
     /// How long to look
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
     pub look_for: Duration,
@@ -66,10 +64,10 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     // There is nothing to judge without a bus, and nothing to read of another layout.
     let observer = Observer::open(&bus)?;
-    let thresholds = Thresholds {
-        stuck_after_ms: millis(args.max_held),
-        ..Thresholds::default()
-    };
+    let mut thresholds = config.top.findings.thresholds();
+    if let Some(most) = args.max_held {
+        thresholds.stuck_after_ms = millis(most);
+    }
     let mut sampler = Sampler::new(bus.clone(), Baseline::FirstLook, thresholds);
     sampler.sample(false);
     if stop.sleep(args.look_for) {

@@ -2,6 +2,7 @@
 
 mod environment;
 mod layers;
+mod top;
 mod values;
 mod written;
 
@@ -20,6 +21,7 @@ use crate::layout::{Geometry, TriggerKind};
 use environment::Variables;
 use layers::layers;
 pub use layers::{Explained, explain};
+pub use top::{Findings, Top};
 use values::{consumers, duration, fps, history, mode, size, trigger};
 use written::{Written, place};
 
@@ -82,15 +84,6 @@ pub struct Consume {
     /// How long to wait for a bus that is not there yet, and for a frame; `None` for ever.
     #[serde(deserialize_with = "duration")]
     pub timeout: Option<Duration>,
-}
-
-/// Settings of `top`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Top {
-    /// How often the view is new.
-    #[serde(deserialize_with = "duration")]
-    pub interval: Option<Duration>,
 }
 
 /// How a consumer waits for the next frame.
@@ -171,9 +164,7 @@ impl Config {
                 trigger: Some(Trigger::Eventfd),
                 timeout: None,
             },
-            top: Top {
-                interval: Some(Duration::from_millis(500)),
-            },
+            top: Top::defaults(),
         }
     }
 
@@ -247,9 +238,7 @@ impl Config {
                 trigger: self.consume.trigger.or(below.consume.trigger),
                 timeout: self.consume.timeout.or(below.consume.timeout),
             },
-            top: Top {
-                interval: self.top.interval.or(below.top.interval),
-            },
+            top: self.top.over(below.top),
         }
     }
 }

@@ -54,12 +54,22 @@ fn the_commented_file_names_every_key_and_its_examples_are_right() {
     );
     assert_eq!(config.consume.timeout, Some(Duration::from_secs(5)));
     // The message of an unknown key lists those there are.
-    for section in ["", "[produce]\n", "[consume]\n", "[top]\n"] {
+    for section in [
+        "",
+        "[produce]\n",
+        "[consume]\n",
+        "[top]\n",
+        "[top.findings]\n",
+    ] {
         let message = error(&format!("{section}unknown = 1"));
         let keys = message.split('`').skip(3).step_by(2);
         for key in keys {
-            let named =
-                COMMENTED.contains(&format!("{key} = ")) || COMMENTED.contains(&format!("[{key}]"));
+            let named = [
+                format!("{key} = "),
+                format!("[{key}]"),
+                format!("[top.{key}]"),
+            ];
+            let named = named.iter().any(|name| COMMENTED.contains(name));
             assert!(named, "{section}{key}: {message}");
         }
     }
@@ -70,7 +80,7 @@ fn an_unknown_key_is_named_with_its_file_and_line() {
     let known = [
         (
             "bus = \"a\"\n\n[top]\ninterwal = 30\n",
-            "a.toml line 4: top.interwal: unknown field `interwal`, expected `interval`",
+            "a.toml line 4: top.interwal: unknown field `interwal`, expected `interval` or `findings`",
         ),
         (
             "bsu = \"a\"",
@@ -127,6 +137,16 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
             "produce",
             "mode = \"0690\"",
             "\"0690\" is not an octal mode from 0000 to 0777, such as 0660",
+        ),
+        (
+            "top.findings",
+            "shm_full_percent = 101",
+            "101.0 is not a percentage from 0 to 100",
+        ),
+        (
+            "top.findings",
+            "stuck_after = 2",
+            "invalid type: integer `2`, expected a string",
         ),
         (
             "produce",
@@ -192,9 +212,16 @@ fn every_variable_is_read() {
         ("FRAMEBUS_CONSUME_TRIGGER", "spin"),
         ("FRAMEBUS_CONSUME_TIMEOUT", "2m"),
         ("FRAMEBUS_TOP_INTERVAL", "200ms"),
+        ("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER", "1s"),
+        ("FRAMEBUS_TOP_FINDINGS_STALLED_AFTER", "3s"),
+        ("FRAMEBUS_TOP_FINDINGS_GONE_AFTER", "4s"),
+        ("FRAMEBUS_TOP_FINDINGS_SLOW_ABOVE_PERIODS", "1.5"),
+        ("FRAMEBUS_TOP_FINDINGS_SHM_FULL_PERCENT", "80"),
     ];
     let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = 0\nsize = \"2x1\"\nconsumers = 250\nhistory = 3\nmode = \"640\"\ngroup = \"video\"\n\
-                [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"";
+                [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\n\
+                [top.findings]\nstuck_after = \"1s\"\nstalled_after = \"3s\"\ngone_after = \"4s\"\n\
+                slow_above_periods = 1.5\nshm_full_percent = 80";
     assert_eq!(
         load(None, &variables).expect("config"),
         parse(file).expect("file")

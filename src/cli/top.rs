@@ -108,13 +108,18 @@ pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
         .unwrap_or(LOOK)
         .clamp(SHORTEST, LONGEST);
     if args.once || args.json || !io::stdout().is_terminal() {
-        return print(args, bus, interval);
+        return print(args, bus, interval, config.top.findings.thresholds());
     }
-    view(args, &bus, interval)
+    view(args, &bus, interval, config.top.findings.thresholds())
 }
 
 /// The live view.
-fn view(args: &TopArgs, bus: &BusName, interval: Duration) -> anyhow::Result<ExitCode> {
+fn view(
+    args: &TopArgs,
+    bus: &BusName,
+    interval: Duration,
+    thresholds: Thresholds,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let mut options = Options::detect(bus.as_str(), |name| std::env::var(name).ok());
     options.interval = interval;
@@ -129,7 +134,7 @@ fn view(args: &TopArgs, bus: &BusName, interval: Duration) -> anyhow::Result<Exi
         (Color::Always, None) if options.theme == Theme::None => Theme::Dark,
         _ => options.theme,
     };
-    let mut buses = Buses::new(bus.clone());
+    let mut buses = Buses::new(bus.clone(), thresholds);
     Ok(match tui::run(&mut buses, &options, &stop)? {
         Outcome::Quit => ExitCode::SUCCESS,
         Outcome::Stopped | Outcome::HungUp => stopped(&stop),
@@ -137,7 +142,12 @@ fn view(args: &TopArgs, bus: &BusName, interval: Duration) -> anyhow::Result<Exi
 }
 
 /// Snapshots on stdout: one, `--count` of them, or until somebody asks to stop.
-fn print(args: &TopArgs, bus: BusName, interval: Duration) -> anyhow::Result<ExitCode> {
+fn print(
+    args: &TopArgs,
+    bus: BusName,
+    interval: Duration,
+    thresholds: Thresholds,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     // One look, unless more are asked for.
     let repeated = args.count.is_some() || (args.delay.is_some() && !args.once);
@@ -151,7 +161,7 @@ fn print(args: &TopArgs, bus: BusName, interval: Duration) -> anyhow::Result<Exi
     } else {
         Baseline::FirstLook
     };
-    let mut sampler = Sampler::new(bus, baseline, Thresholds::default());
+    let mut sampler = Sampler::new(bus, baseline, thresholds);
     // The first moment has no rates.
     let _ = sampler.sample(false);
     let pause = if repeated { interval } else { LOOK };
@@ -210,22 +220,25 @@ const TEXT_WIDTH: usize = 120;
 /// The buses of this machine for the view.
 struct Buses {
     first: BusName,
+    thresholds: Thresholds,
     samplers: BTreeMap<String, Sampler>,
 }
 
 impl Buses {
-    fn new(first: BusName) -> Buses {
+    fn new(first: BusName, thresholds: Thresholds) -> Buses {
         Buses {
             first,
+            thresholds,
             samplers: BTreeMap::new(),
         }
     }
 
     fn sampler(&mut self, bus: &str) -> &mut Sampler {
         let name = bus.parse().unwrap_or_else(|_| self.first.clone());
+        let thresholds = self.thresholds;
         self.samplers
             .entry(bus.to_owned())
-            .or_insert_with(|| Sampler::new(name, Baseline::FirstLook, Thresholds::default()))
+            .or_insert_with(|| Sampler::new(name, Baseline::FirstLook, thresholds))
     }
 }
 

@@ -128,7 +128,11 @@ impl Reading<'_> {
                 ConsumerState::Stuck
             }
             () if self.is_idle(record, last_sequence, since) => ConsumerState::Idle,
-            () if busy_per_period.is_some_and(|ratio| ratio > 1.0) => ConsumerState::Slow,
+            () if busy_per_period
+                .is_some_and(|ratio| ratio > self.thresholds.slow_above_periods) =>
+            {
+                ConsumerState::Slow
+            }
             () if lease.is_some() => ConsumerState::Reading,
             () => ConsumerState::Waiting,
         };

@@ -13,6 +13,8 @@ pub struct Thresholds {
     pub stuck_after_ms: f64,
     /// A running producer without a frame for this long is stalled.
     pub stalled_after_ms: f64,
+    /// A consumer that needs more than so many frame periods for a frame is slow.
+    pub slow_above_periods: f64,
     /// /dev/shm is nearly full from this part of it on, 0 to 1.
     pub shm_full_from: f64,
 }
@@ -23,6 +25,7 @@ impl Default for Thresholds {
             gone_after_ms: 2_000.0,
             stuck_after_ms: 2_000.0,
             stalled_after_ms: 2_000.0,
+            slow_above_periods: 1.0,
             shm_full_from: 0.9,
         }
     }

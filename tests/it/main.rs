@@ -6,6 +6,7 @@
 mod bad_input;
 mod bad_segment;
 mod chaos;
+mod findings;
 mod generations;
 mod harness;
 mod leases;

@@ -36,9 +36,7 @@ impl Config {
                     units::parse_duration,
                 )?,
             },
-            top: Top {
-                interval: read_variable(variable, "FRAMEBUS_TOP_INTERVAL", units::parse_duration)?,
-            },
+            top: Top::of_environment(variable)?,
         })
     }
 }
@@ -47,7 +45,7 @@ impl Config {
 pub(super) type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Reads a variable; an empty one is not set.
-fn read_variable<T>(
+pub(super) fn read_variable<T>(
     variable: Variables<'_>,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, String>,

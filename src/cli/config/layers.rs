@@ -152,10 +152,8 @@ fn settings(config: &Config) -> Vec<(String, Option<String>)> {
         "consume.timeout".to_owned(),
         config.consume.timeout.map(show_duration),
     ));
-    all.push((
-        "top.interval".to_owned(),
-        config.top.interval.map(show_duration),
-    ));
+    let top = config.top.settings();
+    all.extend(top.map(|(key, value)| (format!("top.{key}"), value)));
     all
 }
 

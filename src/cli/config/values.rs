@@ -65,7 +65,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
 }
 
 /// Reads a value of a file with the parser that flags and the environment have.
-fn parsed<T, E: serde::de::Error>(
+pub(super) fn parsed<T, E: serde::de::Error>(
     value: impl fmt::Display + fmt::Debug,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, E> {
