@@ -70,7 +70,7 @@ pub struct Produce {
     /// The mode of the shared memory and the named pipes.
     #[serde(deserialize_with = "mode")]
     pub mode: Option<u32>,
-    /// The group of the shared memory and the named pipes, as [`units::parse_group`] reads it.
+    /// The group of the shared memory and the named pipes, as `units::parse_group` reads it.
     pub group: Option<String>,
 }
 

@@ -87,15 +87,15 @@ pub(crate) fn connect(
         SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
     );
     let (answer, event) = read_answer(&stream, timeout, stop)?;
-    match Answer::decode(&answer) {
-        Some(Answer::Welcome { .. }) => {}
+    let kind = match Answer::decode(&answer) {
+        Some(Answer::Welcome { trigger, .. }) => trigger,
         Some(Answer::InUse { pid }) => return Err(ConnectError::InUse { pid }),
         None => {
             return Err(ConnectError::System(io::Error::other(
                 "the producer's answer is not framebus's",
             )));
         }
-    }
+    };
     if kind == TriggerKind::Eventfd && event.is_none() {
         return Err(ConnectError::System(io::Error::other(
             "the producer sent no eventfd",

@@ -32,6 +32,8 @@ pub(crate) const ANSWER_LEN: usize = 16;
 pub(crate) enum Answer {
     /// The index is the peer's.
     Welcome {
+        /// How it is woken: what it asked for, or [`TriggerKind::Pipe`] for an eventfd that it is not trusted with.
+        trigger: TriggerKind,
         /// Generation of the segment to map, or a later one.
         generation: u64,
     },
@@ -44,12 +46,15 @@ pub(crate) enum Answer {
 
 impl Answer {
     pub(crate) fn encode(self) -> [u8; ANSWER_LEN] {
-        let (status, pid, generation) = match self {
-            Self::Welcome { generation } => (0, 0, generation),
-            Self::InUse { pid } => (1, pid, 0),
+        let (status, trigger, pid, generation) = match self {
+            Self::Welcome {
+                trigger,
+                generation,
+            } => (0, hello(trigger), 0, generation),
+            Self::InUse { pid } => (1, 0, pid, 0),
         };
         let mut bytes = [0; ANSWER_LEN];
-        bytes[..3].copy_from_slice(&[b'F', b'B', status]);
+        bytes[..4].copy_from_slice(&[b'F', b'B', status, trigger]);
         bytes[4..8].copy_from_slice(&pid.to_le_bytes());
         bytes[8..].copy_from_slice(&generation.to_le_bytes());
         bytes
@@ -62,6 +67,7 @@ impl Answer {
         let (generation, _) = rest.split_first_chunk::<8>()?;
         match (magic, status[0]) {
             (b"FB", 0) => Some(Self::Welcome {
+                trigger: read_hello(status[1])?,
                 generation: u64::from_le_bytes(*generation),
             }),
             (b"FB", 1) => Some(Self::InUse {
@@ -81,6 +87,7 @@ mod tests {
     fn answers_come_back_as_they_were_and_are_no_triggers() {
         for answer in [
             Answer::Welcome {
+                trigger: TriggerKind::Eventfd,
                 generation: u64::MAX,
             },
             Answer::InUse { pid: 4415 },

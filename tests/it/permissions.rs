@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::harness::{Bus, Exit, FRAMEBUS, Finished, LIVELY, Process};
+use framebus::layout::TriggerKind;
+
+use crate::harness::{Bus, Exit, FRAMEBUS, Finished, LIVELY, Process, until};
 
 /// A user that is nobody on this machine, and different for every run of these tests.
 fn stranger() -> u32 {
@@ -86,6 +88,35 @@ fn another_user_may_not_consume_unless_the_mode_lets_it() {
     grouped.end(Signal::INT);
     fs::remove_file(program).expect("removed");
     bus.assert_nothing_left();
+}
+
+/// An eventfd's O_NONBLOCK belongs to both ends: a stranger could stop the camera with it.
+#[test]
+fn another_user_is_woken_by_its_pipe_and_not_by_an_eventfd() {
+    let bus = Bus::new();
+    let program = public_program(&bus);
+    let (uid, gid) = (stranger(), stranger());
+    let producer = bus.produce(&["--mode", "0666", "--size", "64x48"]);
+    let mut command = bus.command("setpriv");
+    command
+        .args([format!("--reuid={uid}"), format!("--regid={gid}")])
+        .arg("--clear-groups")
+        .arg(&program)
+        .args(["-q", "consume", "-i", "0", "--trigger", "eventfd"]);
+    let stranger = Process::spawn(command);
+    let own = bus.consume(&["-i", "1", "--trigger", "eventfd"]);
+    let segment = bus.segment();
+    until("both take frames", || {
+        (0..2).all(|index| segment.record(index, "taken") > 3)
+    });
+    let triggers = [0, 1].map(|index| segment.claim(index, "trigger"));
+    assert_eq!(
+        triggers,
+        [TriggerKind::Pipe as u64, TriggerKind::Eventfd as u64]
+    );
+    stranger.end(Signal::TERM);
+    own.end(Signal::TERM);
+    producer.end(Signal::INT);
 }
 
 #[test]
