@@ -1,7 +1,8 @@
 //! One consumer in a snapshot.
 
 use super::process::{Processes, Usage};
-use super::sampler::{Changes, Reading, frame_rate};
+use super::rate::frame_rate;
+use super::sampler::{Changes, Reading};
 use super::snapshot::{Consumer, ConsumerState, Percentiles};
 use super::window::CountWindow;
 use crate::bus::Ticket;
@@ -113,7 +114,10 @@ impl Reading<'_> {
             }
         };
         let wait_ms = percentiles(&mut memory.wait, &record.wait);
-        let busy_ms = percentiles(&mut memory.busy, &record.busy);
+        let busy = attached.then(|| self.counts(&mut memory.busy, &record.busy));
+        let busy_ms = busy.as_ref().map_or_else(Percentiles::default, |counts| {
+            counts.percentiles(record.busy.max_ns.load(Relaxed))
+        });
         let total_ms = percentiles(&mut memory.total, &record.total);
         let busy_per_period = busy_ms
             .p50
@@ -176,6 +180,7 @@ impl Reading<'_> {
             held_ms,
             wait_ms,
             busy_ms,
+            busy_histogram: busy.map_or_else(Vec::new, |counts| counts.buckets()),
             total_ms,
             busy_per_period,
             age_ms: (attached && taken > 0)

@@ -4,6 +4,7 @@ mod consumers;
 mod findings;
 mod percentiles;
 mod process;
+mod rate;
 mod sampler;
 mod snapshot;
 mod window;
@@ -11,3 +12,6 @@ mod window;
 pub use findings::Thresholds;
 pub use sampler::{Baseline, Sampler};
 pub use snapshot::*;
+
+#[cfg(test)]
+mod schema_tests;

@@ -1,7 +1,10 @@
 //! Percentiles from log-linear histograms.
 
-use super::Percentiles;
-use crate::layout::{bucket_floor, bucket_of};
+use super::sampler::{Baseline, Reading};
+use super::window::CountWindow;
+use super::{Bucket, Percentiles};
+use crate::layout::{Histogram, bucket_floor, bucket_of};
+use crate::sync::Ordering::Relaxed;
 
 const NS_PER_MS: f64 = 1e6;
 
@@ -9,7 +12,37 @@ const NS_PER_MS: f64 = 1e6;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Counts(pub(super) Vec<u32>);
 
+impl Reading<'_> {
+    /// What a histogram counted in the window that ends now.
+    pub(super) fn counts(&self, window: &mut CountWindow, histogram: &Histogram) -> Counts {
+        let from_start = self.baseline == Baseline::Start;
+        window.update(self.now_ns, Counts(histogram.counts()), from_start)
+    }
+
+    /// Percentiles of what a histogram counted in the window that ends now.
+    pub(super) fn percentiles(
+        &self,
+        window: &mut CountWindow,
+        histogram: &Histogram,
+    ) -> Percentiles {
+        self.counts(window, histogram)
+            .percentiles(histogram.max_ns.load(Relaxed))
+    }
+}
+
 impl Counts {
+    /// The buckets that something was counted in, shortest first.
+    pub(super) fn buckets(&self) -> Vec<Bucket> {
+        let counted = self.0.iter().enumerate().filter(|(_, count)| **count > 0);
+        counted
+            .map(|(bucket, count)| Bucket {
+                from_ms: bucket_floor(bucket) as f64 / NS_PER_MS,
+                to_ms: bucket_floor(bucket + 1) as f64 / NS_PER_MS,
+                count: *count,
+            })
+            .collect()
+    }
+
     /// What was counted since `earlier`; counts wrap.
     pub(super) fn since(&self, earlier: Option<&Counts>) -> Counts {
         let Some(earlier) = earlier else {
@@ -79,6 +112,18 @@ mod tests {
     #[test]
     fn nothing_counted_is_not_known() {
         assert_eq!(counts(&[]).percentiles(0), Percentiles::default());
+    }
+
+    #[test]
+    fn a_bucket_has_the_values_from_its_beginning_to_the_next_ones() {
+        let buckets = counts(&[1_000_000, 1_000_001, 9_000_000]).buckets();
+        assert_eq!(buckets.iter().map(|b| b.count).collect::<Vec<_>>(), [2, 1]);
+        for (bucket, value) in buckets.iter().zip([1.0, 9.0]) {
+            assert!(
+                bucket.from_ms <= value && value < bucket.to_ms,
+                "{bucket:?}"
+            );
+        }
     }
 
     #[test]

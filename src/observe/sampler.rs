@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
 use super::findings::{Thresholds, findings};
-use super::percentiles::Counts;
 use super::process::Processes;
+use super::rate::frame_rate;
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use crate::bus::{AttachError, BusName, Observer, Ticket};
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::layout::{ClaimState, Header, HeaderFlags, Histogram, SegmentState, read_text};
+use crate::layout::{ClaimState, Header, HeaderFlags, SegmentState, read_text};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_MS: f64 = 1e6;
@@ -189,7 +189,7 @@ impl Sampler {
 pub(super) struct Reading<'a> {
     pub(super) observer: &'a Observer,
     pub(super) now_ns: u64,
-    baseline: Baseline,
+    pub(super) baseline: Baseline,
     pub(super) thresholds: &'a Thresholds,
 }
 
@@ -360,19 +360,6 @@ impl Reading<'_> {
         }
     }
 
-    pub(super) fn percentiles(
-        &self,
-        window: &mut CountWindow,
-        histogram: &Histogram,
-    ) -> Percentiles {
-        let counts = window.update(
-            self.now_ns,
-            Counts(histogram.counts()),
-            self.baseline == Baseline::Start,
-        );
-        counts.percentiles(histogram.max_ns.load(Relaxed))
-    }
-
     fn slots(&self, newest: Option<Ticket>, consumers: &[Consumer]) -> Vec<Slot> {
         let regions = self.observer.regions();
         let writing = regions.header().writing_slot.load(Relaxed);
@@ -406,26 +393,5 @@ impl Reading<'_> {
 
     pub(super) fn age_ms(&self, then_ns: u64) -> f64 {
         self.now_ns.saturating_sub(then_ns) as f64 / NS_PER_MS
-    }
-}
-
-/// Frames a second, from the first to the last of them: a short look at a steady source would else be wrong by a frame.
-pub(super) fn frame_rate(frames: u64, from_ns: u64, to_ns: u64, interval_s: f64) -> f64 {
-    if from_ns == 0 || to_ns <= from_ns {
-        return frames as f64 / interval_s;
-    }
-    frames as f64 * NS_PER_S / (to_ns - from_ns) as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_steady_source_has_its_rate_however_short_the_look() {
-        assert_eq!(frame_rate(15, 1, 500_000_001, 0.52), 30.0);
-        assert_eq!(frame_rate(16, 1, 533_333_334, 0.52).round(), 30.0);
-        assert_eq!(frame_rate(0, 7, 7, 0.5), 0.0);
-        assert_eq!(frame_rate(10, 0, 7, 0.5), 20.0);
     }
 }

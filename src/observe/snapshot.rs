@@ -9,6 +9,7 @@ pub const SCHEMA: u32 = 1;
 
 /// One moment of a bus.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -45,6 +46,7 @@ pub struct Snapshot {
 
 /// How a bus is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BusState {
     /// There is no segment of this name.
@@ -65,6 +67,7 @@ pub enum BusState {
 
 /// The segment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Segment {
     /// The name of the shared-memory object, with its slash.
     pub name: String,
@@ -96,6 +99,7 @@ pub struct Segment {
 
 /// The producer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Producer {
     /// Its process.
     pub pid: u32,
@@ -135,6 +139,7 @@ pub struct Producer {
 
 /// Percentiles over the last 60 s, from histograms with buckets at most 12.5 % wide; `None` where nothing was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Percentiles {
     /// How many values.
     pub count: u64,
@@ -148,8 +153,21 @@ pub struct Percentiles {
     pub max: Option<f64>,
 }
 
+/// A bucket of a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Bucket {
+    /// The shortest duration in it, in milliseconds.
+    pub from_ms: f64,
+    /// The shortest duration that is too long for it, in milliseconds; at most 12.5 % more, from 256 ns on.
+    pub to_ms: f64,
+    /// How many durations.
+    pub count: u32,
+}
+
 /// A slot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Slot {
     /// Its number.
     pub slot: u8,
@@ -167,6 +185,7 @@ pub struct Slot {
 
 /// What a slot is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SlotState {
     /// The next frames may go here.
@@ -181,6 +200,7 @@ pub enum SlotState {
 
 /// A consumer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Consumer {
     /// Its index.
     pub index: u8,
@@ -230,6 +250,8 @@ pub struct Consumer {
     pub wait_ms: Percentiles,
     /// Woken → released, in milliseconds.
     pub busy_ms: Percentiles,
+    /// How often it was how long from woken to released in the last 60 s: the buckets that are not empty, shortest first.
+    pub busy_histogram: Vec<Bucket>,
     /// Captured → released, in milliseconds.
     pub total_ms: Percentiles,
     /// Median of BUSY over the producer's frame period: above 1 it cannot keep up.
@@ -244,6 +266,7 @@ pub struct Consumer {
 
 /// What a consumer does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsumerState {
     /// It has a lease.
@@ -280,6 +303,7 @@ impl ConsumerState {
 
 /// Something to look at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Its name, such as `stuck-consumer`; an entry of that name is in `docs/top.md`.
     pub kind: String,
@@ -293,6 +317,7 @@ pub struct Finding {
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.

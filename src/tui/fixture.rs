@@ -304,6 +304,7 @@ fn consumer(
         held_ms: lease.map(|(_, ms)| ms),
         wait_ms: percentiles(wait, 5.0),
         busy_ms: percentiles(busy, 1.25),
+        busy_histogram: Vec::new(),
         total_ms: percentiles(busy + wait + 1.1, 1.3),
         busy_per_period: Some(busy / 33.3),
         age_ms: Some(lease.map_or(12.0, |(_, ms)| ms + 2.0)),

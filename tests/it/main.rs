@@ -16,6 +16,7 @@ mod outputs;
 mod peers;
 mod permissions;
 mod roles;
+mod schema;
 mod segment;
 mod signals;
 mod top;
