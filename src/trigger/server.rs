@@ -1,5 +1,6 @@
 //! The producer's end: a control thread that accepts and clears, and a list of targets that the frame path reads.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -136,6 +137,7 @@ impl TriggerServer {
             epoll,
             listeners,
             peers: Arc::clone(&peers),
+            refusing: Cell::new(false),
         };
         let thread = std::thread::Builder::new()
             .name("control".into())
@@ -288,6 +290,8 @@ struct Control {
     epoll: OwnedFd,
     listeners: Vec<NamedListener>,
     peers: Arc<Mutex<Peers>>,
+    /// Whether the last connection could not be accepted: said once, not twenty times a second.
+    refusing: Cell<bool>,
 }
 
 impl Control {
@@ -333,10 +337,15 @@ impl Control {
             return;
         };
         match listener.listener.accept() {
-            Ok(stream) => peers.admit(&self.epoll, index, stream, CONNECTION + u64::from(index)),
+            Ok(stream) => {
+                self.refusing.set(false);
+                peers.admit(&self.epoll, index, stream, CONNECTION + u64::from(index));
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                tracing::warn!("consumer {index} cannot connect: {error}");
+                if !self.refusing.replace(true) {
+                    tracing::warn!("consumer {index} cannot connect: {error}");
+                }
                 std::thread::sleep(EXHAUSTED);
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::units::show_duration;
 use super::environment::Variables;
 use super::{Config, ConfigError, Produce, SYSTEM_FILE, Trigger};
-use std::io;
+use std::{fs, io};
 
 /// One layer; a later one goes over it.
 pub(super) struct Layer {
@@ -90,7 +90,8 @@ pub(super) fn layers(
                 origin: Origin::File(path, text),
                 config,
             }),
-            Err(ConfigError::Read { source, .. }) if explicit.is_none() && is_absent(&source) => {}
+            Err(ConfigError::Read { source, .. })
+                if explicit.is_none() && is_absent(&path, &source) => {}
             Err(error) => return Err(error),
         }
     }
@@ -192,12 +193,14 @@ pub(super) fn user_file(variable: Variables<'_>) -> Option<PathBuf> {
     Some(directory.join("framebus/config.toml"))
 }
 
-/// A service's home is often `/nonexistent` or `/dev/null`.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+/// A service's home is often `/nonexistent` or `/dev/null`, or another user's, into which it may not even look. A file that
+/// is there and may not be read is an error.
+fn is_absent(path: &Path, error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => true,
+        io::ErrorKind::PermissionDenied => fs::symlink_metadata(path).is_err(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
