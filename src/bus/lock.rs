@@ -8,6 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use named_lock::{NamedLock, NamedLockGuard};
 use thiserror::Error;
@@ -40,6 +41,10 @@ pub(crate) enum LockError {
 /// A file that is removed between opening and locking is opened again; this often.
 const TRIES: u32 = 100;
 
+/// How often a producer looks whether the lock is free, and how long it waits in between: longer than anybody looks.
+const LOOKS: u32 = 25;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
 impl BusLock {
     /// Where the lock of a bus has its file.
     pub(crate) fn path_of(bus: &BusName) -> PathBuf {
@@ -63,6 +68,18 @@ impl BusLock {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
             Err(error) => Err(LockError::System(error.into())),
         }
+    }
+
+    /// Takes the lock of a bus, also if somebody is just looking at it: whoever lists buses or tidies up holds it for a
+    /// moment, which must not keep a producer from starting.
+    pub(crate) fn acquire(bus: &BusName) -> Result<BusLock, LockError> {
+        for _ in 1..LOOKS {
+            match Self::try_acquire(bus) {
+                Err(LockError::Held) => std::thread::sleep(BETWEEN_LOOKS),
+                taken => return taken,
+            }
+        }
+        Self::try_acquire(bus)
     }
 
     /// Takes the lock of a bus if it is free.
@@ -201,6 +218,22 @@ mod tests {
         drop(lock);
         assert!(path.exists());
         fs::remove_file(path).expect("removed");
+    }
+
+    #[test]
+    fn a_look_at_a_lock_does_not_keep_a_producer_from_starting() {
+        let bus = bus("patience");
+        let looker = BusLock::try_acquire(&bus).expect("free");
+        let (ready, go) = std::sync::mpsc::channel();
+        let other = bus.clone();
+        let producer = std::thread::spawn(move || {
+            ready.send(()).expect("a listener");
+            BusLock::acquire(&other).map(drop)
+        });
+        go.recv().expect("a producer");
+        drop(looker);
+        producer.join().expect("thread").expect("the lock");
+        assert!(!BusLock::path_of(&bus).exists());
     }
 
     #[test]

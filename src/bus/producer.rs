@@ -70,7 +70,7 @@ impl Producer {
     /// Fails when the bus has a producer, is another user's, or does not fit into shared memory.
     pub fn create(options: ProducerOptions) -> Result<Producer, CreateError> {
         let bus = options.bus.clone();
-        let lock = BusLock::try_acquire(&bus).map_err(|error| match error {
+        let lock = BusLock::acquire(&bus).map_err(|error| match error {
             LockError::Held => CreateError::InUse {
                 bus: bus.clone(),
                 pid: producer_pid(&bus),
