@@ -8,7 +8,7 @@ use super::lock::{BusLock, LockError};
 use super::options::{CreateError, FrameMeta, ProducerOptions, ProducerStats};
 use super::runtime::PipesDir;
 use crate::clock::monotonic_ns;
-use crate::layout::{Layout, SegmentState, SlotFlags};
+use crate::layout::{ClaimState, Layout, SegmentState, SlotFlags};
 use crate::shm::{OwnedSegment, Pixels, Regions};
 use crate::source::FrameTarget;
 use crate::sync::Ordering::{Relaxed, Release};
@@ -214,10 +214,14 @@ impl Producer {
         self.segment.regions().layout()
     }
 
-    /// How many consumers are connected.
+    /// How many consumers are connected. Read from the claim records: the control thread's lock is not waited for.
     #[must_use]
     pub fn connected(&self) -> usize {
-        self.server.connected()
+        let regions = self.segment.regions();
+        (0..regions.layout().consumers)
+            .map(|index| ClaimState::from_word(regions.claim(index).state.load(Relaxed)))
+            .filter(|state| *state == ClaimState::Connected)
+            .count()
     }
 
     /// The generation of the segment.

@@ -175,14 +175,6 @@ impl TriggerServer {
         }
     }
 
-    /// How many peers are connected.
-    pub(crate) fn connected(&self) -> usize {
-        self.peers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .count()
-    }
-
     /// Goes on with another segment: who is connected stays so, and is entered there.
     pub(crate) fn switch(&self, segment: Arc<OwnedSegment>) {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);

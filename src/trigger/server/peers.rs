@@ -45,11 +45,6 @@ impl Peers {
         }
     }
 
-    /// How many are connected.
-    pub(super) fn count(&self) -> usize {
-        self.peers.iter().flatten().count()
-    }
-
     fn segment(&self) -> Arc<OwnedSegment> {
         Arc::clone(
             &self
