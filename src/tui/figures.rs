@@ -49,19 +49,7 @@ pub(crate) fn figures(picture: &Picture) -> Option<Figures> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn gradient(width: u32, height: u32) -> Picture {
-        let gray = (0..width * height)
-            .map(|at| (at % width * 255 / (width - 1)) as u8)
-            .collect();
-        Picture {
-            width,
-            height,
-            slot: 0,
-            sequence: 1,
-            gray,
-        }
-    }
+    use crate::tui::fixture::gradient;
 
     #[test]
     fn a_picture_with_too_few_pixels_has_no_figures() {

@@ -321,3 +321,17 @@ fn finding(kind: &str, severity: Severity, consumer: Option<u8>, text: &str) -> 
         text: text.into(),
     }
 }
+
+/// A picture from black at the left to white at the right.
+pub(crate) fn gradient(width: u32, height: u32) -> Picture {
+    let gray = (0..width * height)
+        .map(|at| (at % width * 255 / (width - 1)) as u8)
+        .collect();
+    Picture {
+        width,
+        height,
+        slot: 0,
+        sequence: 1,
+        gray,
+    }
+}

@@ -265,19 +265,7 @@ fn braille(pixels: &Pixels, light: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn gradient(width: u32, height: u32) -> Picture {
-        let gray = (0..width * height)
-            .map(|at| (at % width * 255 / (width - 1)) as u8)
-            .collect();
-        Picture {
-            width,
-            height,
-            slot: 0,
-            sequence: 1,
-            gray,
-        }
-    }
+    use crate::tui::fixture::gradient;
 
     fn text(art: Option<Art>) -> Vec<String> {
         match art.expect("a picture") {

@@ -72,12 +72,7 @@ fn an_index_can_be_taken_at_once_after_its_holder_was_killed() {
 fn a_stopped_consumer_stops_neither_the_producer_nor_the_others() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let steady = Taker {
-        index: 1,
-        every_frame: true,
-        ..Taker::default()
-    }
-    .start_taking(&bus);
+    let steady = Taker::steady(&bus, 1);
     let stopped = Taker {
         hold_ms: 20,
         ..Taker::default()
@@ -316,12 +311,7 @@ fn published_is_taken_and_skipped_for_every_consumer() {
 fn a_consumer_that_fills_its_record_with_garbage_harms_nobody() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let steady = Taker {
-        index: 1,
-        every_frame: true,
-        ..Taker::default()
-    }
-    .start_taking(&bus);
+    let steady = Taker::steady(&bus, 1);
     let vandal = holder(&bus, 0);
     let segment = bus.segment();
     let file = RawSegment::writable(&bus.segment_path());

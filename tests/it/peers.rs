@@ -160,12 +160,7 @@ fn a_second_peer_on_an_index_is_told_who_has_it() {
 fn a_peer_that_sends_garbage_does_no_harm() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let steady = Taker {
-        index: 1,
-        every_frame: true,
-        ..Taker::default()
-    }
-    .start_taking(&bus);
+    let steady = Taker::steady(&bus, 1);
     let mut random = Random::new();
     let mut peers: Vec<UnixStream> = [0, 2, 3].map(|index| connect(&bus, index)).into();
     for _ in 0..50 {

@@ -51,6 +51,16 @@ impl Taker {
         )
     }
 
+    /// Starts one that takes every frame in order, beside which something happens that must cost it none.
+    pub(crate) fn steady(bus: &Bus, index: u8) -> Process {
+        Taker {
+            index,
+            every_frame: true,
+            ..Taker::default()
+        }
+        .start_taking(bus)
+    }
+
     /// Starts it and waits until it is attached and has had a frame.
     pub(crate) fn start_taking(self, bus: &Bus) -> Process {
         let process = self.start(bus);
