@@ -210,10 +210,11 @@ fn colour_of_a_file_goes_through_opencv_onto_the_bus() {
     assert!(gray[0] < 60);
 }
 
-/// An X server of a test's own, on the first free number.
+/// An X server of a test's own, on the first free number. `-noreset`: one that loses its last client, such as a grab of
+/// the screen, otherwise starts over and throws out whoever is just connecting.
 fn x_server(place: &Place) -> (crate::harness::Running, String) {
-    let mut command =
-        place.shell("exec Xvfb -displayfd 1 -screen 0 800x600x24 -nolisten tcp 2>/dev/null");
+    let mut command = place
+        .shell("exec Xvfb -displayfd 1 -screen 0 800x600x24 -nolisten tcp -noreset 2>/dev/null");
     command.stdin(std::process::Stdio::null());
     let mut server = crate::harness::Running::start(command);
     let number = server.output_line();
