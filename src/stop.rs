@@ -1,6 +1,6 @@
 //! A request to stop, from a signal or from another thread, that every wait can listen to.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -62,6 +62,8 @@ impl Stop {
     /// Fails when a handler cannot be installed.
     pub fn on_signals() -> io::Result<Stop> {
         let stop = Stop::new()?;
+        // An eventfd counts 8-byte writes; the handlers write one byte, so they get a pipe, and a thread passes it on.
+        let (mut read, write) = std::io::pipe()?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             if signal == SIGHUP && is_ignored(signal) {
                 continue;
@@ -77,21 +79,16 @@ impl Stop {
                 Arc::clone(&stop.inner.signal),
                 usize::try_from(signal).unwrap_or(0),
             )?;
-            // An eventfd counts 8-byte writes; the handler writes one byte, so it gets a pipe of its own.
-            let (read, write) = std::io::pipe()?;
-            pipe::register(signal, write)?;
-            let waker = stop.clone();
-            std::thread::Builder::new()
-                .name("signals".into())
-                .spawn(move || {
-                    use std::io::Read;
-                    let mut read = read;
-                    let mut byte = [0; 1];
-                    if read.read_exact(&mut byte).is_ok() {
-                        waker.set();
-                    }
-                })?;
+            pipe::register(signal, write.try_clone()?)?;
         }
+        let waker = stop.clone();
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                if read.read_exact(&mut [0]).is_ok() {
+                    waker.set();
+                }
+            })?;
         Ok(stop)
     }
 
