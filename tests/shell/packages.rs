@@ -318,3 +318,25 @@ fn cargo_installs_the_command_alone_without_opencv() {
         "{done:?}"
     );
 }
+
+#[test]
+fn the_crate_has_what_it_needs_and_nothing_large() {
+    let mut command = Command::new("cargo");
+    command
+        .args(["package", "-p", "framebus", "--list"])
+        .args(["--allow-dirty", "--offline"])
+        .current_dir(REPOSITORY);
+    let list = run(command).is(0).text();
+    for file in [
+        "src/lib.rs",
+        "bin/framebus.rs",
+        "config/framebus.toml",
+        "README.md",
+    ] {
+        assert!(list.lines().any(|line| line == file), "{file}: {list}");
+    }
+    for line in list.lines() {
+        let length = fs::metadata(Path::new(REPOSITORY).join(line)).map_or(0, |file| file.len());
+        assert!(length < 1 << 17, "{line} has {length} bytes");
+    }
+}
