@@ -125,7 +125,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn of(output: Output, what: &str) -> Done {
+    pub(crate) fn of(output: Output, what: &str) -> Done {
         Done {
             what: what.to_owned(),
             status: output.status,

@@ -3,6 +3,7 @@
 mod containers;
 mod examples;
 mod harness;
+mod packages;
 mod recipes;
 mod recordings;
 mod service;

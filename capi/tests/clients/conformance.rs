@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::csharp::{RUNTIMES, Runtime, prepare};
-use crate::support::{Ground, Library, Reaped, finish, root, run};
+use crate::support::{Ground, Library, Reaped, finish, lock_of_the_library, root, run};
 
 /// A language's conformance program.
 struct Client {
@@ -253,9 +253,12 @@ fn a_killed_producer_is_a_lost_stream_in_every_language() {
 #[test]
 fn install_capi_installs_what_pkg_config_finds() {
     let prefix = tempfile::tempdir().expect("a directory");
+    let lock = lock_of_the_library();
+    lock.lock().expect("a lock");
     run(Command::new(root().join("bin/install-capi"))
         .args(["--profile", "dev"])
         .arg(prefix.path()));
+    drop(lock);
     let library = prefix.path().join("lib");
     let flags = run(Command::new("pkg-config")
         .args(["--cflags", "--libs", "framebus"])

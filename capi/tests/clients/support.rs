@@ -22,6 +22,11 @@ pub(crate) fn kept() -> PathBuf {
     kept
 }
 
+/// Held alone while cargo may write the library, and together while it is read. It ends with the file.
+pub(crate) fn lock_of_the_library() -> File {
+    File::create(kept().join("library.lock")).expect("a lock")
+}
+
 /// A directory with the library and its header under the names that `bin/install-capi` gives them.
 pub(crate) struct Library {
     directory: TempDir,
@@ -32,9 +37,13 @@ impl Library {
         let directory = tempfile::tempdir().expect("a directory");
         let test = std::env::current_exe().expect("the path of the test");
         let built = test.with_file_name("libframebus_c.so");
-        for name in ["libframebus.so", "libframebus.so.0"] {
-            std::os::unix::fs::symlink(&built, directory.path().join(name)).expect("a link");
-        }
+        // A copy: the test of bin/install-capi may have cargo write the file again.
+        let lock = lock_of_the_library();
+        lock.lock_shared().expect("a lock");
+        fs::copy(&built, directory.path().join("libframebus.so.0")).expect("a copy");
+        drop(lock);
+        let link = directory.path().join("libframebus.so");
+        std::os::unix::fs::symlink("libframebus.so.0", link).expect("a link");
         Library { directory }
     }
 

@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::fs::{Access, access};
+
 use super::super::config::Config;
 use super::super::units::show_bytes;
 use super::super::worker;
@@ -166,10 +168,15 @@ fn runtime_directory(config: &Config) -> Check {
     }
     let uid = rustix::process::geteuid().as_raw();
     match fs::symlink_metadata(&directory) {
-        Ok(metadata) if metadata.is_dir() && (metadata.uid() == uid || uid == 0) => Check::pass(
-            NAME,
-            format!("{shown}: {longest} of {MAX_SOCKET_PATH} bytes of a socket's path"),
-        ),
+        Ok(metadata)
+            if metadata.is_dir()
+                && (metadata.uid() == uid || uid == 0 || is_shared(&directory, &metadata)) =>
+        {
+            Check::pass(
+                NAME,
+                format!("{shown}: {longest} of {MAX_SOCKET_PATH} bytes of a socket's path"),
+            )
+        }
         Ok(metadata) if metadata.is_dir() => Check::warn(
             NAME,
             format!("{shown} belongs to user {}", metadata.uid()),
@@ -182,6 +189,12 @@ fn runtime_directory(config: &Config) -> Check {
         ),
         Err(_) => Check::pass(NAME, format!("{shown} is made by the first producer")),
     }
+}
+
+/// Whether it is the machine's, as /run/framebus is, and producers of this user may have their buses in it.
+fn is_shared(directory: &Path, metadata: &fs::Metadata) -> bool {
+    let buses = directory.join("framebus");
+    metadata.uid() == 0 && access(&buses, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 /// Left-over buses, buses without a name, and named pipes that cannot be found from here.
