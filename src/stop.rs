@@ -9,9 +9,13 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use signal_hook::low_level::pipe;
+use signal_hook::low_level::{exit, pipe};
 
 use crate::clock::monotonic_ns;
+
+/// Signals so close to the first are the same request: `timeout` and a terminal's Ctrl-C under a wrapper send one to the
+/// process and one to its group.
+const TOGETHER_NS: u64 = 250_000_000;
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,24 +59,19 @@ impl Stop {
         })
     }
 
-    /// Makes a request that SIGINT, SIGTERM and SIGHUP set (SIGHUP not under `nohup`). A second signal ends the process at
-    /// once with 128 + its number.
+    /// Makes a request that SIGINT, SIGTERM and SIGHUP set (SIGHUP not under `nohup`). One more signal ends the process at
+    /// once with 128 + its number, unless it comes together with the first.
     ///
     /// # Errors
     /// Fails when a handler cannot be installed.
     pub fn on_signals() -> io::Result<Stop> {
         let stop = Stop::new()?;
         // An eventfd counts 8-byte writes; the handlers write one byte, so they get a pipe, and a thread passes it on.
-        let (mut read, write) = std::io::pipe()?;
+        let (read, write) = std::io::pipe()?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             if signal == SIGHUP && is_ignored(signal) {
                 continue;
             }
-            flag::register_conditional_shutdown(
-                signal,
-                128 + signal,
-                Arc::clone(&stop.inner.flag),
-            )?;
             flag::register(signal, Arc::clone(&stop.inner.flag))?;
             flag::register_usize(
                 signal,
@@ -84,12 +83,22 @@ impl Stop {
         let waker = stop.clone();
         std::thread::Builder::new()
             .name("signals".into())
-            .spawn(move || {
-                if read.read_exact(&mut [0]).is_ok() {
-                    waker.set();
-                }
-            })?;
+            .spawn(move || waker.pass_on(read))?;
         Ok(stop)
+    }
+
+    /// Passes signals on, a byte each.
+    fn pass_on(&self, mut signals: io::PipeReader) {
+        if signals.read_exact(&mut [0]).is_err() {
+            return;
+        }
+        self.set();
+        let first_ns = monotonic_ns();
+        while signals.read_exact(&mut [0]).is_ok() {
+            if monotonic_ns() - first_ns > TOGETHER_NS {
+                exit(128 + self.signal().unwrap_or(SIGINT));
+            }
+        }
     }
 
     /// Asks to stop.

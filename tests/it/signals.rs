@@ -1,6 +1,7 @@
 //! Signals, and what a stale segment turns into.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -19,6 +20,18 @@ fn a_producer_ends_at_a_signal_and_leaves_nothing() {
         let producer = producer.end(signal);
         assert_eq!(producer.exit, Exit::Code(code), "{}", producer.stderr);
         assert_eq!(consumer.wait().exit, Exit::Code(0));
+        bus.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one_request() {
+    let bus = Bus::new();
+    for _ in 0..5 {
+        let producer = bus.produce(LIVELY);
+        // As `timeout` does: to the process and to its group.
+        producer.signal(Signal::TERM);
+        assert_eq!(producer.end(Signal::TERM).exit, Exit::Code(143));
         bus.assert_nothing_left();
     }
 }
@@ -132,6 +145,8 @@ fn a_consumer_whose_reader_stands_still_ends_at_the_second_signal_at_the_latest(
         lease != 0 && (segment.header("latest") >> 8) > (lease >> 8) + 30
     });
     consumer.signal(Signal::INT);
+    // A second signal that comes with the first is the same request.
+    std::thread::sleep(Duration::from_millis(500));
     let consumer = consumer.end(Signal::INT);
     assert_eq!(consumer.exit, Exit::Code(130), "{}", consumer.stderr);
     until("its lease is cleared", || segment.record(0, "lease") == 0);
