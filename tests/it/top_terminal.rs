@@ -153,7 +153,8 @@ fn a_view_that_panics_gives_the_terminal_back() {
     let program = std::env::current_exe().expect("this program");
     let name = "top_terminal::a_view_panics_when_asked_for";
     terminal.run(&format!(
-        "{PANICS}=1 {} --exact {name} --nocapture",
+        // A backtrace would scroll the message away.
+        "RUST_BACKTRACE=0 {PANICS}=1 {} --exact {name} --nocapture",
         program.display()
     ));
     terminal.shows("the sampler broke");

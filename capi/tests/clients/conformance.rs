@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use framebus::observe::{Baseline, Sampler, Thresholds};
+
 use crate::csharp::{RUNTIMES, Runtime, prepare};
 use crate::support::{Ground, Library, Reaped, finish, lock_of_the_library, root, run};
 
@@ -235,10 +237,22 @@ fn a_killed_producer_is_a_lost_stream_in_every_language() {
             client.start(&ground, &library, &arguments)
         })
         .collect();
-    // Frames come once everybody is there.
-    let observer = || framebus::bus::Observer::open(&ground.bus.parse().expect("name")).ok();
-    let mut image = Vec::new();
-    while observer().is_none_or(|observer| observer.copy_latest(&mut image).is_err()) {
+    // Frames come once everybody is there; who has taken one has also attached.
+    let bus = ground.bus.parse().expect("name");
+    let mut sampler = Sampler::new(bus, Baseline::Start, Thresholds::default());
+    let start = Instant::now();
+    while sampler
+        .sample(false)
+        .consumers
+        .iter()
+        .filter(|consumer| consumer.taken > 0)
+        .count()
+        < clients.len()
+    {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "not everybody takes frames"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     producer.0.kill().expect("killed");
