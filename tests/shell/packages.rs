@@ -184,7 +184,7 @@ fn the_files_are_in_their_places(system: &System) {
     assert!(!depends.contains("opencv"), "{depends}");
     assert_eq!(
         system.sh("id -nG framebus; stat -c '%U:%G %a' /run/framebus /run/framebus/framebus"),
-        "framebus video\nroot:root 755\nroot:framebus 1775"
+        "framebus video\nroot:root 755\nframebus:framebus 1775"
     );
 }
 
