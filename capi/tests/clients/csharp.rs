@@ -131,7 +131,8 @@ fn a_missing_library_is_named() {
     let library = Library::new();
     let program = compile(&library, "clients/csharp/tests/Conformance.cs");
     let output = finish(
-        Command::new("mono")
+        Ground::new()
+            .command("mono")
             .arg(program)
             .args(["consume", "b", "0", "newest", "0"]),
     );

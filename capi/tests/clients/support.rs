@@ -104,6 +104,8 @@ impl Ground {
         command
             .env("FRAMEBUS_RUNTIME_DIR", self.directory.path())
             .env("FRAMEBUS_BUS", &self.bus)
+            // A mono that is killed would leave a file of its own in /dev/shm.
+            .env("MONO_DISABLE_SHARED_AREA", "1")
             .stdin(Stdio::null());
         command
     }
