@@ -8,3 +8,4 @@ mod recordings;
 mod service;
 mod sinks;
 mod verbs;
+mod windows;
