@@ -3,15 +3,22 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 
 use framebus::cli::log::{EXIT_ERROR, without_time};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::stdio::stderr;
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::stdio::{dup2_stderr, stderr};
 use signal_hook::consts::SIGABRT;
 use signal_hook::low_level::{exit, register};
 
+use crate::quiet::noise_is_wanted;
+
 static LINE: OnceLock<String> = OnceLock::new();
+/// Standard error, also while its own descriptor leads nowhere.
+static STDERR: OnceLock<OwnedFd> = OnceLock::new();
 
 unsafe extern "C" {
     fn atexit(function: extern "C" fn()) -> c_int;
@@ -23,11 +30,28 @@ pub(crate) fn prepare(sentence: &str) {
     if LINE.set(without_time(sentence)).is_err() {
         return;
     }
+    if let Ok(real) = fcntl_dupfd_cloexec(stderr(), 3) {
+        let _ = STDERR.set(real);
+    }
     // SAFETY: the action makes system calls and atomic loads alone, which a signal handler may.
     let registered = unsafe { register(SIGABRT, say) };
     // Without it an abort would only be less polite.
     drop(registered);
     before_others();
+}
+
+/// Runs what opens the display, during which nothing but the last words is heard: of a display that refuses, libxcb writes
+/// two lines to the descriptor itself.
+pub(crate) fn alone<T>(open: impl FnOnce() -> T) -> T {
+    let nowhere = File::options().write(true).open("/dev/null");
+    let (false, Some(real), Ok(nowhere)) = (noise_is_wanted(), STDERR.get(), nowhere) else {
+        return open();
+    };
+    // If that fails, there are lines too many.
+    let _ = dup2_stderr(nowhere);
+    let opened = open();
+    let _ = dup2_stderr(real);
+    opened
 }
 
 /// Has the sentence said before the clearing up of whatever was loaded until now: the last to register is the first to run.
@@ -42,7 +66,7 @@ extern "C" fn at_exit() {
 }
 
 fn say() {
-    let stderr = stderr();
+    let stderr = STDERR.get().map_or_else(stderr, AsFd::as_fd);
     let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
     let now = Timespec {
         tv_sec: 0,

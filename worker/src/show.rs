@@ -88,13 +88,16 @@ impl Windows for HighguiWindows {
         if self.open.contains(name) {
             return Ok(());
         }
-        named_window(name, WINDOW_AUTOSIZE | WINDOW_GUI_NORMAL).map_err(failed)?;
-        let (x, y) = place(self.open.len(), geometry);
-        move_window(name, x, y).map_err(failed)?;
+        let open = || named_window(name, WINDOW_AUTOSIZE | WINDOW_GUI_NORMAL);
         if self.open.is_empty() {
+            last_words::alone(open).map_err(failed)?;
             // The window system has loaded its parts only now.
             last_words::before_others();
+        } else {
+            open().map_err(failed)?;
         }
+        let (x, y) = place(self.open.len(), geometry);
+        move_window(name, x, y).map_err(failed)?;
         self.open.insert(name.to_owned());
         Ok(())
     }
