@@ -5,6 +5,7 @@ mod examples;
 mod harness;
 mod recipes;
 mod recordings;
+mod screen;
 mod service;
 mod sinks;
 mod verbs;

@@ -2,53 +2,18 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::harness::{Done, Place, Running, until};
+use crate::screen::XServer;
 
 const WIDTH: usize = 200;
 const HEIGHT: usize = 100;
 
-/// An X server of a test's own, on the first free number, with its screen in a file: nobody has to connect to see it.
-struct XServer {
-    server: Option<Running>,
-    display: String,
-    screen: PathBuf,
-}
-
+/// What the tests look for on a screen.
 impl XServer {
-    /// `-noreset`: one that loses its last client otherwise starts over and throws out whoever is just connecting.
-    fn start(place: &Place) -> XServer {
-        place.sh("command -v Xvfb").is(0);
-        let script = "exec Xvfb -displayfd 1 -screen 0 1000x400x24 -nolisten tcp -noreset -fbdir . 2>xvfb.log";
-        let mut server = Running::start(place.shell(script));
-        let number = server.output_line();
-        let log = || fs::read_to_string(place.path("xvfb.log")).unwrap_or_default();
-        assert!(!number.is_empty(), "Xvfb does not start: {}", log());
-        XServer {
-            server: Some(server),
-            display: format!(":{}", number.trim()),
-            screen: place.path("Xvfb_screen0"),
-        }
-    }
-
-    /// How many pixels of the screen are so, as blue, green and red.
-    fn count(&self, so: impl Fn(u8, u8, u8) -> bool) -> usize {
-        let dump = fs::read(&self.screen).expect("the screen");
-        // An X window dump: its header's size, what it says of itself, and 12 bytes a colour come before the pixels.
-        let word = |at: usize| -> usize {
-            let bytes = dump[at..at + 4].try_into().expect("4 bytes");
-            u32::from_be_bytes(bytes) as usize
-        };
-        let pixels = &dump[word(0) + 12 * word(76)..];
-        let pixels = pixels.chunks_exact(4);
-        pixels
-            .filter(|pixel| so(pixel[0], pixel[1], pixel[2]))
-            .count()
-    }
-
     /// The picture in colour.
     fn has_blue(&self) -> bool {
         self.count(|blue, green, red| blue > 200 && green < 60 && red < 60) >= WIDTH * HEIGHT
@@ -59,20 +24,6 @@ impl XServer {
         let slot = |blue, green, red| (10..80).contains(&blue) && blue == green && green == red;
         self.count(slot) >= 2 * WIDTH * HEIGHT
     }
-
-    fn kill(&mut self) {
-        self.server.take().expect("a server").kill();
-    }
-}
-
-impl Drop for XServer {
-    fn drop(&mut self) {
-        // Asked to end, it removes its socket.
-        if let Some(server) = self.server.take() {
-            server.signal(Signal::TERM);
-            server.end();
-        }
-    }
 }
 
 /// A framebus whose standard error can be read while it runs.
@@ -82,10 +33,13 @@ struct Shown {
 }
 
 impl Shown {
-    /// A framebus with windows on `display`, or on none.
-    fn start(place: &Place, args: &[&str], display: Option<&str>) -> Shown {
-        let log = place.path(&format!("{}.log", args[0]));
-        let mut command = on_display(place, args, display);
+    /// A framebus with windows on `display`.
+    fn start(place: &Place, args: &[&str], display: &str) -> Shown {
+        Shown::start_command(place, on_display(place.framebus(args), Some(display)))
+    }
+
+    fn start_command(place: &Place, mut command: Command) -> Shown {
+        let log = place.path("framebus.log");
         command.stderr(File::create(&log).expect("a file"));
         Shown {
             running: Running::start(command),
@@ -131,16 +85,19 @@ impl Shown {
     }
 }
 
-fn on_display(place: &Place, args: &[&str], display: Option<&str>) -> Command {
-    let mut command = place.framebus(args);
+fn on_display(mut command: Command, display: Option<&str>) -> Command {
     // The tester's own desktop is not for tests.
-    for name in ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"] {
+    for name in [
+        "DISPLAY",
+        "XAUTHORITY",
+        "WAYLAND_DISPLAY",
+        "QT_QPA_PLATFORM",
+    ] {
         command.env_remove(name);
     }
     if let Some(display) = display {
         command.env("DISPLAY", display);
     }
-    command.stdin(Stdio::null());
     command
 }
 
@@ -164,7 +121,7 @@ fn produce_blue(place: &Place) -> Running {
 /// A producer whose windows are on the screen.
 fn produce_shown(place: &Place, x: &XServer) -> Shown {
     let args = ["produce", "blue.avi", "--loop", "--show"];
-    let mut producer = Shown::start(place, &args, Some(&x.display));
+    let mut producer = Shown::start(place, &args, &x.display);
     producer.until("the BGR image and slots are on the screen", |_| {
         x.has_blue() && x.has_slots()
     });
@@ -241,7 +198,7 @@ fn a_consumer_shows_its_frames() {
     let x = XServer::start(&place);
     let _producer = produce_blue(&place);
     let args = ["consume", "--show", "--color"];
-    let mut consumer = Shown::start(&place, &args, Some(&x.display));
+    let mut consumer = Shown::start(&place, &args, &x.display);
     consumer.until("the frame is on the screen", |_| x.has_blue());
     consumer.ends_after(Signal::INT, 130);
 }
@@ -250,11 +207,10 @@ fn a_consumer_shows_its_frames() {
 fn peek_shows_a_bus_from_outside() {
     let place = place_with_footage();
     let x = XServer::start(&place);
-    let nothing = on_display(&place, &["peek", "--show"], Some(&x.display));
-    let done = Running::start(nothing).end().is(3);
-    done.one_sentence("no bus");
+    let nothing = Shown::start(&place, &["peek", "--show"], &x.display);
+    nothing.end().is(3).one_sentence("no bus");
     let mut producer = produce_blue(&place);
-    let show = || Shown::start(&place, &["peek", "--show"], Some(&x.display));
+    let show = || Shown::start(&place, &["peek", "--show"], &x.display);
     let mut peek = show();
     peek.until("the bus is on the screen", |_| {
         x.has_blue() && x.has_slots()
@@ -281,7 +237,7 @@ fn peek_says_that_the_producer_was_lost() {
     let place = place_with_footage();
     let x = XServer::start(&place);
     let producer = produce_blue(&place);
-    let mut peek = Shown::start(&place, &["peek", "--show"], Some(&x.display));
+    let mut peek = Shown::start(&place, &["peek", "--show"], &x.display);
     peek.until("the bus is on the screen", |_| x.has_blue());
     producer.kill();
     peek.end().is(3).one_sentence("was lost");
@@ -311,7 +267,7 @@ fn a_consumer_whose_x_server_dies_says_so_and_leaves_no_lease() {
     let place = place_with_footage();
     let mut x = XServer::start(&place);
     let _producer = produce_blue(&place);
-    let mut consumer = Shown::start(&place, &["consume", "--show", "--color"], Some(&x.display));
+    let mut consumer = Shown::start(&place, &["consume", "--show", "--color"], &x.display);
     consumer.until("the frame is on the screen", |_| x.has_blue());
     assert_eq!(consumers(&place).len(), 1);
     x.kill();
@@ -334,7 +290,9 @@ fn a_consumer_whose_x_server_dies_says_so_and_leaves_no_lease() {
 fn without_a_display_there_is_one_sentence_and_no_bus() {
     crate::recipes::need_worker();
     let place = Place::new();
-    let shown = |args: &[&str], display| Running::start(on_display(&place, args, display)).end();
+    let shown = |args: &[&str], display| {
+        Shown::start_command(&place, on_display(place.framebus(args), display)).end()
+    };
     let produce = ["produce", "pattern", "--show"];
     shown(&produce, None).is(2).one_sentence("needs a display");
     let refused = shown(&produce, Some(":7654")).is(2);
@@ -345,4 +303,39 @@ fn without_a_display_there_is_one_sentence_and_no_bus() {
         let done = shown(&[verb, "--show"], Some(":7654")).is(2);
         done.one_sentence("does not answer");
     }
+}
+
+#[test]
+fn a_display_that_refuses_is_one_sentence_and_no_bus() {
+    crate::recipes::need_worker();
+    let place = Place::new();
+    // One cookie that opens any display, of one byte.
+    let cookie = b"\xff\xff\0\0\0\0\0\x12MIT-MAGIC-COOKIE-1\0\x01c";
+    fs::write(place.path("cookie"), cookie).expect("a file");
+    let x = XServer::start_with(&place, "-auth cookie");
+    let produce = ["produce", "pattern", "--show"];
+    let refused = Shown::start(&place, &produce, &x.display).end().is(2);
+    refused.one_sentence("does not let this program show windows");
+    assert_eq!(place.shm_files(), [""; 0]);
+    let _producer = place.produce(&[]);
+    let refused = Shown::start(&place, &["consume", "--show"], &x.display);
+    let done = refused.end().is(2);
+    done.one_sentence("does not let this program show windows");
+    until("no lease is left", || consumers(&place).is_empty());
+}
+
+#[test]
+fn windows_work_from_an_ipc_namespace_of_their_own() {
+    let place = place_with_footage();
+    let x = XServer::start(&place);
+    let _producer = produce_blue(&place);
+    let root = rustix::process::geteuid().is_root();
+    let user = if root { "" } else { "-r" };
+    let script = format!("exec unshare {user} -i framebus peek --show");
+    let command = on_display(place.shell(&script), Some(&x.display));
+    let mut peek = Shown::start_command(&place, command);
+    peek.until("the bus is on the screen", |_| {
+        x.has_blue() && x.has_slots()
+    });
+    peek.ends_after(Signal::TERM, 143);
 }
