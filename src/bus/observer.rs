@@ -79,11 +79,15 @@ impl Observer {
     /// Whether its producer has ended, or has replaced this segment.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        let state = self.regions().header().state.load(Acquire);
         matches!(
-            SegmentState::from_word(state),
+            self.state(),
             Some(SegmentState::Ended | SegmentState::Retired)
         )
+    }
+
+    /// What the segment says of itself; `None` when that is no state.
+    pub(crate) fn state(&self) -> Option<SegmentState> {
+        SegmentState::from_word(self.regions().header().state.load(Acquire))
     }
 
     /// Whether the bus's name still means this segment: not after a new generation, or when it was removed.

@@ -104,6 +104,23 @@ pub fn fail_with(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Renders an error's sentence for a handler that cannot format anything when its moment comes: the line that [`fail`]
+/// would write, without the time.
+#[must_use]
+pub fn without_time(message: &str) -> String {
+    let format = STYLE.get().map_or(LogFormat::Text, |style| style.format);
+    match format {
+        LogFormat::Text => format!("framebus: {message}\n"),
+        LogFormat::Json => {
+            let level = json_level(Level::ERROR);
+            format!(
+                "{}\n",
+                serde_json::json!({ "level": level, "message": message })
+            )
+        }
+    }
+}
+
 /// Returns the exit code of an error whose kind says it; `None` is a reader that has gone.
 fn exit_code(error: &anyhow::Error) -> Option<u8> {
     let mut code = EXIT_ERROR;

@@ -112,8 +112,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Parses the worker's command line, which is the same, captures with the sources that `open` knows, shows frames in the
-/// windows that `windows` opens, and ends the process, without C++'s own clearing up: a camera that answers no more leaves a thread in OpenCV, under which its
-/// static objects must not be taken away.
+/// windows that `windows` opens, and ends the process, without C++'s own clearing up: a camera that answers no more leaves a
+/// thread in OpenCV, under which its static objects must not be taken away.
 pub fn worker_main(open: impl produce::OpenSource, windows: show::OpenWindows) -> ! {
     worker::leave(worker_work(open, windows))
 }
@@ -125,8 +125,9 @@ fn worker_work(open: impl produce::OpenSource, windows: show::OpenWindows) -> Ex
     let cli = Cli::parse();
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
-        Verb::Produce(args) => produce::main_with(args, &config, open, windows),
+        Verb::Produce(args) => produce::main_with(args, &config, open),
         Verb::Consume(args) if args.show => consume::main_with(args, &config, windows),
+        Verb::Peek(args) if args.show => peek::main_with(args, &config, windows),
         _ => Err(anyhow::anyhow!(
             "framebus-worker only captures and shows: use framebus for everything else"
         )),

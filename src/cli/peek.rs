@@ -1,4 +1,6 @@
-//! `framebus peek`: one frame, read-only, without taking a consumer index.
+//! `framebus peek`: one frame, or all of them in windows, read-only, without taking a consumer index.
+
+mod watch;
 
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
@@ -7,10 +9,13 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::{EXIT_NO, choose_bus, draw, parse_bus, print};
+use super::show::OpenWindows;
+use super::{EXIT_NO, choose_bus, draw, parse_bus, print, worker};
 use crate::bus::{BusName, CopyError, FrameCopy, Observer};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
 use crate::stop::Stop;
+use watch::Watch;
+pub(super) use watch::{OPEN, WATCHES_FOR};
 
 /// Look at one frame, read-only, without taking a consumer index
 #[derive(Debug, Clone, Args)]
@@ -37,6 +42,9 @@ pub struct PeekArgs {
     /// Draw in colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: When,
+    /// Show the BGR image and every slot live in windows, until one is closed, q is pressed or the producer is gone
+    #[arg(long, conflicts_with_all = ["output", "format", "draw", "slot", "bgr", "color"])]
+    pub show: bool,
 }
 
 /// What a single image is written as.
@@ -67,7 +75,8 @@ Examples:
   framebus peek
   framebus peek -o now.png
   framebus peek --bgr -o - --format pgm > now.ppm
-  framebus peek --slot 2 -b cam1 -o slot2.pgm";
+  framebus peek --slot 2 -b cam1 -o slot2.pgm
+  framebus peek --show";
 
 /// Columns and rows where there is no terminal to ask.
 const NO_TERMINAL: (u32, u32) = (80, 24);
@@ -77,6 +86,9 @@ const NO_TERMINAL: (u32, u32) = (80, 24);
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    if args.show {
+        return Err(worker::hand_over("--show"));
+    }
     let bus = choose_bus(args.bus.as_ref(), config)?;
     let observer = Observer::open(&bus)?;
     if !observer.has_producer() {
@@ -137,6 +149,19 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// In the worker: shows a bus in windows.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn main_with(
+    args: &PeekArgs,
+    config: &Config,
+    windows: OpenWindows,
+) -> anyhow::Result<ExitCode> {
+    let bus = choose_bus(args.bus.as_ref(), config)?;
+    Watch::start(bus, windows)?.run()
 }
 
 fn copy(observer: &Observer, args: &PeekArgs, image: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {

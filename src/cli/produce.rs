@@ -1,6 +1,7 @@
 //! `framebus produce`: capture, publish, trigger.
 
 mod run;
+mod viewer;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::show::{OpenWindows, ShowBus};
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
 };
@@ -24,6 +24,7 @@ use crate::source::{
 };
 use crate::stop::Stop;
 use run::Run;
+use viewer::Viewer;
 
 /// A source of any kind.
 pub type BoxedSource = Box<dyn FrameSource>;
@@ -71,7 +72,7 @@ pub struct ProduceArgs {
     /// Put a BGR image into every slot beside the gray one
     #[arg(long)]
     pub color: bool,
-    /// Show the BGR image and every slot in windows; q ends it
+    /// Show the BGR image and every slot in windows, as peek --show does; q ends it
     #[arg(long)]
     pub show: bool,
     /// Mode bits of the segment and the named pipes: who may attach [default: 0600]
@@ -249,10 +250,10 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     if merged.show {
         return Err(worker::hand_over("--show"));
     }
-    capture(&merged, open, None)
+    capture(&merged, open, Stop::on_signals()?, None)
 }
 
-/// Captures with the source that `open` opens.
+/// In the worker: captures with the source that `opencv` opens, or one of the library's own.
 ///
 /// # Errors
 /// One sentence for a person.
@@ -260,26 +261,32 @@ pub fn main_with(
     args: &ProduceArgs,
     config: &Config,
     opencv: impl OpenSource,
-    windows: OpenWindows,
 ) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     merged.check()?;
-    let show = merged.show.then(windows).transpose()?.map(ShowBus::new);
+    let stop = Stop::on_signals()?;
+    let mut viewer = None;
+    if merged.show {
+        viewer = Viewer::start(&merged.bus.clone().unwrap_or_default(), &stop)?;
+        if viewer.is_none() {
+            return Ok(stopped(&stop));
+        }
+    }
     if merged.needs_opencv() {
-        capture(&merged, opencv, show)
+        capture(&merged, opencv, stop, viewer)
     } else {
-        capture(&merged, open, show)
+        capture(&merged, open, stop, viewer)
     }
 }
 
 fn capture(
     args: &ProduceArgs,
     open: impl OpenSource,
-    show: Option<ShowBus>,
+    stop: Stop,
+    viewer: Option<Viewer>,
 ) -> anyhow::Result<ExitCode> {
-    let stop = Stop::on_signals()?;
     match open(args, &stop)? {
-        Some(source) => Run::start(args, source, stop, show)?.run(),
+        Some(source) => Run::start(args, source, stop, viewer)?.run(),
         None => Ok(stopped(&stop)),
     }
 }

@@ -1,18 +1,29 @@
-//! `--show`: windows, which only the headless worker can open; and what is drawn in them.
+//! `--show`: windows, which only the headless worker can open, and what a consumer draws in one.
 
-use crate::bus::Observer;
-use crate::clock::monotonic_ns;
 use crate::layout::Geometry;
 use crate::sink::{FrameView, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
 
 /// Windows on a display.
 pub trait Windows {
+    /// Opens an empty window of that name, with room for an image of that size, if it is not there: what cannot be shown is
+    /// known before there is a frame, and each window has its place.
+    ///
+    /// # Errors
+    /// Fails as the window system does.
+    fn open(&mut self, name: &str, geometry: Geometry) -> Result<(), SinkError>;
+
     /// Draws an image into the window of that name, and opens it if it is not there.
     ///
     /// # Errors
     /// Fails as the window system does.
     fn draw(&mut self, name: &str, geometry: Geometry, pixels: Pixels<'_>)
     -> Result<(), SinkError>;
+
+    /// Closes the window of that name, if it is there.
+    ///
+    /// # Errors
+    /// Fails as the window system does.
+    fn close(&mut self, name: &str) -> Result<(), SinkError>;
 
     /// Gives the window system its time; `false` when somebody has closed a window or pressed q.
     ///
@@ -67,63 +78,6 @@ impl Sink for ShowSink {
     }
 
     fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
-        Ok(())
-    }
-}
-
-/// What the seed's DEBUG_WINDOWS show: the BGR image and every slot, as an observer of the own bus sees them.
-pub(super) struct ShowBus {
-    windows: Box<dyn Windows + Send>,
-    observer: Option<Observer>,
-    next_ns: u64,
-    image: Vec<u8>,
-}
-
-/// People see no more, and each look copies every slot.
-const EVERY_NS: u64 = 100_000_000;
-
-impl ShowBus {
-    pub(super) fn new(windows: Box<dyn Windows + Send>) -> ShowBus {
-        ShowBus {
-            windows,
-            observer: None,
-            next_ns: 0,
-            image: Vec::new(),
-        }
-    }
-
-    /// Shows the bus when it is time to; `false` when somebody wants an end.
-    pub(super) fn update(&mut self, bus: &crate::bus::BusName) -> Result<bool, SinkError> {
-        let now = monotonic_ns();
-        if now >= self.next_ns {
-            self.next_ns = now + EVERY_NS;
-            // A frame of another size is on another segment.
-            if !self.observer.as_ref().is_some_and(Observer::is_linked) {
-                self.observer = Observer::open(bus).ok();
-            }
-            self.draw()?;
-        }
-        self.windows.go_on()
-    }
-
-    fn draw(&mut self) -> Result<(), SinkError> {
-        let Some(observer) = &self.observer else {
-            return Ok(());
-        };
-        let (bus, layout) = (observer.bus(), observer.layout());
-        if observer.copy_latest_bgr(&mut self.image).is_ok() {
-            let name = format!("{bus} BGR");
-            self.windows
-                .draw(&name, layout.geometry, Pixels::Bgr(&self.image))?;
-        }
-        for slot in 0..layout.slots {
-            // An empty slot, or one that is being written, is shown next time.
-            if observer.copy_slot(slot, &mut self.image).is_ok() {
-                let name = format!("{bus} slot {slot}");
-                self.windows
-                    .draw(&name, layout.geometry, Pixels::Gray(&self.image))?;
-            }
-        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use crate::harness::Place;
 
 /// What is not on every machine, and what would change it.
-const ELSEWHERE: [&str; 8] = [
+const ELSEWHERE: [&str; 9] = [
     "/dev/video",
     "video.mp4",
     "systemctl",
@@ -12,6 +12,8 @@ const ELSEWHERE: [&str; 8] = [
     "~/",
     "man -l",
     "bin/demo",
+    // Windows: tests/shell/windows.rs has a display for them.
+    "--show",
 ];
 
 /// The examples of a verb: indented lines below `Examples:`.

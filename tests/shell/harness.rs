@@ -191,6 +191,11 @@ impl Running {
         kill_process(pid, signal).expect("a signal");
     }
 
+    /// Whether it has ended; does not wait.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_some()
+    }
+
     /// Reads one line of its standard error.
     pub(crate) fn error_line(&mut self) -> String {
         line(self.child.stderr.as_mut().expect("a pipe"))

@@ -6,6 +6,8 @@ mod harness;
 mod packages;
 mod recipes;
 mod recordings;
+mod screen;
 mod service;
 mod sinks;
 mod verbs;
+mod windows;

@@ -12,6 +12,7 @@
 //! | `call` | waits for what may never return |
 //! | `mat`, `convert` | OpenCV images over memory that is not OpenCV's; colour and depth |
 //! | `show` | windows |
+//! | `last_words` | what is said when the window system ends the process |
 //! | `quiet` | keeps the libraries' own noise off the terminal |
 
 mod backoff;
@@ -19,6 +20,7 @@ mod call;
 mod check;
 mod connect;
 mod convert;
+mod last_words;
 mod mat;
 mod options;
 mod quiet;

@@ -27,12 +27,17 @@ const CAMERA_SILENCE: (&str, &str) = ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2");
 /// they are asked to speak: `OPENCV_LOG_LEVEL`, `OPENCV_FFMPEG_DEBUG`, `OPENCV_FFMPEG_LOGLEVEL` or `GST_DEBUG`.
 pub fn quiet() {
     bound_camera_silence();
-    if WANTED_NOISE.iter().any(|name| env::var_os(name).is_some()) {
+    if noise_is_wanted() {
         return;
     }
     // Fails only where OpenCV was built without logging, which is quiet too.
     let _ = set_log_level(LogLevel::LOG_LEVEL_SILENT);
     silence_c();
+}
+
+/// Whether somebody has asked the libraries to speak.
+pub(crate) fn noise_is_wanted() -> bool {
+    WANTED_NOISE.iter().any(|name| env::var_os(name).is_some())
 }
 
 /// Applies what holds for all of OpenCV in this process.

@@ -13,14 +13,16 @@ use framebus::layout::Geometry;
 use framebus::sink::{Pixels, SinkError};
 use opencv::core::{Mat, Vec3b};
 use opencv::highgui::{
-    WINDOW_AUTOSIZE, WINDOW_GUI_NORMAL, WND_PROP_VISIBLE, get_window_property, imshow, move_window,
-    named_window, wait_key,
+    WINDOW_AUTOSIZE, WINDOW_GUI_NORMAL, WND_PROP_VISIBLE, destroy_window, get_window_property,
+    imshow, move_window, named_window, wait_key,
 };
 
-/// Opens the display.
+use crate::last_words;
+
+/// Opens the display. A display that goes away later ends the process, with one sentence and exit code 2.
 ///
 /// # Errors
-/// One sentence where there is none: the window system itself would abort the process.
+/// One sentence where there is none.
 pub fn open_windows() -> Result<Box<dyn Windows + Send>, SinkError> {
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let platform = set("QT_QPA_PLATFORM");
@@ -29,6 +31,11 @@ pub fn open_windows() -> Result<Box<dyn Windows + Send>, SinkError> {
         reach(&display)
             .map_err(|error| no_display(&format!("{display} does not answer: {error}")))?;
     }
+    let display = set("WAYLAND_DISPLAY").or_else(|| set("DISPLAY"));
+    let display = platform.or(display).unwrap_or_default();
+    last_words::prepare(&format!(
+        "the window system has given up: the display {display} is gone, or does not let this program show windows"
+    ));
     Ok(Box::new(HighguiWindows::default()))
 }
 
@@ -77,18 +84,38 @@ struct HighguiWindows {
 }
 
 impl Windows for HighguiWindows {
+    fn open(&mut self, name: &str, geometry: Geometry) -> Result<(), SinkError> {
+        if self.open.contains(name) {
+            return Ok(());
+        }
+        let open = || named_window(name, WINDOW_AUTOSIZE | WINDOW_GUI_NORMAL);
+        if self.open.is_empty() {
+            last_words::alone(open).map_err(failed)?;
+            // The window system has loaded its parts only now.
+            last_words::before_others();
+        } else {
+            open().map_err(failed)?;
+        }
+        let (x, y) = place(self.open.len(), geometry);
+        move_window(name, x, y).map_err(failed)?;
+        self.open.insert(name.to_owned());
+        Ok(())
+    }
+
+    fn close(&mut self, name: &str) -> Result<(), SinkError> {
+        if self.open.remove(name) {
+            destroy_window(name).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     fn draw(
         &mut self,
         name: &str,
         geometry: Geometry,
         pixels: Pixels<'_>,
     ) -> Result<(), SinkError> {
-        if !self.open.contains(name) {
-            named_window(name, WINDOW_AUTOSIZE | WINDOW_GUI_NORMAL).map_err(failed)?;
-            let (x, y) = place(self.open.len(), geometry);
-            move_window(name, x, y).map_err(failed)?;
-            self.open.insert(name.to_owned());
-        }
+        self.open(name, geometry)?;
         let (Ok(rows), Ok(columns)) = (
             i32::try_from(geometry.height),
             i32::try_from(geometry.width),

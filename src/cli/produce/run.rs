@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use super::super::notify::Notify;
-use super::super::show::ShowBus;
 use super::super::status::Status;
 use super::super::units::show_bytes;
 use super::super::{deadline, stopped};
+use super::viewer::Viewer;
 use super::{BoxedSource, ProduceArgs};
 use crate::bus::{FrameMeta, Producer};
 use crate::clock::monotonic_ns;
@@ -22,8 +22,9 @@ pub(super) struct Run<'a> {
     pacer: Pacer,
     status: Status,
     notify: Notify,
-    show: Option<ShowBus>,
     stalled: bool,
+    /// The last field: the bus is gone before its windows are, which may take a moment.
+    viewer: Option<Viewer>,
 }
 
 impl<'a> Run<'a> {
@@ -31,7 +32,7 @@ impl<'a> Run<'a> {
         args: &'a ProduceArgs,
         source: BoxedSource,
         stop: Stop,
-        show: Option<ShowBus>,
+        viewer: Option<Viewer>,
     ) -> anyhow::Result<Run<'a>> {
         let info = source.info();
         if args.color && !info.bgr {
@@ -58,8 +59,8 @@ impl<'a> Run<'a> {
             pacer,
             status,
             notify,
-            show,
             stalled: false,
+            viewer,
         })
     }
 
@@ -80,9 +81,7 @@ impl<'a> Run<'a> {
             }
             self.status.update(&self.producer);
             self.notify.alive();
-            if !self.show()? {
-                break;
-            }
+            self.watch_viewer();
         }
         self.notify.stopping();
         self.status.clear();
@@ -124,15 +123,12 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Shows the bus where that was asked for; `false` when somebody wants an end.
-    fn show(&mut self) -> anyhow::Result<bool> {
-        let bus = &self.producer.options().bus;
-        let shown = self
-            .show
-            .as_mut()
-            .map(|show| show.update(bus))
-            .transpose()?;
-        Ok(shown.unwrap_or(true))
+    /// Says once that the windows are gone, where somebody wanted them.
+    fn watch_viewer(&mut self) {
+        if let Some(why) = self.viewer.as_mut().and_then(Viewer::failure) {
+            self.status.clear();
+            tracing::warn!("the windows are gone: {why}; the bus goes on without them");
+        }
     }
 
     fn renew(&mut self) -> anyhow::Result<()> {
