@@ -185,7 +185,7 @@ impl Way {
         let frames = pace.frames + COLD_FRAMES;
         let period_ns = 1_000_000_000 / u64::from(pace.fps);
         let mut due_ns = monotonic_ns() + PAUSE_NS;
-        // A pace that cannot be kept must not make it last for ever.
+        // A pace that cannot be kept must not make it last for ever; one frame counts in any case.
         let end_ns = due_ns + 2 * u64::from(frames) * period_ns + PAUSE_NS;
         let mut cpu_ns = Vec::with_capacity(frames as usize);
         let mut from_ns = 0;
@@ -193,7 +193,7 @@ impl Way {
             if stop.sleep_until(due_ns) {
                 return;
             }
-            if monotonic_ns() > end_ns {
+            if frame > COLD_FRAMES && monotonic_ns() > end_ns {
                 break;
             }
             due_ns += period_ns;
