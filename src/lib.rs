@@ -28,6 +28,7 @@
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
 //! | [`source`], [`sink`], [`convert`] | where frames come from and go to; colour to gray |
 //! | [`observe`] | snapshots: owned data about a bus |
+//! | `measure` | what `framebus bench` and `bin/bench` measure with |
 //! | [`tui`] | the terminal view behind `framebus top` |
 //! | [`cli`] | the command line |
 //!
@@ -65,6 +66,8 @@ pub mod cli;
 pub mod clock;
 pub mod convert;
 pub mod layout;
+#[doc(hidden)]
+pub mod measure;
 pub mod observe;
 pub mod recording;
 mod shm;

@@ -1,7 +1,6 @@
-//! Bare wake-ups, doing nothing else: the limits that the bus is compared with.
+//! A bare wake-up that the library has no use for: one futex for all.
 //!
-//! A page that all processes share holds the time of sending; they are woken by one FUTEX_WAKE for all of them (not
-//! private), or by a write to an eventfd for each.
+//! A page that all processes share holds the time of sending.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -12,13 +11,13 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use framebus::clock::monotonic_ns;
-use rustix::event::{EventfdFlags, eventfd};
+use framebus::measure::{Hand, Log, Program, Role, Wakes, Way};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
-use rustix::thread::futex;
+use rustix::thread::futex as word;
 
-use crate::crew::{Hand, Log};
-
+/// The role of a process that waits.
+pub(crate) const ROLE: &str = "futex";
 /// What is sent when it is over.
 const END: u64 = u64::MAX;
 
@@ -50,87 +49,61 @@ impl Page {
     }
 }
 
-/// How processes are woken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// One futex for all.
-    Futex,
-    /// An eventfd for each.
-    Eventfd,
-}
-
 /// The end that wakes.
-pub(crate) struct Bare {
+struct Futex {
     page: Page,
     /// Kept open for as long as a process may open it by its name under /proc.
     _memory: OwnedFd,
-    kind: Kind,
-    events: Vec<OwnedFd>,
 }
 
-impl Bare {
-    /// Starts processes that wait.
-    pub(crate) fn start(kind: Kind, consumers: u8) -> io::Result<(Bare, Vec<Hand>)> {
-        let memory = memfd_create("framebus-bench", MemfdFlags::CLOEXEC)?;
-        ftruncate(&memory, 4096)?;
-        let page = Page::map(&memory)?;
-        let path = format!("/proc/{}/fd/{}", std::process::id(), memory.as_raw_fd());
-        let mut events = Vec::new();
-        let mut crew = Vec::new();
-        for _ in 0..consumers {
-            let (role, stdin) = match kind {
-                Kind::Futex => ("futex", Stdio::null()),
-                Kind::Eventfd => {
-                    let event = eventfd(0, EventfdFlags::CLOEXEC)?;
-                    events.push(event.try_clone()?);
-                    ("eventfd", Stdio::from(event))
-                }
-            };
-            crew.push(Hand::start(role, std::slice::from_ref(&path), stdin)?);
-        }
-        let bare = Bare {
-            page,
-            _memory: memory,
-            kind,
-            events,
-        };
-        Ok((bare, crew))
-    }
+/// One FUTEX_WAKE (not private) for all consumers.
+pub(crate) fn futex(label: &'static str, program: &Program, consumers: u8) -> io::Result<Way> {
+    let memory = memfd_create("framebus-bench", MemfdFlags::CLOEXEC)?;
+    ftruncate(&memory, 4096)?;
+    let page = Page::map(&memory)?;
+    let path = format!("/proc/{}/fd/{}", std::process::id(), memory.as_raw_fd());
+    let role = Role::Other(ROLE.to_owned());
+    let start = |_| {
+        Hand::start(
+            program,
+            role.clone(),
+            std::slice::from_ref(&path),
+            Stdio::null(),
+        )
+    };
+    let crew = (0..consumers).map(start).collect::<io::Result<Vec<_>>>()?;
+    let sender = Futex {
+        page,
+        _memory: memory,
+    };
+    Ok(Way::new(label, Box::new(sender), crew))
+}
 
-    /// Wakes every process.
-    pub(crate) fn wake(&self) {
-        self.send(monotonic_ns());
-    }
-
-    /// Tells every process that it is over.
-    pub(crate) fn end(&self) {
-        self.send(END);
-    }
-
-    fn send(&self, sent_ns: u64) {
+impl Futex {
+    fn store(&self, sent_ns: u64) {
         let words = self.page.words();
         words.sent_ns.store(sent_ns, Ordering::Release);
-        match self.kind {
-            Kind::Futex => {
-                let count = words.count.load(Ordering::Relaxed);
-                words.count.store(count.wrapping_add(1), Ordering::Release);
-                let _ = futex::wake(&words.count, futex::Flags::empty(), i32::MAX as u32);
-            }
-            Kind::Eventfd => {
-                for event in &self.events {
-                    let _ = rustix::io::write(event, &1u64.to_ne_bytes());
-                }
-            }
-        }
+        let count = words.count.load(Ordering::Relaxed);
+        words.count.store(count.wrapping_add(1), Ordering::Release);
+        let _ = word::wake(&words.count, word::Flags::empty(), i32::MAX as u32);
+    }
+}
+
+impl Wakes for Futex {
+    fn send(&mut self) {
+        self.store(monotonic_ns());
+    }
+
+    fn end(self: Box<Self>) {
+        self.store(END);
     }
 }
 
 /// Plays the role of a process that waits.
-pub(crate) fn play(kind: Kind, arguments: &[String]) -> io::Result<ExitCode> {
+pub(crate) fn play(arguments: &[String]) -> io::Result<ExitCode> {
     let path = arguments.first().map_or("", String::as_str);
     let page = Page::map(File::options().read(true).write(true).open(path)?)?;
     let words = page.words();
-    let event = io::stdin();
     let mut last = 0;
     let mut log = Log::ready()?;
     loop {
@@ -143,13 +116,6 @@ pub(crate) fn play(kind: Kind, arguments: &[String]) -> io::Result<ExitCode> {
             log.push(sent_ns);
             last = sent_ns;
         }
-        match kind {
-            Kind::Futex => {
-                let _ = futex::wait(&words.count, futex::Flags::empty(), count, None);
-            }
-            Kind::Eventfd => {
-                let _ = rustix::io::read(&event, &mut [0; 8])?;
-            }
-        }
+        let _ = word::wait(&words.count, word::Flags::empty(), count, None);
     }
 }

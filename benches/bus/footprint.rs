@@ -8,9 +8,10 @@ use std::time::Duration;
 use framebus::bus::{BusName, FrameMeta, Producer, ProducerOptions};
 use framebus::clock::monotonic_ns;
 use framebus::layout::Geometry;
+use framebus::measure::median;
 use framebus::stop::Stop;
 
-use crate::figures::{Report, median};
+use crate::figures::Report;
 
 const FRAMEBUS: &str = env!("CARGO_BIN_EXE_framebus");
 const SIZE: Geometry = Geometry {

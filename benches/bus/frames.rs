@@ -7,12 +7,13 @@ use std::time::Duration;
 use framebus::bus::{BusName, Producer, ProducerOptions};
 use framebus::clock::monotonic_ns;
 use framebus::convert::bgr_to_gray;
+use framebus::measure::{
+    Hand, Program, Role, cpu_of, median, picture, publish, read_three_write_one,
+};
 use framebus::stop::Stop;
-use multiversion::multiversion;
 
-use crate::crew::Hand;
-use crate::figures::{Report, cpu_of, median};
-use crate::pixels::{FULL_HD, VGA, picture, publish};
+use crate::figures::Report;
+use crate::pixels::{FULL_HD, VGA};
 
 /// Measures the gray conversion against reading 3hw bytes and writing hw, which is what it cannot do without.
 pub(crate) fn against_memory(rounds: u32, report: &mut Report, stop: &Stop) {
@@ -34,21 +35,13 @@ pub(crate) fn against_memory(rounds: u32, report: &mut Report, stop: &Stop) {
     }
 }
 
-/// Reads three bytes for each that it writes.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn read_three_write_one(bgr: &[u8], gray: &mut [u8]) {
-    let third = bgr.as_chunks::<192>().0;
-    for (bgr, gray) in third.iter().zip(gray.as_chunks_mut::<64>().0) {
-        for (i, gray) in gray.iter_mut().enumerate() {
-            *gray = bgr[i] ^ bgr[64 + i] ^ bgr[128 + i];
-        }
-    }
-}
-
 /// Frames after the first that it is compared with, at a camera's pace: a loop without pauses would compare a first frame
 /// with frames that find everything in the processor's caches, which no camera's do.
 const LATER_FRAMES: usize = 15;
 const PACE: Duration = Duration::from_millis(33);
+
+/// The role of a new producer.
+pub(crate) const ROLE: &str = "first";
 
 /// Measures the first frame of a new producer process against its later ones.
 pub(crate) fn first(
@@ -58,12 +51,14 @@ pub(crate) fn first(
     stop: &Stop,
 ) -> io::Result<()> {
     report.part("The first frame of a new process on a new bus: claim, convert, publish");
+    let program = Program::this()?;
     let mut ratios = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
         if stop.is_set() {
             return Ok(());
         }
-        let mut hand = Hand::start("first", &[name.to_string()], Stdio::null())?;
+        let role = Role::Other(ROLE.to_owned());
+        let mut hand = Hand::start(&program, role, &[name.to_string()], Stdio::null())?;
         let mut text = String::new();
         hand.read_to_string(&mut text)?;
         for (ratios, ratio) in ratios.iter_mut().zip(text.split_whitespace()) {

@@ -4,7 +4,6 @@
 //! Run it with `bin/bench`; `bin/bench --help` tells the options.
 
 mod bare;
-mod crew;
 mod figures;
 mod footprint;
 mod frames;
@@ -17,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use framebus::bus::BusName;
-use framebus::stop::Stop;
+use framebus::measure::{Role, asked_to_end, bus_name, play, supervise};
 use rustix::process::setpriority_process;
 
 use figures::Report;
@@ -59,30 +58,32 @@ enum Part {
 }
 
 fn main() -> io::Result<ExitCode> {
-    match crew::role() {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref().and_then(Role::of) {
         None => {
             // Usage is checked, and --help answered, before anything is made.
             Options::parse();
-            crew::supervise()
+            supervise(std::env::args_os().skip(1))
         }
-        Some((role, arguments)) => match role.as_str() {
-            "run" => run(&arguments),
-            "consumer" => crew::play_consumer(&arguments),
-            "futex" => bare::play(bare::Kind::Futex, &arguments),
-            "eventfd" => bare::play(bare::Kind::Eventfd, &arguments),
-            "first" => frames::play_first(&arguments),
-            other => Err(io::Error::other(format!("no role {other}"))),
-        },
+        Some(role) => {
+            let arguments: Vec<String> = arguments.collect();
+            play(&role, &arguments, || match &role {
+                Role::Run => run(&arguments),
+                Role::Other(name) if name == bare::ROLE => bare::play(&arguments),
+                Role::Other(name) if name == frames::ROLE => frames::play_first(&arguments),
+                other => Err(io::Error::other(format!("no role {other:?}"))),
+            })
+        }
     }
 }
 
 fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let own_name = "bench".to_owned();
     let options = Options::parse_from(std::iter::once(&own_name).chain(arguments));
-    let stop = Stop::on_signals()?;
+    let stop = asked_to_end()?;
     // Where it is allowed, so that other work on the machine disturbs less; children inherit it.
     let _ = setpriority_process(None, -10);
-    let name: BusName = format!("bench{}", std::process::id())
+    let name: BusName = format!("{}-bus", bus_name()?)
         .parse()
         .map_err(io::Error::other)?;
     let wanted = |part| options.only.is_empty() || options.only.contains(&part);

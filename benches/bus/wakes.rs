@@ -1,17 +1,16 @@
 //! From publish to lease, and what a frame costs the producer: the bus against bare wake-ups, in turns.
 
-use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use framebus::bus::{BusName, FrameMeta, Producer, ProducerOptions};
-use framebus::clock::monotonic_ns;
-use framebus::layout::{Geometry, TriggerKind};
+use framebus::bus::BusName;
+use framebus::layout::TriggerKind;
+use framebus::measure::{Outcome, Pace, Program, Way, median, paired, percentile, sit};
 use framebus::stop::Stop;
 
-use crate::bare::{Bare, Kind};
-use crate::crew::Hand;
-use crate::figures::{Report, cpu_of, median, percentile};
+use crate::bare;
+use crate::figures::Report;
+use crate::pixels::VGA;
 
 /// The consumers of an earlier build.
 const EARLIER: &str = "earlier build";
@@ -35,11 +34,6 @@ pub(crate) struct Plan {
     pub(crate) against: Option<PathBuf>,
 }
 
-/// Frames at the beginning of a turn that do not count: whose turn it is has slept, and is cold.
-const COLD_FRAMES: u32 = 2;
-/// Between two turns, so that nobody is still at work on the last frame of the one before.
-const PAUSE_NS: u64 = 10_000_000;
-
 /// Measures everything there is to wake.
 pub(crate) fn measure(
     name: &BusName,
@@ -52,8 +46,14 @@ pub(crate) fn measure(
     for &rate in &plan.rates {
         for &consumers in &plan.consumers {
             let mut outcomes = Vec::new();
+            let pace = Pace {
+                fps: rate,
+                frames: (rate * plan.turn_ms / 1000).max(plan.least_frames),
+            };
             for sitting in 0..plan.sittings as usize {
-                sit(name, plan, rate, consumers, sitting, &mut outcomes, stop)?;
+                let ways = ways(name, consumers, plan.against.as_deref())?;
+                let rounds = plan.rounds as usize;
+                sit(ways, rounds, pace, sitting, &mut outcomes, stop)?;
                 if stop.is_set() {
                     return Ok(());
                 }
@@ -65,247 +65,34 @@ pub(crate) fn measure(
     Ok(())
 }
 
-/// One sitting: new processes, because where the scheduler has put them is a part of what is measured by chance.
-fn sit(
-    name: &BusName,
-    plan: &Plan,
-    rate: u32,
-    consumers: u8,
-    sitting: usize,
-    outcomes: &mut Vec<Outcome>,
-    stop: &Stop,
-) -> io::Result<()> {
-    let mut ways = ways(name, consumers, plan.against.as_deref())?;
-    for round in 0..plan.rounds as usize {
-        // Whoever comes first in a round is somebody else each time.
-        for place in 0..ways.len() {
-            let way = (place + round + sitting) % ways.len();
-            ways[way].turn(plan, rate, stop);
-        }
-        if stop.is_set() {
-            return Ok(());
-        }
-    }
-    outcomes.resize_with(ways.len(), Outcome::default);
-    for (way, outcome) in ways.into_iter().zip(outcomes) {
-        way.finish(outcome)?;
-    }
-    Ok(())
-}
-
-/// A way to wake consumers, with its consumers.
-struct Way {
-    label: &'static str,
-    sender: Sender,
-    crew: Vec<Hand>,
-    /// Burns a core while it waits, so it is stopped when it is not its turn.
-    spins: bool,
-    turns: Vec<Turn>,
-}
-
-enum Sender {
-    /// Nobody is woken: what measuring itself costs in a process that has slept.
-    Nobody,
-    Bus(Box<Producer>),
-    Bare(Bare),
-}
-
-impl Sender {
-    /// Claims and publishes a frame without pixels, or wakes and nothing else.
-    fn send(&mut self) {
-        match self {
-            Sender::Bus(producer) => {
-                if let Some(claim) = producer.claim() {
-                    let meta = FrameMeta {
-                        capture_ns: monotonic_ns(),
-                        ..FrameMeta::default()
-                    };
-                    claim.publish(meta);
-                }
-            }
-            Sender::Bare(bare) => bare.wake(),
-            Sender::Nobody => {
-                black_box(monotonic_ns());
-            }
-        }
-    }
-}
-
 /// The bus, and both bare ways; with one consumer, the bus in all its ways.
 fn ways(name: &BusName, consumers: u8, earlier: Option<&Path>) -> io::Result<Vec<Way>> {
+    let this = Program::this()?;
+    let bus = |label, name: &BusName, kind, program: &Program| {
+        Way::bus(label, name, VGA, kind, program, consumers)
+    };
     let mut ways = vec![
         Way::nobody(),
-        Way::bare("bare futex", Kind::Futex, consumers)?,
-        Way::bare("bare eventfd", Kind::Eventfd, consumers)?,
-        Way::bus("bus", name, TriggerKind::Eventfd, consumers, None)?,
+        bare::futex("bare futex", &this, consumers)?,
+        Way::eventfd("bare eventfd", &this, consumers)?,
+        bus("bus", name, TriggerKind::Eventfd, &this)?,
     ];
-    if earlier.is_some() {
+    if let Some(path) = earlier {
         let name = format!("{name}-earlier")
             .parse()
             .map_err(io::Error::other)?;
-        ways.push(Way::bus(
-            EARLIER,
-            &name,
-            TriggerKind::Eventfd,
-            consumers,
-            earlier,
-        )?);
+        let program = Program::other(path);
+        ways.push(bus(EARLIER, &name, TriggerKind::Eventfd, &program)?);
     } else if consumers == 1 {
-        ways.push(Way::bus("bus, pipe", name, TriggerKind::Pipe, 1, None)?);
-        ways.push(Way::bus("bus, spin", name, TriggerKind::Spin, 1, None)?);
+        ways.push(bus("bus, pipe", name, TriggerKind::Pipe, &this)?);
+        ways.push(bus("bus, spin", name, TriggerKind::Spin, &this)?);
     }
     Ok(ways)
 }
 
-impl Way {
-    fn nobody() -> Way {
-        Way {
-            label: "nobody",
-            sender: Sender::Nobody,
-            crew: Vec::new(),
-            spins: false,
-            turns: Vec::new(),
-        }
-    }
-
-    fn bare(label: &'static str, kind: Kind, consumers: u8) -> io::Result<Way> {
-        let (bare, crew) = Bare::start(kind, consumers)?;
-        Ok(Way {
-            label,
-            sender: Sender::Bare(bare),
-            crew,
-            spins: false,
-            turns: Vec::new(),
-        })
-    }
-
-    fn bus(
-        label: &'static str,
-        name: &BusName,
-        kind: TriggerKind,
-        consumers: u8,
-        program: Option<&Path>,
-    ) -> io::Result<Way> {
-        let bus: BusName = format!("{name}-{}", kind.name())
-            .parse()
-            .map_err(io::Error::other)?;
-        let geometry = Geometry {
-            width: 640,
-            height: 480,
-        };
-        let options = ProducerOptions {
-            consumers,
-            ..ProducerOptions::new(bus.clone(), geometry)
-        };
-        let producer = Producer::create(options).map_err(io::Error::other)?;
-        let crew = (0..consumers)
-            .map(|index| Hand::consumer(program, &bus, index, kind))
-            .collect::<io::Result<Vec<_>>>()?;
-        let way = Way {
-            label,
-            sender: Sender::Bus(Box::new(producer)),
-            crew,
-            spins: kind == TriggerKind::Spin,
-            turns: Vec::new(),
-        };
-        if way.spins {
-            way.crew.iter().for_each(Hand::rest);
-        }
-        Ok(way)
-    }
-
-    /// Sends frames for the length of a turn.
-    fn turn(&mut self, plan: &Plan, rate: u32, stop: &Stop) {
-        if self.spins {
-            self.crew.iter().for_each(Hand::go_on);
-        }
-        let frames = (rate * plan.turn_ms / 1000).max(plan.least_frames) + COLD_FRAMES;
-        let period_ns = 1_000_000_000 / u64::from(rate);
-        let mut due_ns = monotonic_ns() + PAUSE_NS;
-        let mut cpu_ns = Vec::with_capacity(frames as usize);
-        let mut from_ns = 0;
-        for frame in 0..frames {
-            if stop.sleep_until(due_ns) {
-                return;
-            }
-            due_ns += period_ns;
-            if frame == COLD_FRAMES {
-                from_ns = monotonic_ns();
-            }
-            let (spent_ns, ()) = cpu_of(|| self.sender.send());
-            if frame >= COLD_FRAMES {
-                cpu_ns.push(spent_ns);
-            }
-        }
-        let to_ns = monotonic_ns();
-        let _ = stop.sleep_until(to_ns + PAUSE_NS);
-        if self.spins {
-            self.crew.iter().for_each(Hand::rest);
-        }
-        self.turns.push(Turn {
-            from_ns,
-            to_ns,
-            cpu_ns: median(cpu_ns),
-        });
-    }
-
-    /// Ends it and gathers what its consumers saw.
-    fn finish(self, outcome: &mut Outcome) -> io::Result<()> {
-        if self.spins {
-            self.crew.iter().for_each(Hand::go_on);
-        }
-        match self.sender {
-            Sender::Bus(producer) => drop(producer),
-            Sender::Bare(bare) => bare.end(),
-            Sender::Nobody => {}
-        }
-        let mut latencies = vec![Vec::new(); self.turns.len()];
-        for hand in self.crew {
-            for sample in hand.samples()? {
-                let turn = self
-                    .turns
-                    .partition_point(|turn| turn.to_ns < sample.sent_ns);
-                if let Some(latencies) = latencies.get_mut(turn)
-                    && sample.sent_ns >= self.turns[turn].from_ns
-                {
-                    latencies.push(sample.taken_ns.saturating_sub(sample.sent_ns) as f64);
-                }
-            }
-        }
-        outcome.label = self.label;
-        outcome.all_ns.extend(latencies.iter().flatten());
-        outcome.p50_ns.extend(latencies.into_iter().map(median));
-        outcome
-            .cpu_ns
-            .extend(self.turns.iter().map(|turn| turn.cpu_ns));
-        Ok(())
-    }
-}
-
-/// One turn.
-struct Turn {
-    from_ns: u64,
-    to_ns: u64,
-    /// The sender's own processor time a frame, median.
-    cpu_ns: f64,
-}
-
-/// What came out for one way.
-#[derive(Debug, Default)]
-struct Outcome {
-    label: &'static str,
-    /// Latencies of all turns.
-    all_ns: Vec<f64>,
-    /// Median latency, by turn.
-    p50_ns: Vec<f64>,
-    /// The sender's processor time a frame, by turn.
-    cpu_ns: Vec<f64>,
-}
-
 /// The median over the rounds of the ratio within a round.
-fn paired(one: &[f64], other: &[f64]) -> f64 {
-    let ratios = one.iter().zip(other).map(|(one, other)| one / other);
-    median(ratios.collect())
+fn ratio_of(one: &[f64], other: &[f64]) -> f64 {
+    median(paired(one, other))
 }
 
 fn tell(outcomes: &[Outcome], report: &mut Report) {
@@ -315,9 +102,9 @@ fn tell(outcomes: &[Outcome], report: &mut Report) {
     if let [bus, earlier] = buses
         && earlier.label == EARLIER
     {
-        let ratio = paired(&bus.p50_ns, &earlier.p50_ns);
+        let ratio = ratio_of(&bus.p50_ns, &earlier.p50_ns);
         report.ratio("  bus: publish to lease, p50", ratio, EARLIER, None);
-        let ratio = paired(&bus.cpu_ns, &earlier.cpu_ns);
+        let ratio = ratio_of(&bus.cpu_ns, &earlier.cpu_ns);
         report.ratio("  bus: producer's CPU a frame", ratio, EARLIER, None);
     }
     let micros = |nanos: f64| format!("({:.1} us)", nanos / 1e3);
@@ -326,7 +113,7 @@ fn tell(outcomes: &[Outcome], report: &mut Report) {
         let aim = (bus.label == "bus").then_some(1.10);
         let what = |figure: &str| format!("  {}: {figure}", bus.label);
 
-        let ratio = |bare: &Outcome| paired(&bus.p50_ns, &bare.p50_ns);
+        let ratio = |bare: &Outcome| ratio_of(&bus.p50_ns, &bare.p50_ns);
         let better = if ratio(futex) > ratio(eventfd) {
             futex
         } else {
@@ -350,16 +137,11 @@ fn tell(outcomes: &[Outcome], report: &mut Report) {
         );
 
         // What measuring costs is taken off, turn by turn.
-        let own = |way: &Outcome| -> Vec<f64> {
-            let pairs = way.cpu_ns.iter().zip(&nobody.cpu_ns);
-            pairs
-                .map(|(cpu_ns, nothing_ns)| cpu_ns - nothing_ns)
-                .collect()
-        };
+        let own = |way: &Outcome| way.own_cpu_ns(nobody);
         for bare in [eventfd, futex] {
             let of = format!("{} {}", bare.label, micros(median(own(bare))));
             let aim = aim.filter(|_| bare.label == eventfd.label);
-            let ratio = paired(&own(bus), &own(bare));
+            let ratio = ratio_of(&own(bus), &own(bare));
             report.ratio(&what("producer's CPU a frame"), ratio, &of, aim);
         }
     }

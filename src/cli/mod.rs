@@ -1,5 +1,6 @@
 //! The command line: one file a verb, and what the verbs share.
 
+pub mod bench;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -76,6 +77,7 @@ enum Verb {
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
     Gc(gc::GcArgs),
+    Bench(bench::BenchArgs),
     Config(explain::ConfigArgs),
     Metrics(metrics::MetricsArgs),
     Completions(completions::CompletionsArgs),
@@ -91,6 +93,9 @@ impl Cli {
 /// Parses the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(result) = bench::play() {
+        return end(result);
+    }
     let cli = Cli::parse();
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
@@ -103,6 +108,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::main(args, &config),
         Verb::Doctor(args) => doctor::main(args, &config),
         Verb::Gc(args) => gc::main(args),
+        Verb::Bench(args) => bench::main(args),
         Verb::Metrics(args) => metrics::main(args),
         Verb::Config(args) => explain::main(args, cli.config.as_deref()),
         Verb::Completions(args) => completions::main(args),

@@ -36,7 +36,7 @@ fn every_example_works_when_it_is_pasted() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next());
     let mut tried = 0;
-    for verb in verbs.filter(|verb| !matches!(*verb, "help" | "bench")) {
+    for verb in verbs.filter(|verb| *verb != "help") {
         for example in examples(&place, verb) {
             if ELSEWHERE.iter().any(|word| example.contains(word)) {
                 continue;

@@ -1,5 +1,6 @@
 //! The verbs, as a shell and a script use them: real processes, real exit codes.
 
+mod bench;
 mod containers;
 mod examples;
 mod harness;

@@ -2,11 +2,7 @@
 //!
 //! `bin/bench` runs it after the benchmark of the bus, with the same words and the same rules.
 
-#[path = "../../benches/bus/crew.rs"]
-#[allow(dead_code, reason = "shared with the benchmark of the bus")]
-mod crew;
 #[path = "../../benches/bus/figures.rs"]
-#[allow(dead_code, reason = "shared with the benchmark of the bus")]
 mod figures;
 #[path = "../../benches/bus/pixels.rs"]
 mod pixels;
@@ -18,14 +14,16 @@ use std::time::Duration;
 use framebus::bus::{BusName, Producer, ProducerOptions};
 use framebus::convert::bgr_to_gray;
 use framebus::layout::{Geometry, TriggerKind};
+use framebus::measure::{
+    Hand, Program, Role, asked_to_end, bus_name, cpu_of, median, picture, play, publish, supervise,
+};
 use framebus::stop::Stop;
 use opencv::core::{CV_8UC1, CV_8UC3, Mat, set_num_threads};
 use opencv::imgproc::{COLOR_BGR2GRAY, cvt_color};
 use opencv::prelude::*;
 
-use crew::Hand;
-use figures::{Report, cpu_of, median};
-use pixels::{FULL_HD, VGA, picture, publish};
+use figures::Report;
+use pixels::{FULL_HD, VGA};
 
 /// Consumers of the whole frame.
 const CONSUMERS: u8 = 8;
@@ -34,16 +32,16 @@ const PACE: Duration = Duration::from_millis(33);
 
 fn main() -> io::Result<ExitCode> {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    match crew::role() {
-        Some((role, arguments)) if role == "consumer" => crew::play_consumer(&arguments),
-        Some(_) => run(quick),
-        None => crew::supervise(),
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref().and_then(Role::of) {
+        Some(role) => play(&role, &arguments.collect::<Vec<_>>(), || run(quick)),
+        None => supervise(std::env::args_os().skip(1)),
     }
 }
 
 fn run(quick: bool) -> io::Result<ExitCode> {
     let often = |few: u32, many: u32| if quick { few } else { many };
-    let stop = Stop::on_signals()?;
+    let stop = asked_to_end()?;
     let mut report = Report::default();
     set_num_threads(1).map_err(io::Error::other)?;
     report.part("Gray conversion, one thread, against OpenCV's BGR2GRAY");
@@ -126,7 +124,7 @@ fn conversion(
 }
 
 fn whole_frame(rounds: u32, report: &mut Report, stop: &Stop) -> io::Result<()> {
-    let bus: BusName = format!("gray{}", std::process::id())
+    let bus: BusName = format!("{}-gray", bus_name()?)
         .parse()
         .map_err(io::Error::other)?;
     let options = ProducerOptions {
@@ -134,8 +132,9 @@ fn whole_frame(rounds: u32, report: &mut Report, stop: &Stop) -> io::Result<()> 
         ..ProducerOptions::new(bus.clone(), FULL_HD)
     };
     let mut producer = Producer::create(options).map_err(io::Error::other)?;
+    let program = Program::this()?;
     let crew = (0..CONSUMERS)
-        .map(|index| Hand::consumer(None, &bus, index, TriggerKind::Eventfd))
+        .map(|index| Hand::consumer(&program, &bus, index, TriggerKind::Eventfd))
         .collect::<io::Result<Vec<_>>>()?;
     let bgr = picture(FULL_HD);
     let mut opencv = OpenCv::new(FULL_HD, &bgr)?;
