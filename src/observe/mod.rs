@@ -10,6 +10,9 @@ mod snapshot;
 mod window;
 
 pub use findings::Thresholds;
+#[cfg(test)]
+pub(crate) use percentiles::bucket_around;
+pub(crate) use percentiles::bucket_number;
 pub use sampler::{Baseline, Sampler};
 pub use snapshot::*;
 
