@@ -3,11 +3,13 @@
 mod consumers;
 mod findings;
 mod percentiles;
+mod pictures;
 mod process;
 mod rate;
 mod sampler;
 mod snapshot;
 mod window;
+mod world;
 
 pub use findings::Thresholds;
 #[cfg(test)]

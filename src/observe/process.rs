@@ -12,9 +12,9 @@ const REFRESH_EVERY_NS: u64 = 200_000_000;
 
 /// What a process uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Usage {
-    pub(super) cpu_percent: Option<f64>,
-    pub(super) rss_bytes: Option<u64>,
+pub(crate) struct Usage {
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) rss_bytes: Option<u64>,
 }
 
 /// Looks at processes by pid. One that is in another container, or whose pid was given to another process, is not known.
