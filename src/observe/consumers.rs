@@ -71,6 +71,8 @@ impl Reading<'_> {
             && (claim_state == ClaimState::Free
                 || self.now_ns.saturating_sub(gone_ns) > GONE_FOR_NS)
         {
+            // Its windows are some 20 kB, and nobody may come to this index again.
+            *memory = ConsumerMemory::default();
             return None;
         }
         if memory.connected_ns != connected_ns {
