@@ -60,6 +60,14 @@ macro_rules! scenarios {
 
 scenarios! {
     a_healthy_bus_has_no_findings: "healthy",
+    a_stuck_consumer_keeps_one_slot_and_nobody_else_minds: "stuck-consumer",
+    a_slow_consumer_skips_and_is_no_trouble: "slow-consumer",
+    a_consumer_that_dies_stays_for_ten_seconds: "dead-consumer",
+    a_producer_stalls_and_recovers: "producer-stalls",
+    a_producer_restarts_with_a_new_generation: "producer-restarts",
+    a_producer_is_gone: "producer-gone",
+    a_recorder_of_every_frame_falls_behind: "recorder-behind",
+    an_unlinked_segment_and_a_full_shm_are_told: "shm-trouble",
 }
 
 #[test]
