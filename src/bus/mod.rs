@@ -30,6 +30,8 @@ mod process;
 mod producer;
 mod remains;
 mod runtime;
+#[cfg(test)]
+pub(crate) mod stage;
 
 pub use attach::{AttachError, IndexChoice};
 pub use consumer::{Consumer, ConsumerOptions, ConsumerStats, Stream, Waited};

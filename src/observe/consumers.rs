@@ -1,10 +1,11 @@
 //! One consumer in a snapshot.
 
-use super::process::{Processes, Usage};
+use super::process::Usage;
 use super::rate::frame_rate;
 use super::sampler::{Changes, Reading};
 use super::snapshot::{Consumer, ConsumerState, Percentiles};
 use super::window::CountWindow;
+use super::world::World;
 use crate::bus::Ticket;
 use crate::layout::{ClaimState, ConsumerRecord, RecordState, TriggerKind, read_text};
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -47,7 +48,7 @@ impl Reading<'_> {
         index: u8,
         memory: &mut ConsumerMemory,
         since: &Since,
-        processes: &Processes,
+        world: &dyn World,
         changes: &mut Changes,
     ) -> Option<Consumer> {
         let regions = self.observer.regions();
@@ -70,6 +71,8 @@ impl Reading<'_> {
             && (claim_state == ClaimState::Free
                 || self.now_ns.saturating_sub(gone_ns) > GONE_FOR_NS)
         {
+            // Its windows are some 20 kB, and nobody may come to this index again.
+            *memory = ConsumerMemory::default();
             return None;
         }
         if memory.connected_ns != connected_ns {
@@ -101,7 +104,7 @@ impl Reading<'_> {
         });
         let share = fps.zip(since.fps).filter(|(_, published)| *published > 0.0);
         let usage = if connected {
-            processes.usage(claim.pid.load(Relaxed))
+            world.usage(claim.pid.load(Relaxed))
         } else {
             Usage::default()
         };

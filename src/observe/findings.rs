@@ -2,7 +2,6 @@
 
 use super::sampler::Changes;
 use super::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
-use crate::shm::shm_usage;
 
 /// From when on something is worth pointing at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,11 +30,12 @@ impl Default for Thresholds {
     }
 }
 
-/// Looks a snapshot over; worst first.
+/// Looks a snapshot over; worst first. `shm` is how many bytes of /dev/shm are used, and how many there are.
 pub(super) fn findings(
     snapshot: &Snapshot,
     changes: Changes,
     thresholds: &Thresholds,
+    shm: Option<(u64, u64)>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut add = |kind: &str, severity, consumer, text| {
@@ -118,7 +118,7 @@ pub(super) fn findings(
         add("trigger-backlog", Severity::Info, None, text);
     }
     if let Some((used, total)) =
-        shm_usage().filter(|(used, total)| *used as f64 > *total as f64 * thresholds.shm_full_from)
+        shm.filter(|(used, total)| *used as f64 > *total as f64 * thresholds.shm_full_from)
     {
         let text = format!(
             "/dev/shm has {} of {} used: a new bus may not fit",

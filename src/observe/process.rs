@@ -12,9 +12,9 @@ const REFRESH_EVERY_NS: u64 = 200_000_000;
 
 /// What a process uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Usage {
-    pub(super) cpu_percent: Option<f64>,
-    pub(super) rss_bytes: Option<u64>,
+pub(crate) struct Usage {
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) rss_bytes: Option<u64>,
 }
 
 /// Looks at processes by pid. One that is in another container, or whose pid was given to another process, is not known.
@@ -47,7 +47,11 @@ impl Processes {
         self.refreshed_ns = now;
         let same = |(pid, ticks): &&(u32, u64)| *pid != 0 && start_ticks(*pid) == Some(*ticks);
         let visible: Vec<u32> = pids.iter().filter(same).map(|(pid, _)| *pid).collect();
-        let wanted: Vec<Pid> = visible.iter().map(|pid| Pid::from_u32(*pid)).collect();
+        let mut wanted: Vec<Pid> = visible.iter().map(|pid| Pid::from_u32(*pid)).collect();
+        // A refresh removes only those of the dead that it asks for. Consumers come and go for months: whoever was
+        // looked at is asked for until it has ended.
+        let seen = system.processes().keys();
+        wanted.extend(seen.filter(|pid| !visible.contains(&pid.as_u32())));
         let kind = ProcessRefreshKind::nothing()
             .with_cpu()
             .with_memory()
@@ -75,5 +79,73 @@ impl Processes {
             cpu_percent: (*looks > 1).then(|| f64::from(process.cpu_usage())),
             rss_bytes: Some(process.memory()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A process that ends by itself when this one does: it reads until its input is closed.
+    fn child() -> Child {
+        Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a process")
+    }
+
+    fn key(child: &Child) -> (u32, u64) {
+        let pid = child.id();
+        (pid, start_ticks(pid).expect("a start time"))
+    }
+
+    fn end(mut child: Child) {
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+    }
+
+    /// Looks at once, however long ago the last look was.
+    fn look(processes: &mut Processes, pids: &[(u32, u64)]) {
+        processes.refreshed_ns = 0;
+        processes.refresh(pids);
+    }
+
+    fn kept(processes: &Processes) -> usize {
+        let system = processes.system.as_ref().expect("a system");
+        assert!(processes.looks.len() <= system.processes().len());
+        system.processes().len()
+    }
+
+    #[test]
+    fn processes_that_have_ended_are_forgotten() {
+        let mut processes = Processes::new();
+        let pid = std::process::id();
+        let own = (pid, start_ticks(pid).expect("a start time"));
+        for _ in 0..30 {
+            let child = child();
+            look(&mut processes, &[own, key(&child)]);
+            assert!(processes.usage(child.id()).rss_bytes.is_some());
+            assert!(kept(&processes) <= 2, "{}", kept(&processes));
+            end(child);
+        }
+        look(&mut processes, &[own]);
+        assert_eq!(kept(&processes), 1);
+        assert!(processes.usage(own.0).cpu_percent.is_some());
+    }
+
+    #[test]
+    fn one_that_only_left_the_bus_is_not_shown_and_goes_when_it_ends() {
+        let mut processes = Processes::new();
+        let child = child();
+        let pid = child.id();
+        look(&mut processes, &[key(&child)]);
+        look(&mut processes, &[]);
+        assert_eq!(processes.usage(pid), Usage::default());
+        end(child);
+        look(&mut processes, &[]);
+        assert_eq!(kept(&processes), 0);
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
 use super::findings::{Thresholds, findings};
-use super::process::Processes;
 use super::rate::frame_rate;
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
+use super::world::{Machine, World};
 use crate::bus::{AttachError, BusName, Observer, Ticket};
-use crate::clock::{monotonic_ns, wall_ns};
 use crate::layout::{ClaimState, Header, HeaderFlags, SegmentState, read_text};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
@@ -32,7 +31,7 @@ pub struct Sampler {
     thresholds: Thresholds,
     baseline: Baseline,
     observer: Option<Observer>,
-    processes: Processes,
+    world: Box<dyn World>,
     /// What is remembered of the segment in view.
     memory: Memory,
 }
@@ -66,12 +65,22 @@ impl Sampler {
     /// Looks at a bus that need not be there yet.
     #[must_use]
     pub fn new(bus: BusName, baseline: Baseline, thresholds: Thresholds) -> Sampler {
+        Sampler::in_world(bus, baseline, thresholds, Box::new(Machine::new()))
+    }
+
+    /// Looks at a bus with the clocks and processes of `world`.
+    pub(crate) fn in_world(
+        bus: BusName,
+        baseline: Baseline,
+        thresholds: Thresholds,
+        world: Box<dyn World>,
+    ) -> Sampler {
         Sampler {
             bus,
             thresholds,
             baseline,
             observer: None,
-            processes: Processes::new(),
+            world,
             memory: Memory::default(),
         }
     }
@@ -92,47 +101,20 @@ impl Sampler {
         };
         let reading = Reading {
             observer,
-            now_ns: monotonic_ns(),
+            now_ns: self.world.monotonic_ns(),
             baseline: self.baseline,
             thresholds: &self.thresholds,
         };
-        let mut snapshot = reading.snapshot(&mut self.memory, &mut self.processes);
+        let mut snapshot = reading.snapshot(&mut self.memory, &mut *self.world);
         if picture {
             snapshot.picture = self.picture(None);
         }
         snapshot
     }
 
-    /// Copies the gray image of a slot, or of the newest frame.
-    #[must_use]
-    pub fn picture(&self, slot: Option<u8>) -> Option<Picture> {
-        let observer = self.observer.as_ref()?;
-        let mut gray = Vec::new();
-        let copy = match slot {
-            Some(slot) => observer.copy_slot(slot, &mut gray),
-            None => observer.copy_latest(&mut gray),
-        };
-        let copy = copy.ok()?;
-        let geometry = observer.layout().geometry;
-        Some(Picture {
-            width: geometry.width,
-            height: geometry.height,
-            slot: copy.slot,
-            sequence: copy.sequence,
-            gray,
-        })
-    }
-
-    /// Copies the gray image of every slot that has one.
-    #[must_use]
-    pub fn pictures(&self) -> Vec<Picture> {
-        let slots = self
-            .observer
-            .as_ref()
-            .map_or(0, |observer| observer.layout().slots);
-        (0..slots)
-            .filter_map(|slot| self.picture(Some(slot)))
-            .collect()
+    /// The segment in view.
+    pub(super) fn observer(&self) -> Option<&Observer> {
+        self.observer.as_ref()
     }
 
     /// Opens the segment that has the name now; a snapshot that says so when there is nothing to read.
@@ -158,7 +140,8 @@ impl Sampler {
             )),
             Err(error) => {
                 let mut blank = self.blank(BusState::Unreadable, Some(error.to_string()));
-                blank.findings = findings(&blank, Changes::default(), &self.thresholds);
+                let shm = self.world.shm_usage();
+                blank.findings = findings(&blank, Changes::default(), &self.thresholds, shm);
                 Some(blank)
             }
         }
@@ -168,8 +151,8 @@ impl Sampler {
         Snapshot {
             schema: SCHEMA,
             bus: self.bus.to_string(),
-            time_ms: wall_ns() / 1_000_000,
-            monotonic_ns: monotonic_ns(),
+            time_ms: self.world.wall_ns() / 1_000_000,
+            monotonic_ns: self.world.monotonic_ns(),
             interval_s: None,
             state,
             message,
@@ -194,7 +177,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn snapshot(&self, memory: &mut Memory, processes: &mut Processes) -> Snapshot {
+    fn snapshot(&self, memory: &mut Memory, world: &mut dyn World) -> Snapshot {
         let regions = self.observer.regions();
         let header = regions.header();
         let newest = Ticket::unpack(header.latest.load(Acquire));
@@ -214,8 +197,8 @@ impl Reading<'_> {
         let fps = interval_s
             .zip(last)
             .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
-        self.refresh(processes);
-        let producer = self.producer(memory, newest, sequence, fps, processes);
+        self.refresh(world);
+        let producer = self.producer(memory, newest, sequence, fps, world);
         let period_ms = producer
             .nominal_fps
             .map(|fps| 1000.0 / fps)
@@ -239,7 +222,7 @@ impl Reading<'_> {
                 index,
                 memory.consumers.entry(index).or_default(),
                 &since,
-                processes,
+                world,
                 &mut changes,
             );
             consumers.extend(consumer);
@@ -253,7 +236,7 @@ impl Reading<'_> {
         let mut snapshot = Snapshot {
             schema: SCHEMA,
             bus: self.observer.bus().to_string(),
-            time_ms: wall_ns() / 1_000_000,
+            time_ms: world.wall_ns() / 1_000_000,
             monotonic_ns: self.now_ns,
             interval_s,
             state,
@@ -267,7 +250,7 @@ impl Reading<'_> {
             findings: Vec::new(),
             picture: None,
         };
-        snapshot.findings = findings(&snapshot, changes, self.thresholds);
+        snapshot.findings = findings(&snapshot, changes, self.thresholds, world.shm_usage());
         snapshot
     }
 
@@ -309,7 +292,7 @@ impl Reading<'_> {
     }
 
     /// Looks at the CPU of the producer and of the consumers that are there.
-    fn refresh(&self, processes: &mut Processes) {
+    fn refresh(&self, world: &mut dyn World) {
         let regions = self.observer.regions();
         let header = regions.header();
         let mut pids = vec![(
@@ -322,7 +305,7 @@ impl Reading<'_> {
                 pids.push((claim.pid.load(Relaxed), record.start_ticks.load(Relaxed)));
             }
         }
-        processes.refresh(&pids);
+        world.refresh(&pids);
     }
 
     fn producer(
@@ -331,13 +314,13 @@ impl Reading<'_> {
         newest: Option<Ticket>,
         sequence: u64,
         fps: Option<f64>,
-        processes: &Processes,
+        world: &dyn World,
     ) -> Producer {
         let regions = self.observer.regions();
         let header = regions.header();
         let millihertz = header.nominal_millihertz.load(Relaxed);
         let pid = header.producer_pid.load(Relaxed);
-        let usage = processes.usage(pid);
+        let usage = world.usage(pid);
         let capture_ns = newest.map(|ticket| regions.slot(ticket.slot).capture_ns.load(Relaxed));
         Producer {
             pid,

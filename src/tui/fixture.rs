@@ -93,6 +93,7 @@ pub(crate) fn stuck() -> Snapshot {
     (hmi.held_ms, hmi.held_sequence, hmi.age_ms) =
         (Some(120_800.0), Some(117_012), Some(120_800.0));
     (hmi.wait_ms, hmi.busy_ms, hmi.busy_per_period) = Default::default();
+    hmi.busy_histogram.clear();
     hmi.cpu_percent = Some(0.0);
     let mut qa = consumer(
         4,
@@ -114,6 +115,7 @@ pub(crate) fn stuck() -> Snapshot {
         qa.cpu_percent,
     ) = Default::default();
     (qa.wait_ms, qa.busy_ms, qa.busy_per_period) = Default::default();
+    qa.busy_histogram.clear();
     now.consumers.push(qa);
     let stuck = "3 hmi has held slot 1 for 120.8 s (3622 frames); the producer is not affected";
     let dead = "4 qa (pid 4220) died at 14:03:21; its lease was cleared after 0.4 ms";
@@ -207,6 +209,24 @@ fn percentiles(p50: f64, factor: f64) -> Percentiles {
         p99: at(1.0),
         max: at(1.2),
     }
+}
+
+/// A histogram of these durations in milliseconds, each so many times.
+pub(crate) fn histogram(durations: &[(f64, u32)]) -> Vec<Bucket> {
+    let mut buckets: Vec<Bucket> = Vec::new();
+    for (ms, count) in durations {
+        let (from_ms, to_ms) = bucket_around(*ms);
+        match buckets.iter_mut().find(|bucket| bucket.from_ms == from_ms) {
+            Some(bucket) => bucket.count += count,
+            None => buckets.push(Bucket {
+                from_ms,
+                to_ms,
+                count: *count,
+            }),
+        }
+    }
+    buckets.sort_by(|a, b| a.from_ms.total_cmp(&b.from_ms));
+    buckets
 }
 
 fn segment() -> Segment {
@@ -304,7 +324,15 @@ fn consumer(
         held_ms: lease.map(|(_, ms)| ms),
         wait_ms: percentiles(wait, 5.0),
         busy_ms: percentiles(busy, 1.25),
-        busy_histogram: Vec::new(),
+        busy_histogram: histogram(&[
+            (busy * 0.8, 12),
+            (busy * 0.9, 240),
+            (busy, 1020),
+            (busy * 1.1, 410),
+            (busy * 1.25, 96),
+            (busy * 1.6, 18),
+            (busy * 3.0, 4),
+        ]),
         total_ms: percentiles(busy + wait + 1.1, 1.3),
         busy_per_period: Some(busy / 33.3),
         age_ms: Some(lease.map_or(12.0, |(_, ms)| ms + 2.0)),

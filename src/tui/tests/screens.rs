@@ -208,3 +208,14 @@ fn a_moving_picture_stays_under_5_kb_a_drawing() {
         }
     }
 }
+
+#[test]
+fn a_consumer_that_works_has_a_histogram() {
+    let mut model = model(fixture::live());
+    type_in(&mut model, "2");
+    press(&mut model, Key::Enter);
+    each_size("detail_live", &model);
+    model.glyphs = &ASCII;
+    assert_snapshot!("detail_live_ascii", draw(&model, 80, 24));
+    assert!(draw(&model, 120, 40).is_ascii());
+}

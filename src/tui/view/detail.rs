@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
-use super::{consumers, findings, inside, section};
+use super::{consumers, findings, histogram, inside, section};
 use crate::observe::{Consumer, ConsumerState, Percentiles, Snapshot};
 use crate::tui::format::{clean, clock, millis, or_unknown, rate, span, uptime};
 use crate::tui::model::Model;
@@ -59,34 +59,77 @@ pub(super) fn draw(
         .for_each(|line| line.0.insert(0, (Tone::Plain, String::new())));
     canvas.lines(inside(body, body.y + 1, 2), &lines);
     let track = model.track().and_then(|track| track.consumers.get(&key));
-    let mut lines = identity(consumer, snapshot, cells, glyphs);
-    lines.push(Line::default());
-    lines.extend(latency(consumer, snapshot, cells, glyphs));
-    if let Some(track) = track {
-        lines.push(Line::default());
-        lines.extend(histories(track, snapshot, cells, glyphs));
-        lines.push(Line::default());
-        lines.extend(held(track));
-    }
     let area = inside(body, body.y + 3, body.height - 3);
-    canvas.lines(
-        Rect {
-            x: area.x + 1,
-            width: area.width - 2,
+    let area = Rect {
+        x: area.x + 1,
+        width: area.width - 2,
+        ..area
+    };
+    let mut parts = vec![
+        identity(consumer, snapshot, cells, glyphs),
+        latency(consumer, snapshot, cells, glyphs),
+    ];
+    parts.extend(track.map(|track| histories(track, snapshot, cells, glyphs)));
+    let used: usize = parts.iter().map(Vec::len).sum();
+    let spare = usize::from(area.height).saturating_sub(used);
+    // Lines between the parts look better; the bars below them say more.
+    let mut gaps = spare.saturating_sub(BARS).min(parts.len());
+    let mut lines = Vec::new();
+    for part in parts {
+        lines.extend(part);
+        if gaps > 0 {
+            lines.push(Line::default());
+            gaps -= 1;
+        }
+    }
+    canvas.lines(area, &lines);
+    let below = Rect {
+        y: area.y + (lines.len() as u16).min(area.height),
+        height: area.height.saturating_sub(lines.len() as u16),
+        ..area
+    };
+    draw_below(canvas, below, consumer, track);
+}
+
+/// Lines that the histogram should have at least: what it is, three of bars, the times.
+const BARS: usize = 5;
+/// Cells of the list of frames, and of the gap before it.
+const HELD: u16 = 34;
+
+/// Draws the histogram and beside it, where there is room, the last frames held.
+fn draw_below(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    consumer: &Consumer,
+    track: Option<&ConsumerTrack>,
+) {
+    let mut left = area;
+    if let Some(track) = track.filter(|_| area.width > 2 * HELD) {
+        left.width -= HELD;
+        let right = Rect {
+            x: left.right() + 3,
+            width: HELD - 3,
             ..area
-        },
-        &lines,
+        };
+        canvas.lines(right, &held(track));
+    }
+    let lines = histogram::lines(
+        &consumer.busy_histogram,
+        left.width.into(),
+        left.height.into(),
+        canvas.glyphs,
     );
+    canvas.lines(left, &lines);
 }
 
 fn identity(consumer: &Consumer, snapshot: &Snapshot, cells: usize, glyphs: &Glyphs) -> Vec<Line> {
     let state = match consumer.state {
         ConsumerState::Reading => "reads a frame",
         ConsumerState::Waiting => "waits for a frame",
-        ConsumerState::Slow => "needs longer than a frame period, and skips frames",
-        ConsumerState::Stuck => "has held one frame for too long",
-        ConsumerState::Idle => "takes no frames though frames come",
-        ConsumerState::PipeOnly => "only reads triggers from its pipe",
+        ConsumerState::Slow => "slower than the camera",
+        ConsumerState::Stuck => "stuck on one frame",
+        ConsumerState::Idle => "idle, takes no frames",
+        ConsumerState::PipeOnly => "only on its pipe",
         ConsumerState::Gone => "is gone",
     };
     let gone = consumer.state == ConsumerState::Gone;
@@ -199,7 +242,7 @@ fn histories(
             or_unknown(newest, |value| rate(value.into())),
             rate(top.into()),
         );
-        line.push(Tone::Plain, format!(" {newest:>6}{unit} of {top}"));
+        line.push(Tone::Plain, format!(" {newest:>6}{unit} of {top}{unit}"));
         line
     };
     vec![
@@ -208,14 +251,12 @@ fn histories(
     ]
 }
 
+/// Returns the frames that it was seen to hold, the newest first.
 fn held(track: &ConsumerTrack) -> Vec<Line> {
-    let mut lines = vec![Line::new(
-        Tone::Head,
-        "LAST FRAMES SEEN HELD      SEQ  SLOT   HELD",
-    )];
+    let mut lines = vec![Line::new(Tone::Head, "HELD (UTC)       SEQ SLOT   FOR")];
     for held in track.held.iter().rev() {
         let text = format!(
-            "{:<19} {:>10}  {:>4}  {:>5}",
+            "{:<10}{:>10} {:>4} {:>5}",
             clock(held.time_ms),
             held.sequence,
             held.slot,

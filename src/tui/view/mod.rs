@@ -6,6 +6,7 @@ mod detail;
 pub(crate) mod findings;
 mod header;
 mod help;
+mod histogram;
 mod log;
 mod overview;
 mod picture;
