@@ -1,11 +1,13 @@
 //! Recordings: `consume --every-frame -o run.y4m`, `--pre`, and `produce run.y4m`.
 
+use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Place, until};
+use crate::harness::{Place, Running, until};
 
 /// The lines of a sidecar.
 fn lines(path: &Path) -> Vec<Value> {
@@ -209,6 +211,39 @@ fn what_was_before_a_signal_is_recorded_too() {
     let never = place.start(&[&args[..], &["--count", "3"]].concat());
     assert!(never.end().is(0).stderr.contains("never triggered"));
     place.run(&["consume", "--pre", "1s"]).is(2);
+}
+
+#[test]
+fn a_line_on_standard_input_starts_a_recording_and_ends_it() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "100", "--history", "200"]);
+    let args = ["consume", "--pre", "10s", "-o", "event.y4m", "--name", "p"];
+    let mut command = place.framebus(&args);
+    command.stdin(Stdio::piped());
+    let mut consumer = Running::start(command);
+    let mut stdin = consumer.stdin();
+    until("it takes frames", || {
+        let json = place.run(&["top", "--once", "--json"]).json();
+        json["consumers"][0]["taken"].as_u64().unwrap_or(0) > 5
+    });
+    stdin.write_all(b"rec\n").expect("a line");
+    let warning = consumer.error_line();
+    assert!(
+        warning.contains("\"rec\" on standard input is not a command"),
+        "{warning}"
+    );
+    assert!(!place.path("event.y4m").exists());
+    stdin.write_all(b"record\n").expect("a line");
+    until("it records", || place.path("event.y4m").exists());
+    stdin.write_all(b"stop\n").expect("a line");
+    consumer.end().is(0);
+    let path = place.path("event.y4m");
+    assert_eq!(frames(&path, 64 * 48).len(), lines(&path).len());
+    assert!(lines(&path).len() > 5);
+    // The end of the input is not the end of the recording: what comes after `record` is recorded for as long as --post.
+    let event = "printf 'record\n' | framebus consume --pre 1s --post 300ms -o piped.y4m";
+    place.sh(event).is(0);
+    assert!(lines(&place.path("piped.y4m")).len() > 2);
 }
 
 #[test]
