@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::config::Config;
-use super::units::{parse_duration, parse_fps};
+use super::units::{parse_duration, parse_fps, show_duration};
 use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
 use crate::bus::{BusName, Observer};
 use crate::observe::{Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot};
@@ -61,6 +61,7 @@ struct Report<'a> {
 /// One sentence for a person.
 pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let bus = choose_bus(args.bus.as_ref(), config)?;
+    args.check()?;
     let stop = Stop::on_signals()?;
     // There is nothing to judge without a bus, and nothing to read of another layout.
     let observer = Observer::open(&bus)?;
@@ -100,6 +101,20 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::from(EXIT_NO),
     })
+}
+
+impl CheckArgs {
+    /// Refuses a look that is too short to see the rate that is asked for.
+    fn check(&self) -> anyhow::Result<()> {
+        let looked_s = self.look_for.as_secs_f64();
+        match self.min_fps {
+            Some(least) if least * looked_s < 1.0 => anyhow::bail!(
+                "--for {} is too short for --min-fps {least}: in that time there need not be a frame",
+                show_duration(self.look_for)
+            ),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Returns what is wrong, worst first: the snapshot's findings that are more than good to know, and the limits of `args`.

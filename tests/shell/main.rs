@@ -1,5 +1,6 @@
 //! The verbs, as a shell and a script use them: real processes, real exit codes.
 
+mod configuration;
 mod containers;
 mod examples;
 mod harness;
