@@ -3,7 +3,7 @@
 mod commands;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -135,6 +135,15 @@ Examples:
   framebus consume --every-frame -o run.y4m --duration 10s
   framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it";
 
+/// Whether a name asks for a format that others write: raw pixels are not what is expected there.
+fn is_video_of_others(path: &Path) -> bool {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or("");
+    let others = [
+        "mp4", "mkv", "mov", "avi", "webm", "ts", "gif", "bmp", "tif", "tiff", "webp",
+    ];
+    others.iter().any(|other| other.eq_ignore_ascii_case(end))
+}
+
 fn parse_index(text: &str) -> Result<IndexChoice, String> {
     if text == "auto" {
         return Ok(IndexChoice::Any);
@@ -166,7 +175,26 @@ impl ConsumeArgs {
                 "--color is for images and video: use it with --output, --exec or --show"
             );
         }
-        Ok(())
+        // clap requires nothing that another flag of the group keeps out.
+        let of_output = [
+            (self.pre.is_some(), "--pre"),
+            (self.format.is_some(), "--format"),
+        ];
+        for (_, flag) in of_output.iter().filter(|(given, _)| *given) {
+            if self.output.is_none() {
+                anyhow::bail!("{flag} says how --output is written: use it with that");
+            }
+        }
+        if self.exec_mode.is_some() && self.exec.is_none() {
+            anyhow::bail!("--exec-mode says how a command gets frames: use it with --exec");
+        }
+        match &self.output {
+            Some(path) if self.format.is_none() && is_video_of_others(path) => anyhow::bail!(
+                "framebus writes no {0}: give a --format, or let ffmpeg write it: framebus consume -o - --format y4m | ffmpeg -i - {0}",
+                path.display()
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Whether frames are taken in order: a recording around an event has no use for the newest alone.
