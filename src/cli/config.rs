@@ -242,7 +242,8 @@ impl Config {
                 path: path.to_owned(),
                 line,
                 key,
-                message: error.message().to_owned(),
+                // What serde calls it is Rust's word.
+                message: error.message().replace("expected f64", "expected a number"),
             }
         })
     }

@@ -150,6 +150,16 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
         ),
         (
             "top.findings",
+            "stalled_after = \"0s\"",
+            "\"0s\" is not above 0, and would find fault with everything",
+        ),
+        (
+            "produce",
+            "fps = \"30\"",
+            "invalid type: string \"30\", expected a number",
+        ),
+        (
+            "top.findings",
             "gone_after = \"200ms\"",
             "\"200ms\" is not above 200ms, the time between a producer's signs of life",
         ),
@@ -343,7 +353,7 @@ fn what_is_impossible_together_is_named_with_its_file_line_and_key() {
         )
     );
     let right = [
-        "[produce]\nhistory = 251",
+        "[produce]\nhistory = 251\n[top.findings]\ngone_after = \"1s\"",
         "[produce]\nsize = \"64x48\"\n[bus.a]\nsource = \"run.y4m\"",
         "[bus.a]\nsource = \"a.mp4\"\n[bus.b]\nsource = \"a.mp4\"",
         "[produce]\nconsumers = 250\n[bus.a]\nhistory = 50\nconsumers = 4",

@@ -22,7 +22,7 @@ fn refusal(file: &str, variables: Variables, args: &[&str]) -> String {
 #[test]
 fn an_impossible_combination_is_named_where_it_was_set() {
     let no_loop = "is for files: a camera cannot start again";
-    let cases: [(&str, Variables, &[&str], String); 11] = [
+    let cases: [(&str, Variables, &[&str], String); 12] = [
         ("", &[], &["0", "--loop"], format!("--loop {no_loop}")),
         (
             "[produce]\nloop = true",
@@ -53,6 +53,12 @@ fn an_impossible_combination_is_named_where_it_was_set() {
             &[],
             &["-", "--format", "gray", "--size", "64x48"],
             "a.toml line 3: produce.color needs a source that gives BGR".to_owned(),
+        ),
+        (
+            "",
+            &[("FRAMEBUS_PRODUCE_SIZE", "641x480")],
+            &["-", "--format", "yuyv"],
+            "FRAMEBUS_PRODUCE_SIZE: yuyv frames have an even width, not 641x480".to_owned(),
         ),
         (
             "",

@@ -172,8 +172,9 @@ impl Config {
 pub fn too_many_slots(consumers: u8, history: u8) -> Option<String> {
     let slots = u16::from(consumers) + 2 + u16::from(history);
     (slots > MAX_SLOTS).then(|| {
+        let many = if consumers == 1 { "" } else { "s" };
         format!(
-            "{consumers} consumers and a history of {history} need {slots} slots, at most {MAX_SLOTS} are possible"
+            "{consumers} consumer{many} and a history of {history} need {slots} slots, at most {MAX_SLOTS} are possible"
         )
     })
 }

@@ -27,10 +27,10 @@ pub struct Top {
 #[serde(default, deny_unknown_fields)]
 pub struct Findings {
     /// How long a consumer may hold one frame, or take none.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "limit")]
     pub stuck_after: Option<Duration>,
     /// How long a running producer may be without a frame.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "limit")]
     pub stalled_after: Option<Duration>,
     /// How long a producer may give no sign of life.
     #[serde(deserialize_with = "gone_after")]
@@ -60,11 +60,12 @@ impl Top {
 
     pub(super) fn of_environment(variable: Variables<'_>) -> Result<Top, ConfigError> {
         let time = |name| read_variable(variable, name, units::parse_duration);
+        let limit = |name| read_variable(variable, name, parse_limit);
         Ok(Top {
             interval: time("FRAMEBUS_TOP_INTERVAL")?,
             findings: Findings {
-                stuck_after: time("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER")?,
-                stalled_after: time("FRAMEBUS_TOP_FINDINGS_STALLED_AFTER")?,
+                stuck_after: limit("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER")?,
+                stalled_after: limit("FRAMEBUS_TOP_FINDINGS_STALLED_AFTER")?,
                 gone_after: read_variable(
                     variable,
                     "FRAMEBUS_TOP_FINDINGS_GONE_AFTER",
@@ -156,6 +157,18 @@ fn parse_percent(text: &str) -> Result<f64, String> {
     parsed
         .filter(|percent| (0.0..=100.0).contains(percent))
         .ok_or_else(|| "is not a percentage from 0 to 100".to_owned())
+}
+
+/// With no time at all everything would be a finding.
+fn parse_limit(text: &str) -> Result<Duration, String> {
+    match units::parse_duration(text)? {
+        Duration::ZERO => Err("is not above 0, and would find fault with everything".to_owned()),
+        time => Ok(time),
+    }
+}
+
+fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    parsed(String::deserialize(from)?, parse_limit)
 }
 
 /// A producer that lives says so every 200 ms: less would call each one gone.

@@ -33,6 +33,14 @@ pub(super) fn check(
             place("color", flags.color)
         );
     }
+    if let (Some(RawPixels::Yuyv), Some(size)) = (merged.format, merged.size)
+        && size.width % 2 != 0
+    {
+        bail!(
+            "{}: yuyv frames have an even width, not {size}",
+            place("size", flags.size.is_some())
+        );
+    }
     if let (Some(most), Some(history)) = (merged.consumers, merged.history)
         && let Some(why) = too_many_slots(most, history)
     {
