@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::config::Config;
-use super::units::{parse_duration, parse_fps};
+use super::units::{parse_duration, parse_fps, show_duration};
 use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
 use crate::bus::{BusName, Observer};
 use crate::observe::{Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot};
@@ -29,9 +29,9 @@ pub struct CheckArgs {
     /// How long a consumer may hold one frame, or take none [default: stuck_after of the configuration, else 2s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_held: Option<Duration>,
-    /// How long to look
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
-    pub look_for: Duration,
+    /// How long to look [default: 1s, or two frames of --min-fps where that is longer]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub look_for: Option<Duration>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -43,6 +43,9 @@ Exit codes: 0 healthy, 1 not (a line for each finding on stdout), 3 no such bus 
 Examples:
   framebus check --min-fps 25 --max-age 200ms --max-held 2s
   framebus check -b cam0 --max-age 1s || systemctl restart framebus@cam0";
+
+/// How long it looks at least.
+const LOOK_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -61,6 +64,7 @@ struct Report<'a> {
 /// One sentence for a person.
 pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let bus = choose_bus(args.bus.as_ref(), config)?;
+    let look_for = args.looks_for()?;
     let stop = Stop::on_signals()?;
     // There is nothing to judge without a bus, and nothing to read of another layout.
     let observer = Observer::open(&bus)?;
@@ -70,7 +74,7 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     let mut sampler = Sampler::new(bus.clone(), Baseline::FirstLook, thresholds);
     sampler.sample(false);
-    if stop.sleep(args.look_for) {
+    if stop.sleep(look_for) {
         return Ok(stopped(&stop));
     }
     let snapshot = sampler.sample(false);
@@ -100,6 +104,24 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::from(EXIT_NO),
     })
+}
+
+impl CheckArgs {
+    /// How long it looks; refuses a time that is too short to see the rate that is asked for.
+    fn looks_for(&self) -> anyhow::Result<Duration> {
+        let least = self.min_fps.unwrap_or(f64::INFINITY);
+        match self.look_for {
+            Some(time) if least * time.as_secs_f64() < 1.0 => anyhow::bail!(
+                "--for {} is too short for --min-fps {least}: in that time there need not be a frame",
+                show_duration(time)
+            ),
+            Some(time) => Ok(time),
+            None => {
+                let frames = Duration::try_from_secs_f64(2.0 / least).unwrap_or(Duration::MAX);
+                Ok(frames.max(LOOK_FOR))
+            }
+        }
+    }
 }
 
 /// Returns what is wrong, worst first: the snapshot's findings that are more than good to know, and the limits of `args`.

@@ -2,6 +2,7 @@
 
 mod environment;
 mod layers;
+mod places;
 mod top;
 mod values;
 mod written;
@@ -19,8 +20,9 @@ use thiserror::Error;
 use crate::layout::{Geometry, TriggerKind};
 
 use environment::Variables;
-use layers::layers;
 pub use layers::{Explained, explain};
+use layers::{Layer, layers};
+pub use places::{Place, Places, device, too_many_slots};
 pub use top::{Findings, Top};
 use values::{consumers, duration, fps, history, mode, size, trigger};
 use written::{Written, place};
@@ -42,6 +44,8 @@ pub struct Config {
     pub consume: Consume,
     /// Settings of `top`.
     pub top: Top,
+    /// Where each of them comes from.
+    pub places: Places,
 }
 
 /// Settings of `produce`.
@@ -140,6 +144,14 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// Settings of which each is right are impossible together.
+    #[error("{place}: {message}")]
+    Combination {
+        /// Where one of them was set: a variable, or a file with line and key.
+        place: Place,
+        /// What is wrong.
+        message: String,
+    },
 }
 
 impl Config {
@@ -165,6 +177,7 @@ impl Config {
                 timeout: None,
             },
             top: Top::defaults(),
+            places: Places::default(),
         }
     }
 
@@ -183,15 +196,26 @@ impl Config {
         system: &Path,
         variable: Variables<'_>,
     ) -> Result<Config, ConfigError> {
-        let mut config = Config::default();
-        for layer in layers(explicit, system, variable)? {
-            config = layer.config.over(config);
-        }
-        let environment = Config::of_environment(variable)?.produce;
-        for bus in config.buses.values_mut() {
-            *bus = environment.clone().over(std::mem::take(bus));
-        }
+        let config = Config::of_layers(&layers(explicit, system, variable)?);
+        config.check()?;
         Ok(config)
+    }
+
+    fn of_layers(layers: &[Layer]) -> Config {
+        let mut config = Config {
+            places: Places::of(layers),
+            ..Config::default()
+        };
+        for layer in layers {
+            config = layer.config.clone().over(config);
+        }
+        // The environment is the last layer, and wins over the sections of the buses too.
+        if let Some(environment) = layers.last() {
+            for bus in config.buses.values_mut() {
+                *bus = environment.config.produce.clone().over(std::mem::take(bus));
+            }
+        }
+        config
     }
 
     /// Returns the settings of `produce` for a bus: what its own section sets, and the rest from those for all.
@@ -218,7 +242,8 @@ impl Config {
                 path: path.to_owned(),
                 line,
                 key,
-                message: error.message().to_owned(),
+                // What serde calls it is Rust's word.
+                message: error.message().replace("expected f64", "expected a number"),
             }
         })
     }
@@ -239,6 +264,7 @@ impl Config {
                 timeout: self.consume.timeout.or(below.consume.timeout),
             },
             top: self.top.over(below.top),
+            places: below.places,
         }
     }
 }

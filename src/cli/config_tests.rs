@@ -149,6 +149,21 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
             "invalid type: integer `2`, expected a string",
         ),
         (
+            "top.findings",
+            "stalled_after = \"0s\"",
+            "\"0s\" is not above 0, and would find fault with everything",
+        ),
+        (
+            "produce",
+            "fps = \"30\"",
+            "invalid type: string \"30\", expected a number",
+        ),
+        (
+            "top.findings",
+            "gone_after = \"200ms\"",
+            "\"200ms\" is not above 200ms, the time between a producer's signs of life",
+        ),
+        (
             "produce",
             "fps = -1",
             "-1.0 is outside the range from 0 to 10000 frames a second",
@@ -205,7 +220,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_PRODUCE_LOOP", "true"),
         ("FRAMEBUS_PRODUCE_FPS", "0"),
         ("FRAMEBUS_PRODUCE_SIZE", "2x1"),
-        ("FRAMEBUS_PRODUCE_CONSUMERS", "250"),
+        ("FRAMEBUS_PRODUCE_CONSUMERS", "200"),
         ("FRAMEBUS_PRODUCE_HISTORY", "3"),
         ("FRAMEBUS_PRODUCE_MODE", "640"),
         ("FRAMEBUS_PRODUCE_GROUP", "video"),
@@ -218,7 +233,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_TOP_FINDINGS_SLOW_ABOVE_PERIODS", "1.5"),
         ("FRAMEBUS_TOP_FINDINGS_SHM_FULL_PERCENT", "80"),
     ];
-    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = 0\nsize = \"2x1\"\nconsumers = 250\nhistory = 3\nmode = \"640\"\ngroup = \"video\"\n\
+    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = 0\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nmode = \"640\"\ngroup = \"video\"\n\
                 [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\n\
                 [top.findings]\nstuck_after = \"1s\"\nstalled_after = \"3s\"\ngone_after = \"4s\"\n\
                 slow_above_periods = 1.5\nshm_full_percent = 80";
@@ -297,4 +312,55 @@ fn a_file_that_is_asked_for_must_be_there() {
             .starts_with("cannot read the configuration /nonexistent/a.toml: "),
         "{error}"
     );
+}
+
+#[test]
+fn what_is_impossible_together_is_named_with_its_file_line_and_key() {
+    let directory = tempfile::tempdir().expect("directory");
+    let path = directory.path().join("a.toml");
+    let file = |text: &str, variables: &[(&str, &str)]| {
+        fs::write(&path, text).expect("file");
+        let loaded = load(Some(&path), variables).map_err(|error| error.to_string());
+        loaded.map_err(|error| error.replace(&path.display().to_string(), "a.toml"))
+    };
+    let refused = [
+        (
+            "[produce]\nhistory = 250\nconsumers = 10",
+            "a.toml line 2: produce.history: 10 consumers and a history of 250 need 262 slots, at most 254 are possible",
+        ),
+        (
+            "[produce]\nhistory = 10\n[bus.a]\nconsumers = 250\n",
+            "a.toml line 4: bus.a.consumers: 250 consumers and a history of 10 need 262 slots, at most 254 are possible",
+        ),
+        (
+            "[bus.a]\nsource = \"0\"\n[bus.b]\nsource = \"1\"\n[bus.c]\nsource = \"/dev/video0\"",
+            "a.toml line 6: bus.c.source: bus a has the same camera (a.toml line 2: bus.a.source)",
+        ),
+        (
+            "[bus.a]\nsource = \"run.y4m\"\nsize = \"640x480\"",
+            "a.toml line 3: bus.a.size: the source is a recording, which has a size of its own",
+        ),
+    ];
+    for (text, message) in refused {
+        assert_eq!(file(text, &[]), Err(message.to_owned()), "{text}");
+    }
+    let variable = [("FRAMEBUS_PRODUCE_HISTORY", "250")];
+    assert_eq!(
+        file("[produce]\nconsumers = 10", &variable),
+        Err(
+            "FRAMEBUS_PRODUCE_HISTORY: 10 consumers and a history of 250 need 262 slots, at most 254 are possible"
+                .to_owned()
+        )
+    );
+    let right = [
+        "[produce]\nhistory = 251\n[top.findings]\ngone_after = \"1s\"",
+        "[produce]\nsize = \"64x48\"\n[bus.a]\nsource = \"run.y4m\"",
+        "[bus.a]\nsource = \"a.mp4\"\n[bus.b]\nsource = \"a.mp4\"",
+        "[produce]\nconsumers = 250\n[bus.a]\nhistory = 50\nconsumers = 4",
+    ];
+    for text in right {
+        assert!(file(text, &[]).is_ok(), "{text}");
+    }
+    let same = "[bus.a]\nsource = \"0\"\n[bus.b]\nsource = \"1\"";
+    assert!(file(same, &[("FRAMEBUS_PRODUCE_SOURCE", "0")]).is_ok());
 }

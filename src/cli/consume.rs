@@ -1,8 +1,9 @@
 //! `framebus consume`: take frames as one consumer of a bus.
 
+mod commands;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -76,7 +77,8 @@ pub struct ConsumeArgs {
     /// With --output, --exec or --show: the BGR image of each frame instead of the gray one (needs produce --color)
     #[arg(long, help_heading = "What to do with frames (one of)")]
     pub color: bool,
-    /// With --output: keep the frames of this long in memory, and write nothing until SIGUSR1; then these first
+    /// With --output: keep the frames of this long in memory, and write nothing until SIGUSR1 or a line `record` on stdin;
+    /// then these first. A line `stop` ends it
     #[arg(
         long,
         value_name = "TIME",
@@ -85,7 +87,7 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub pre: Option<Duration>,
-    /// With --pre: end this long after SIGUSR1 [default: go on]
+    /// With --pre: end this long after that [default: go on]
     #[arg(
         long,
         value_name = "TIME",
@@ -131,7 +133,16 @@ Examples:
   framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow
   framebus consume --exec 'echo \"frame $FRAMEBUS_SEQ: $(wc -c) bytes\"' --count 3
   framebus consume --every-frame -o run.y4m --duration 10s
-  framebus consume --pre 5s --post 10s -o event.y4m   # kill -USR1 starts it";
+  framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it";
+
+/// Whether a name asks for a format that others write: raw pixels are not what is expected there.
+fn is_video_of_others(path: &Path) -> bool {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or("");
+    let others = [
+        "mp4", "mkv", "mov", "avi", "webm", "ts", "gif", "bmp", "tif", "tiff", "webp",
+    ];
+    others.iter().any(|other| other.eq_ignore_ascii_case(end))
+}
 
 fn parse_index(text: &str) -> Result<IndexChoice, String> {
     if text == "auto" {
@@ -164,7 +175,26 @@ impl ConsumeArgs {
                 "--color is for images and video: use it with --output, --exec or --show"
             );
         }
-        Ok(())
+        // clap requires nothing that another flag of the group keeps out.
+        let of_output = [
+            (self.pre.is_some(), "--pre"),
+            (self.format.is_some(), "--format"),
+        ];
+        for (_, flag) in of_output.iter().filter(|(given, _)| *given) {
+            if self.output.is_none() {
+                anyhow::bail!("{flag} says how --output is written: use it with that");
+            }
+        }
+        if self.exec_mode.is_some() && self.exec.is_none() {
+            anyhow::bail!("--exec-mode says how a command gets frames: use it with --exec");
+        }
+        match &self.output {
+            Some(path) if self.format.is_none() && is_video_of_others(path) => anyhow::bail!(
+                "framebus writes no {0}: give a --format, or let ffmpeg write it: framebus consume -o - --format y4m | ffmpeg -i - {0}",
+                path.display()
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Whether frames are taken in order: a recording around an event has no use for the newest alone.
@@ -196,10 +226,11 @@ impl ConsumeArgs {
         }
     }
 
-    /// What SIGUSR1 sets.
-    fn trigger_flag(&self) -> anyhow::Result<Arc<AtomicBool>> {
+    /// What SIGUSR1 sets, and a command on standard input.
+    fn trigger_flag(stop: &Stop) -> anyhow::Result<Arc<AtomicBool>> {
         let flag = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGUSR1, Arc::clone(&flag))?;
+        commands::listen(Arc::clone(&flag), stop)?;
         Ok(flag)
     }
 
@@ -234,7 +265,7 @@ pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
             kind,
             pre,
             args.post,
-            args.trigger_flag()?,
+            ConsumeArgs::trigger_flag(&stop)?,
             &stop,
         )),
         None => sink::open(&kind, &stop)?,

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::bus::{AttachError, BusName, CreateError};
@@ -210,8 +211,10 @@ fn choose_bus(flag: Option<&BusName>, config: &Config) -> anyhow::Result<BusName
 fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    Ok(stdout.flush()?)
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot write standard output")
 }
 
 /// When something that may last for ever is to end, on the monotonic clock.

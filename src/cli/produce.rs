@@ -1,5 +1,6 @@
 //! `framebus produce`: capture, publish, trigger.
 
+mod combinations;
 mod run;
 mod viewer;
 
@@ -87,6 +88,9 @@ pub struct ProduceArgs {
     /// End after this time, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+    /// Where `color` was set, if not by its flag.
+    #[arg(skip)]
+    color_by: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
@@ -136,10 +140,12 @@ impl ProduceArgs {
         let source = source.unwrap_or_else(|| PATTERN.to_owned());
         // A size that the configuration has for cameras means nothing for what has a size of its own.
         let takes_size = (source != "-" || self.format.is_some()) && !is_recording(&source);
-        let group = named.group.as_deref();
+        let place = |key| config.place(bus.as_str(), key);
+        let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
             .map(|name| {
-                parse_group(name).map_err(|why| anyhow::anyhow!("produce.group: {name:?} {why}"))
+                parse_group(name)
+                    .map_err(|why| anyhow::anyhow!("{}: {name:?} {why}", place("group")))
             })
             .transpose()?;
         Ok(ProduceArgs {
@@ -151,6 +157,7 @@ impl ProduceArgs {
             looped: self.looped || named.looped == Some(true),
             mode: self.mode.or(named.mode),
             group: self.group.or(group),
+            color_by: (!self.color).then(|| place("color").to_string()),
             bus: Some(bus),
             source: Some(source),
             ..self.clone()
@@ -170,41 +177,6 @@ impl ProduceArgs {
 
     fn is_recording(&self) -> bool {
         is_recording(self.source())
-    }
-
-    /// Refuses flags that mean nothing for the source.
-    fn check(&self) -> anyhow::Result<()> {
-        let stdin = self.source() == "-";
-        if self.speed.is_some() && !self.is_recording() {
-            anyhow::bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
-        }
-        if self.size.is_some() && self.is_recording() {
-            anyhow::bail!("a recording has a size of its own: leave out --size");
-        }
-        if self.format.is_some() && !stdin {
-            anyhow::bail!("--format is for raw frames on stdin: use it with the source '-'");
-        }
-        if self.format.is_some() && self.size.is_none() {
-            anyhow::bail!(
-                "raw frames on stdin have no size of their own: give one with --size WxH"
-            );
-        }
-        if stdin && self.format.is_none() && self.size.is_some() {
-            anyhow::bail!(
-                "Y4M on stdin has a size of its own: for raw frames give --format gray, bgr or yuyv with --size"
-            );
-        }
-        if self.looped && (stdin || self.source() == PATTERN) {
-            anyhow::bail!(
-                "--loop is for files: {} cannot start again",
-                if stdin {
-                    "stdin"
-                } else {
-                    "the pattern never ends and"
-                }
-            );
-        }
-        Ok(())
     }
 
     /// The pace at which frames are asked for; `None` = as they come, or as fast as possible.
@@ -243,7 +215,7 @@ impl ProduceArgs {
 /// One sentence for a person.
 pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
-    merged.check()?;
+    combinations::check(args, &merged, config)?;
     if merged.needs_opencv() {
         return Err(worker::hand_over(merged.source()));
     }
@@ -263,7 +235,7 @@ pub fn main_with(
     opencv: impl OpenSource,
 ) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
-    merged.check()?;
+    combinations::check(args, &merged, config)?;
     let stop = Stop::on_signals()?;
     let mut viewer = None;
     if merged.show {

@@ -1,10 +1,10 @@
 //! The file, pipe or standard output that a stream of frames is written to.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::SinkError;
@@ -21,7 +21,8 @@ const FIFO_RETRY: Duration = Duration::from_millis(50);
 
 /// Something to write whole frames to.
 ///
-/// - A regular file ends with a whole frame: what an error leaves of a frame is cut off.
+/// - A regular file ends with a whole frame: what an error leaves of a frame is cut off. One that did not exist before and
+///   gets no frame is removed again.
 /// - On a pipe, a socket or a terminal a wait for the reader ends with [`SinkError::Stopped`] when somebody asks to
 ///   stop and the reader does not take the rest of the frame within a second.
 /// - A reader that has closed its end is [`SinkError::Closed`].
@@ -30,6 +31,8 @@ pub struct Output {
     target: String,
     file: File,
     way: Way,
+    /// A file that did not exist before.
+    created: Option<PathBuf>,
     stop: Stop,
     grace_ns: u64,
     /// When the grace ends, once somebody has asked to stop.
@@ -66,12 +69,14 @@ impl Output {
     pub fn file(path: &Path, stop: &Stop) -> Result<Output, SinkError> {
         let target = path.display().to_string();
         let is_regular = path.metadata().map_or(true, |metadata| metadata.is_file());
-        let file = if is_regular {
-            File::create(path).map_err(|source| write_error(&target, source))?
+        let (file, created) = if is_regular {
+            create(path).map_err(|source| write_error(&target, source))?
         } else {
-            open_special(path, &target, stop)?
+            (open_special(path, &target, stop)?, false)
         };
-        Output::from_fd(file.into(), &target, stop)
+        let mut output = Output::from_fd(file.into(), &target, stop)?;
+        output.created = created.then(|| path.to_owned());
+        Ok(output)
     }
 
     /// Writes to `fd`, which error messages call `target`.
@@ -104,6 +109,7 @@ impl Output {
             target,
             file,
             way,
+            created: None,
             stop: stop.clone(),
             grace_ns: GRACE_NS,
             grace_ends_ns: None,
@@ -242,6 +248,32 @@ impl Output {
             let _ = self.file.set_len(frame_end);
             let _ = self.file.seek(SeekFrom::Start(frame_end));
         }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let (Some(path), Way::Regular { frame_end: 0 }) = (&self.created, &self.way) else {
+            return;
+        };
+        // Not what somebody else has put there or written into it meanwhile.
+        if let (Ok(ours), Ok(there)) = (self.file.metadata(), path.symlink_metadata())
+            && ours.len() == 0
+            && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+        {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Creates a file, or replaces the content of one; says which.
+fn create(path: &Path) -> io::Result<(File, bool)> {
+    match File::create_new(path) {
+        Ok(file) => Ok((file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((File::create(path)?, false))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -193,3 +193,26 @@ fn a_terminal_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn a_new_file_without_a_frame_is_removed_and_an_old_one_is_not() {
+    let directory = tempfile::tempdir().expect("directory");
+    let stop = Stop::new().expect("eventfd");
+    let (new, old) = (directory.path().join("new"), directory.path().join("old"));
+    fs::write(&old, "old").expect("written");
+    for path in [&new, &old] {
+        drop(Output::file(path, &stop).expect("output"));
+    }
+    assert!(!new.exists());
+    assert_eq!(fs::read(&old).expect("still there"), b"");
+    let mut output = Output::file(&new, &stop).expect("output");
+    output.write_frame(&[b"frame"]).expect("written");
+    drop(output);
+    assert_eq!(fs::read(&new).expect("a file"), b"frame");
+    fs::remove_file(&new).expect("removed");
+    let output = Output::file(&new, &stop).expect("output");
+    fs::remove_file(&new).expect("removed");
+    fs::write(&new, "").expect("somebody else's");
+    drop(output);
+    assert!(new.exists());
+}

@@ -10,5 +10,5 @@ mod server;
 mod wait;
 
 pub(crate) use client::{ConnectError, Connection, connect};
-pub(crate) use server::{ServerError, TriggerServer};
+pub(crate) use server::{HEARTBEAT_MS, ServerError, TriggerServer};
 pub(crate) use wait::{Waiter, Wake};

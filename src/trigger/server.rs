@@ -29,10 +29,11 @@ use crate::sync::{Ordering, bump};
 mod peers;
 use peers::Peers;
 
-/// How often the control thread shows that the producer lives.
+/// How often the control thread shows that the producer lives, in milliseconds.
+pub(crate) const HEARTBEAT_MS: i64 = 200;
 const HEARTBEAT: Timespec = Timespec {
     tv_sec: 0,
-    tv_nsec: 200_000_000,
+    tv_nsec: HEARTBEAT_MS * 1_000_000,
 };
 /// How long accepting rests when the system has no descriptor left.
 const EXHAUSTED: std::time::Duration = std::time::Duration::from_millis(50);

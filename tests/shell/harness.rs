@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -204,6 +204,11 @@ impl Running {
     /// Reads one line of its standard output.
     pub(crate) fn output_line(&mut self) -> String {
         line(self.child.stdout.as_mut().expect("a pipe"))
+    }
+
+    /// Its standard input, where the command was given a pipe.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("a pipe")
     }
 
     /// Waits for its end.

@@ -1,11 +1,13 @@
 //! Recordings: `consume --every-frame -o run.y4m`, `--pre`, and `produce run.y4m`.
 
+use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Place, until};
+use crate::harness::{Place, Running, until};
 
 /// The lines of a sidecar.
 fn lines(path: &Path) -> Vec<Value> {
@@ -209,6 +211,43 @@ fn what_was_before_a_signal_is_recorded_too() {
     let never = place.start(&[&args[..], &["--count", "3"]].concat());
     assert!(never.end().is(0).stderr.contains("never triggered"));
     place.run(&["consume", "--pre", "1s"]).is(2);
+    place
+        .run(&["consume", "--pre", "1s", "--json"])
+        .is(2)
+        .one_sentence("use it with that");
+}
+
+#[test]
+fn a_line_on_standard_input_starts_a_recording_and_ends_it() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "100", "--history", "200"]);
+    let args = ["consume", "--pre", "10s", "-o", "event.y4m", "--name", "p"];
+    let mut command = place.framebus(&args);
+    command.stdin(Stdio::piped());
+    let mut consumer = Running::start(command);
+    let mut stdin = consumer.stdin();
+    until("it takes frames", || {
+        let json = place.run(&["top", "--once", "--json"]).json();
+        json["consumers"][0]["taken"].as_u64().unwrap_or(0) > 5
+    });
+    stdin.write_all(b"rec\n").expect("a line");
+    let warning = consumer.error_line();
+    assert!(
+        warning.contains("\"rec\" on standard input is not a command"),
+        "{warning}"
+    );
+    assert!(!place.path("event.y4m").exists());
+    stdin.write_all(b"record\n").expect("a line");
+    until("it records", || place.path("event.y4m").exists());
+    stdin.write_all(b"stop\n").expect("a line");
+    consumer.end().is(0);
+    let path = place.path("event.y4m");
+    assert_eq!(frames(&path, 64 * 48).len(), lines(&path).len());
+    assert!(lines(&path).len() > 5);
+    // The end of the input is not the end of the recording: what comes after `record` is recorded for as long as --post.
+    let event = "printf 'record\n' | framebus consume --pre 1s --post 300ms -o piped.y4m";
+    place.sh(event).is(0);
+    assert!(lines(&place.path("piped.y4m")).len() > 2);
 }
 
 #[test]
@@ -228,4 +267,44 @@ fn a_full_disk_ends_a_recording_with_a_whole_frame() {
         "{sentence}"
     );
     assert!(!frames(&place.path("run.y4m"), 64 * 48).is_empty());
+}
+
+#[test]
+fn a_disk_without_any_room_keeps_no_file() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "200", "--history", "50"]);
+    std::fs::create_dir(place.path("full")).expect("a directory");
+    let commands = [
+        "consume --every-frame -o full/run.y4m",
+        "consume -o full/run.raw",
+        "consume -o full/latest.png",
+        "consume -o full/frame-%06d.pgm",
+        "metrics --textfile full/metrics.prom",
+        "peek -o full/one.png",
+    ];
+    for command in commands {
+        let done = place.sh(&format!(
+            "unshare -rm sh -c 'mount -t tmpfs -o size=64k tmpfs full || exit 99
+             head -c 65536 /dev/zero > full/pad
+             framebus {command}; echo $?; ls -A full'"
+        ));
+        assert_eq!(done.text(), "2\npad\n", "{command}: {}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        let sentence = "No space left on device";
+        assert!(done.stderr.contains(sentence), "{}", done.stderr);
+    }
+    // Neither does a bus that is not there, nor one without what is asked for.
+    place
+        .run(&["consume", "--color", "-o", "run.bgr"])
+        .is(2)
+        .one_sentence("the bus carries no colour");
+    assert!(!place.path("run.bgr").exists());
+    place
+        .run(&["consume", "-o", "run.mp4"])
+        .is(2)
+        .one_sentence("framebus writes no run.mp4");
+    place
+        .sh("framebus ls > /dev/full")
+        .is(2)
+        .one_sentence("cannot write standard output: No space left on device");
 }

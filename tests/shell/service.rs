@@ -98,7 +98,18 @@ fn one_file_has_several_cameras() {
     done.one_sentence("bad.toml line 2: bus.cam0.speed: unknown field `speed`");
 }
 
-/// What the text format allows in a line: the pattern of promtool's parser for what is written here.
+/// Prometheus' own tool has nothing to say, not even a hint.
+fn check_with_promtool(place: &Place, text: &str) {
+    std::fs::write(place.path("metrics.prom"), text).expect("a file");
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/bin/promtool");
+    let done = place.sh(&format!("'{tool}' check metrics < metrics.prom"));
+    assert!(done.status.success(), "{}{}", done.stderr, done.text());
+    // What is before it tells of a download.
+    let said = place.sh(&format!("'{tool}' check metrics < metrics.prom 2>&1"));
+    assert_eq!(said.text(), "");
+}
+
+/// What the text format allows in a line, of what is written here, and each family once.
 fn check_format(text: &str) {
     let mut families = Vec::new();
     for line in text.lines() {
@@ -145,6 +156,7 @@ fn metrics_are_prometheus_text_on_stdout_over_http_and_in_a_file() {
         "framebus_bus_state{{bus=\"{bus}\",state=\"running\"}} 1\n"
     )));
     assert!(text.contains("name=\"say \\\"x\\\"\""), "{text}");
+    check_with_promtool(&place, &text);
     let mut server = place.start(&["metrics", "--listen", "127.0.0.1:0"]);
     let line = server.error_line();
     let address = line
@@ -192,19 +204,41 @@ fn the_dashboard_asks_for_metrics_that_there_are() {
     let place = Place::new();
     let _producer = place.produce(&["--fps", "50"]);
     let _consumer = place.start(&["consume"]);
-    let text = place.run(&["metrics", "-b", &place.bus]).is(0).text();
+    let mut text = String::new();
+    until("the consumer has had frames", || {
+        text = place.run(&["metrics", "-b", &place.bus]).is(0).text();
+        text.contains("framebus_consumer_busy_seconds{")
+    });
     let json = include_str!("../../config/grafana.json");
-    let dashboard: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let _: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let kind = |name: &str| {
+        let line = format!("# TYPE {name} ");
+        text.lines().find_map(|found| found.strip_prefix(&line))
+    };
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut asked = 0;
-    for panel in dashboard["panels"].as_array().expect("panels") {
-        for target in panel["targets"].as_array().expect("targets") {
-            let expression = target["expr"].as_str().expect("an expression");
-            let names = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            for name in names.filter(|name| name.starts_with("framebus_")) {
-                assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
-                asked += 1;
-            }
+    // Panels and variables alike: what is a metric's name anywhere.
+    for (at, _) in json.match_indices("framebus_") {
+        let name = json[at..].split(|c| !word(c)).next().expect("a name");
+        let kind = kind(name).unwrap_or_else(|| panic!("there is no {name}"));
+        let is_rate = json[..at].ends_with("rate(") || json[..at].ends_with("increase(");
+        assert_eq!(is_rate, kind == "counter", "{name}");
+        let labels = json[at + name.len()..].strip_prefix('{');
+        let labels = labels.and_then(|rest| rest.split('}').next()).unwrap_or("");
+        let keys = labels
+            .split(',')
+            .filter_map(|label| label.split(['=', '!']).next());
+        for key in keys.filter(|key| !key.is_empty()) {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("{name}{{")));
+            let line = line.unwrap_or_else(|| panic!("{name} has no line"));
+            assert!(
+                line.contains(&format!("{key}=\"")),
+                "{name} has no label {key}"
+            );
         }
+        asked += 1;
     }
     assert!(asked > 8);
 }

@@ -1,13 +1,18 @@
-//! The programs of docs/clients.md, as they stand there.
+//! The programs of docs/clients.md, and what of docs/recipes.md needs a client, as they stand there.
 
 use std::path::Path;
 
 use crate::csharp::prepare;
 use crate::support::{Ground, Library, Reaped, root, run};
 
-/// The code between the fences of this language; there is one.
+/// The code of docs/clients.md in this language.
 fn program(language: &str) -> String {
-    let page = std::fs::read_to_string(root().join("docs/clients.md")).expect("docs/clients.md");
+    program_of("docs/clients.md", language)
+}
+
+/// The code between the fences of this language; a page has one.
+fn program_of(page: &str, language: &str) -> String {
+    let page = std::fs::read_to_string(root().join(page)).expect(page);
     let fence = format!("```{language}\n");
     let mut found = page.split(&fence).skip(1);
     let code = found.next().unwrap_or_else(|| panic!("no {language}"));
@@ -55,6 +60,15 @@ fn the_cpp_program_runs() {
 fn the_python_program_runs() {
     let library = Library::new();
     let source = write(&library, "first.py", "python");
+    takes_ten_frames(&library, &crate::python::python(), &[&source]);
+}
+
+#[test]
+fn the_recipe_with_opencv_runs() {
+    let library = Library::new();
+    let place = library.path().join("edges.py");
+    std::fs::write(&place, program_of("docs/recipes.md", "python")).expect("written");
+    let source = place.display().to_string();
     takes_ten_frames(&library, &crate::python::python(), &[&source]);
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::super::units;
 use super::values::{parse_bool, parse_consumers, parse_history, parse_trigger};
-use super::{Config, ConfigError, Consume, Produce, Top};
+use super::{Config, ConfigError, Consume, Places, Produce, Top};
 
 impl Config {
     pub(super) fn of_environment(variable: Variables<'_>) -> Result<Config, ConfigError> {
@@ -37,6 +37,7 @@ impl Config {
                 )?,
             },
             top: Top::of_environment(variable)?,
+            places: Places::default(),
         })
     }
 }

@@ -46,8 +46,14 @@ fn explain_with(
     variable: Variables<'_>,
 ) -> Result<Vec<Explained>, ConfigError> {
     let layers = layers(explicit, system, variable)?;
+    Config::of_layers(&layers).check()?;
+    Ok(explained(&layers))
+}
+
+/// Every setting with the layer that won.
+pub(super) fn explained(layers: &[Layer]) -> Vec<Explained> {
     let mut found: Vec<Explained> = Vec::new();
-    for layer in &layers {
+    for layer in layers {
         for (key, value) in settings(&layer.config) {
             let known = found.iter_mut().find(|explained| explained.key == key);
             let origin = value.as_ref().map(|_| layer.origin.of(&key));
@@ -64,7 +70,7 @@ fn explain_with(
     }
     // A section of a bus names what it sets, and nothing else.
     found.retain(|explained| explained.value.is_some() || !explained.key.starts_with("bus."));
-    Ok(found)
+    found
 }
 
 /// Reads the layers, lowest first. `explicit` stands for all files and must be there.

@@ -9,6 +9,7 @@ use super::ConfigError;
 use super::environment::{Variables, read_variable};
 use super::values::{duration, parsed};
 use crate::observe::Thresholds;
+use crate::trigger::HEARTBEAT_MS;
 
 /// Settings of `top`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -26,13 +27,13 @@ pub struct Top {
 #[serde(default, deny_unknown_fields)]
 pub struct Findings {
     /// How long a consumer may hold one frame, or take none.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "limit")]
     pub stuck_after: Option<Duration>,
     /// How long a running producer may be without a frame.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "limit")]
     pub stalled_after: Option<Duration>,
     /// How long a producer may give no sign of life.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "gone_after")]
     pub gone_after: Option<Duration>,
     /// How many frame periods a consumer may need for a frame.
     #[serde(deserialize_with = "periods")]
@@ -59,12 +60,17 @@ impl Top {
 
     pub(super) fn of_environment(variable: Variables<'_>) -> Result<Top, ConfigError> {
         let time = |name| read_variable(variable, name, units::parse_duration);
+        let limit = |name| read_variable(variable, name, parse_limit);
         Ok(Top {
             interval: time("FRAMEBUS_TOP_INTERVAL")?,
             findings: Findings {
-                stuck_after: time("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER")?,
-                stalled_after: time("FRAMEBUS_TOP_FINDINGS_STALLED_AFTER")?,
-                gone_after: time("FRAMEBUS_TOP_FINDINGS_GONE_AFTER")?,
+                stuck_after: limit("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER")?,
+                stalled_after: limit("FRAMEBUS_TOP_FINDINGS_STALLED_AFTER")?,
+                gone_after: read_variable(
+                    variable,
+                    "FRAMEBUS_TOP_FINDINGS_GONE_AFTER",
+                    parse_gone_after,
+                )?,
                 slow_above_periods: read_variable(
                     variable,
                     "FRAMEBUS_TOP_FINDINGS_SLOW_ABOVE_PERIODS",
@@ -151,6 +157,33 @@ fn parse_percent(text: &str) -> Result<f64, String> {
     parsed
         .filter(|percent| (0.0..=100.0).contains(percent))
         .ok_or_else(|| "is not a percentage from 0 to 100".to_owned())
+}
+
+/// With no time at all everything would be a finding.
+fn parse_limit(text: &str) -> Result<Duration, String> {
+    match units::parse_duration(text)? {
+        Duration::ZERO => Err("is not above 0, and would find fault with everything".to_owned()),
+        time => Ok(time),
+    }
+}
+
+fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    parsed(String::deserialize(from)?, parse_limit)
+}
+
+/// A producer that lives says so every 200 ms: less would call each one gone.
+fn parse_gone_after(text: &str) -> Result<Duration, String> {
+    let time = units::parse_duration(text)?;
+    if time.as_millis() > HEARTBEAT_MS.unsigned_abs().into() {
+        return Ok(time);
+    }
+    Err(format!(
+        "is not above {HEARTBEAT_MS}ms, the time between a producer's signs of life"
+    ))
+}
+
+fn gone_after<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    parsed(String::deserialize(from)?, parse_gone_after)
 }
 
 fn periods<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Config, Consume, Produce, Top};
+use super::{Config, Consume, Places, Produce, Top};
 use crate::bus::BusName;
 
 /// A file: `bus` is the name of the bus of every command, or a table of the settings of each bus.
@@ -34,6 +34,7 @@ impl From<Written> for Config {
             produce: written.produce,
             consume: written.consume,
             top: written.top,
+            places: Places::default(),
         }
     }
 }

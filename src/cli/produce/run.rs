@@ -37,8 +37,9 @@ impl<'a> Run<'a> {
         let info = source.info();
         if args.color && !info.bgr {
             anyhow::bail!(
-                "{} has no colour: --color needs a source that gives BGR",
-                info.description
+                "{} has no colour: {} needs a source that gives BGR",
+                info.description,
+                args.color_by.as_deref().unwrap_or("--color")
             );
         }
         let producer = Producer::create(args.options(&info))?;

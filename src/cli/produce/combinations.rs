@@ -1,0 +1,102 @@
+//! Settings of which each is right and which are impossible together.
+
+use anyhow::bail;
+
+use super::super::config::{Config, Place, device, too_many_slots};
+use super::{PATTERN, ProduceArgs, RawPixels};
+
+/// What the group may do, of a mode.
+const GROUP: u32 = 0o070;
+
+/// Refuses what means nothing for the source or cannot be; says where it was set: `flags` is what the command line has,
+/// `merged` what holds.
+pub(super) fn check(
+    flags: &ProduceArgs,
+    merged: &ProduceArgs,
+    config: &Config,
+) -> anyhow::Result<()> {
+    check_flags(merged)?;
+    let place = |key: &str, by_flag: bool| match (&merged.bus, by_flag) {
+        (Some(bus), false) => config.place(bus.as_str(), key),
+        _ => Place::flag(&format!("--{key}")),
+    };
+    let source = merged.source();
+    if let Some(why) = never_starts_again(source).filter(|_| merged.looped) {
+        bail!(
+            "{} is for files: {why} cannot start again",
+            place("loop", flags.looped)
+        );
+    }
+    if merged.color && merged.format == Some(RawPixels::Gray) {
+        bail!(
+            "{} needs a source that gives BGR: --format gray has no colour",
+            place("color", flags.color)
+        );
+    }
+    if let (Some(RawPixels::Yuyv), Some(size)) = (merged.format, merged.size)
+        && size.width % 2 != 0
+    {
+        bail!(
+            "{}: yuyv frames have an even width, not {size}",
+            place("size", flags.size.is_some())
+        );
+    }
+    if let (Some(most), Some(history)) = (merged.consumers, merged.history)
+        && let Some(why) = too_many_slots(most, history)
+    {
+        let consumers = place("consumers", flags.consumers.is_some());
+        bail!(
+            "{}: {why}",
+            place("history", flags.history.is_some()).nearer(consumers)
+        );
+    }
+    if let (Some(_), Some(mode)) = (merged.group, merged.mode)
+        && mode & GROUP == 0
+    {
+        let (group, mode_by) = (
+            place("group", flags.group.is_some()),
+            place("mode", flags.mode.is_some()),
+        );
+        bail!(
+            "{}: the mode {mode:04o} lets no group attach; 0660 does",
+            group.nearer(mode_by)
+        );
+    }
+    Ok(())
+}
+
+/// Refuses flags that no configuration has a part in.
+fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
+    let stdin = args.source() == "-";
+    if args.speed.is_some() && !args.is_recording() {
+        bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
+    }
+    if args.size.is_some() && args.is_recording() {
+        bail!("a recording has a size of its own: leave out --size");
+    }
+    if args.format.is_some() && !stdin {
+        bail!("--format is for raw frames on stdin: use it with the source '-'");
+    }
+    if args.format.is_some() && args.size.is_none() {
+        bail!("raw frames on stdin have no size of their own: give one with --size WxH");
+    }
+    if stdin && args.format.is_none() && args.size.is_some() {
+        bail!(
+            "Y4M on stdin has a size of its own: for raw frames give --format gray, bgr or yuyv with --size"
+        );
+    }
+    Ok(())
+}
+
+/// What a source is that has no beginning to go back to. Over HTTP there are streams and files: it shows when it is open.
+fn never_starts_again(source: &str) -> Option<&'static str> {
+    match source {
+        "-" => Some("stdin"),
+        PATTERN => Some("the pattern never ends and"),
+        camera if device(camera).is_some() => Some("a camera"),
+        url if url.to_ascii_lowercase().starts_with("rtsp") && url.contains("://") => {
+            Some("a stream")
+        }
+        _ => None,
+    }
+}
