@@ -167,12 +167,15 @@ pub(super) fn text(args: &BenchArgs, figures: &Figures) -> String {
     let cores = cores.map_or(String::new(), |cores| format!(", cores: {cores}"));
     let mut table = Table(format!(
         "framebus {}: {} at {} fps, consumers: {}{cores}\n\
-         Medians of {} rounds; in brackets the rounds with the least and the most.\n",
+         Medians of {}; in brackets the rounds with the least and the most.\n",
         env!("CARGO_PKG_VERSION"),
         args.size,
         args.fps,
         args.consumers,
-        args.rounds,
+        match args.rounds {
+            1 => "1 round".to_owned(),
+            rounds => format!("{rounds} rounds"),
+        },
     ));
     table.part("From publish until a consumer has the frame");
     table.row("framebus", wake.bus_us, "us");
