@@ -173,7 +173,7 @@ pub(crate) static KEYS: &[Binding] = &[
     bind(&[Char('r')], Action::Reverse, Show, "r", "reverse the order"),
     bind(&[Char('x')], Action::OnlyFindings, Show, "x", "only consumers with findings"),
     bind(&[Char('c')], Action::Zero, Show, "c", "zero the counters of this view; again: undo"),
-    bind(&[Char('+'), Char('=')], Action::Faster, Show, "+", "sample more often (to 0.2 s)"),
+    bind(&[Char('+'), Char('=')], Action::Faster, Show, "+", "sample more often (to 0.1 s)"),
     bind(&[Char('-')], Action::Slower, Show, "-", "sample less often (to 10 s)"),
     bind(&[Char('t')], Action::Thumbnails, Picture, "t", "thumbnails on or off"),
     bind(&[Char('R')], Action::Renderer, Picture, "R", "ramp, half block, braille"),

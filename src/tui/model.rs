@@ -11,7 +11,7 @@ use super::{Options, Wants};
 use crate::observe::{Consumer, Picture, Snapshot};
 
 /// The intervals between samples that `+` and `-` step through, in milliseconds.
-pub(crate) const INTERVALS_MS: [u64; 6] = [200, 500, 1000, 2000, 5000, 10_000];
+pub(crate) const INTERVALS_MS: [u64; 7] = [100, 200, 500, 1000, 2000, 5000, 10_000];
 
 /// What lies over the screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Model {
             glyphs: Glyphs::of(options.ascii),
             interval_ms: u64::try_from(options.interval.as_millis())
                 .unwrap_or(u64::MAX)
-                .clamp(200, 10_000),
+                .clamp(INTERVALS_MS[0], 10_000),
             notice: None,
             hits: Vec::new(),
             dirty: true,

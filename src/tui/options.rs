@@ -10,7 +10,7 @@ use super::{Renderer, Theme};
 pub struct Options {
     /// The bus that is shown first.
     pub bus: String,
-    /// How often it is sampled: from 0.2 s to 10 s.
+    /// How often it is sampled: from 0.1 s to 10 s.
     pub interval: Duration,
     /// How often pictures are copied and drawn; View draws them five times a second when this is below 1 s.
     pub picture_interval: Duration,

@@ -217,13 +217,15 @@ fn s_r_x_and_c_change_what_is_listed() {
 }
 
 #[test]
-fn plus_and_minus_step_from_a_fifth_of_a_second_to_ten() {
+fn plus_and_minus_step_from_a_tenth_of_a_second_to_ten() {
     let mut model = model(fixture::live());
     type_in(&mut model, "+");
     assert_eq!(model.interval_ms, 200);
     type_in(&mut model, "+");
-    assert_eq!(model.interval_ms, 200);
-    type_in(&mut model, "-------");
+    assert_eq!(model.interval_ms, 100);
+    type_in(&mut model, "+");
+    assert_eq!(model.interval_ms, 100);
+    type_in(&mut model, "--------");
     assert_eq!(model.interval_ms, 10_000);
     assert!(draw(&model, 100, 30).contains("0.1 Hz"));
 }
