@@ -8,7 +8,7 @@
 //! | `model`, `track`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
 //! | `input`, `keys`, `update` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail` | the state → cells |
-//! | `terminal`, `signals`, `run`, `files` | the only parts that touch the world |
+//! | `terminal`, `tty`, `signals`, `run`, `files` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
@@ -29,6 +29,7 @@ mod text;
 mod theme;
 mod thumbnail;
 mod track;
+mod tty;
 mod update;
 mod view;
 

@@ -43,7 +43,7 @@ pub enum Outcome {
 /// Fails when the terminal cannot be used.
 pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Result<Outcome> {
     let events = Events::new()?;
-    let screen = Screen::enter(options.mouse)?;
+    let screen = Screen::enter(options.mouse, stop)?;
     let clocks = Clocks::new(options, monotonic_ns());
     let mut session = Session {
         model: Model::new(options),
@@ -52,7 +52,11 @@ pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Res
         clocks,
         options,
     };
-    let (outcome, keep) = session.run(sampler, stop)?;
+    let (outcome, keep) = match session.run(sampler, stop) {
+        // A terminal that goes away fails a drawing before its signal is looked at.
+        Err(_) if stop.is_set() => (Outcome::Stopped, false),
+        result => result?,
+    };
     let Session { model, screen, .. } = session;
     drop(screen);
     if keep {

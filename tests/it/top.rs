@@ -68,7 +68,7 @@ fn holds_a_lock(process: &Process) -> bool {
 }
 
 /// How often each index was connected to, and whether it is now.
-fn claims(bus: &Bus) -> Vec<(u64, bool)> {
+pub(crate) fn claims(bus: &Bus) -> Vec<(u64, bool)> {
     let segment = bus.segment();
     (0..CONSUMERS)
         .map(|index| {
@@ -188,7 +188,7 @@ fn a_bus_counts_the_same_with_it_and_without_it() {
 }
 
 /// Goes on with a reader of every frame, who misses none.
-fn nothing_changes(bus: &Bus, before: &[(u64, bool)]) {
+pub(crate) fn nothing_changes(bus: &Bus, before: &[(u64, bool)]) {
     bus.frames_go_by(60);
     let segment = bus.segment();
     assert_eq!(segment.header("dropped"), 0);
