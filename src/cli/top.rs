@@ -260,6 +260,7 @@ impl tui::Sampler for Buses {
         match wants {
             Wants::Latest => sampler.picture(None).into_iter().collect(),
             Wants::Slot(slot) => sampler.picture(Some(slot)).into_iter().collect(),
+            Wants::Coloured(slot) => sampler.picture_in_colour(slot).into_iter().collect(),
             Wants::EverySlot => sampler.pictures(),
         }
     }

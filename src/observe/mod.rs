@@ -3,6 +3,7 @@
 mod consumers;
 mod findings;
 mod percentiles;
+mod picture;
 mod process;
 mod rate;
 mod sampler;

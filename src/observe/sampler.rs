@@ -31,7 +31,7 @@ pub struct Sampler {
     bus: BusName,
     thresholds: Thresholds,
     baseline: Baseline,
-    observer: Option<Observer>,
+    pub(super) observer: Option<Observer>,
     processes: Processes,
     /// What is remembered of the segment in view.
     memory: Memory,
@@ -120,6 +120,7 @@ impl Sampler {
             slot: copy.slot,
             sequence: copy.sequence,
             gray,
+            bgr: None,
         })
     }
 

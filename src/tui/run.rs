@@ -176,11 +176,14 @@ impl Session<'_> {
             Effect::Pictures => self.clocks.picture_now(),
             Effect::Mouse(on) => self.screen.set_mouse(on)?,
             Effect::WritePng => {
-                let picture = self.model.picture();
-                let written = picture.map(|picture| {
-                    files::write_png(&self.options.directory, &self.model.bus, picture)
+                let model = &self.model;
+                let colour = model.screen == View::View && model.shows_colours();
+                // Elsewhere there may be one from some time ago.
+                let is_seen = model.is_frozen() || model.wants().is_some();
+                let written = model.picture().filter(|_| is_seen).map(|picture| {
+                    files::write_png(&self.options.directory, &model.bus, picture, colour)
                 });
-                self.tell("no picture to write", written);
+                self.tell("this screen has no picture to write", written);
             }
             Effect::Export => {
                 // As it came: counters that were zeroed here are zeroed for nobody else.

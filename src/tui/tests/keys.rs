@@ -274,7 +274,7 @@ fn w_e_m_and_t_reach_the_world_as_effects() {
     assert_eq!(press(&mut model, Key::Ctrl('l')), Some(Effect::Redraw));
     let directory = tempfile::tempdir().expect("a directory");
     let picture = model.picture().expect("a picture");
-    files::write_png(directory.path(), "cam0", picture).expect("a file");
+    files::write_png(directory.path(), "cam0", picture, false).expect("a file");
 }
 
 #[test]
