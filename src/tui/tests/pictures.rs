@@ -95,6 +95,18 @@ fn pictures_beside_the_tables_are_gray() {
 }
 
 #[test]
+fn a_picture_over_the_rule_of_a_panel_is_not_dim() {
+    let model = model(fixture::live());
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+    view::draw(&mut buffer, &model);
+    let dim = |x| {
+        let modifier = buffer[(x, 7)].modifier;
+        modifier.contains(ratatui::style::Modifier::DIM)
+    };
+    assert!(dim(50) && (54..78).all(|x| !dim(x)));
+}
+
+#[test]
 fn the_status_line_of_view_is_not_cut_and_loses_fields_in_order() {
     let mut model = coloured();
     type_in(&mut model, "izzzzz");

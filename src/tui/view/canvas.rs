@@ -28,6 +28,8 @@ impl Canvas<'_> {
         if !self.buffer.area.contains((x, y).into()) {
             return x;
         }
+        // What was there is gone with its style: a picture over a rule is not dim.
+        let style = Style::reset().patch(style);
         self.buffer.set_stringn(x, y, text, cells.into(), style).0
     }
 
