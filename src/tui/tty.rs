@@ -13,6 +13,9 @@ use crate::stop::{Stop, Waited};
 
 /// How long the last words wait for a terminal that does not read, before what it has not read is thrown away.
 const GRACE: Duration = Duration::from_millis(300);
+/// How long to wait after a write that was refused though there was room, and how often before the last words give up on it.
+const PAUSE: Duration = Duration::from_millis(10);
+const REFUSALS: u32 = 30;
 /// What is written at once where the terminal cannot be opened once more: it has room for this when it has room at all.
 const PIECE: usize = 64;
 
@@ -45,7 +48,8 @@ impl Write for Tty {
                 return Ok(bytes.len());
             }
             match rustix::io::write(&self.file, &bytes[..bytes.len().min(self.most)]) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
+                // A terminal that is nearly full can be ready and yet take nothing.
+                Err(Errno::AGAIN | Errno::INTR) => drop(self.stop.sleep(PAUSE)),
                 written => return Ok(written?),
             }
         }
@@ -62,9 +66,11 @@ pub(crate) fn last_words(bytes: &[u8]) -> io::Result<()> {
     let (file, most) = reopened()?;
     let nobody = Stop::new()?;
     let mut rest = bytes;
-    let mut flushed = false;
+    let (mut flushed, mut refused) = (false, 0);
     while !rest.is_empty() {
-        if nobody.wait_writable(file.as_fd(), Some(GRACE))? == Waited::TimedOut {
+        let waited = nobody.wait_writable(file.as_fd(), Some(GRACE))?;
+        if waited == Waited::TimedOut || refused > REFUSALS {
+            refused = 0;
             if flushed {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -73,7 +79,10 @@ pub(crate) fn last_words(bytes: &[u8]) -> io::Result<()> {
             continue;
         }
         match rustix::io::write(&file, &rest[..rest.len().min(most)]) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(Errno::AGAIN | Errno::INTR) => {
+                refused += 1;
+                let _ = nobody.sleep(PAUSE);
+            }
             written => rest = &rest[written?..],
         }
     }

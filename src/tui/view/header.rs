@@ -140,13 +140,11 @@ fn screens_row(
     let listing = &model.listing;
     let mut parts = vec!["? help".to_owned()];
     parts.push(format!("sort: {} {}", listing.sort.name(), listing.arrow()));
-    if model.editing {
-        parts.push(format!("filter: {}_", listing.filter));
-    } else if !listing.filter.is_empty() {
-        parts.push(format!("filter: {}", listing.filter));
-    }
     if listing.only_findings {
         parts.push("only findings".into());
+    }
+    if !model.editing && !listing.filter.is_empty() {
+        parts.push(format!("filter: {}", listing.filter));
     }
     while parts.len() > 1
         && parts.iter().map(|part| width(part) + 3).sum::<usize>() > usize::from(x1 - x)
@@ -168,10 +166,14 @@ fn footer(model: &Model, cells: usize) -> Line {
         return Line::default();
     }
     if model.editing {
-        return Line::new(
-            Tone::Key,
-            "type a name, language, state or pid   Enter keep   Esc clear",
-        );
+        let typed = clean(&model.listing.filter, model.glyphs.ascii);
+        let mut line = Line::new(Tone::Key, format!("filter: {typed}_"));
+        for hint in ["Enter keep", "Esc clear", "name, language, state or pid"] {
+            if line.width() + 3 + hint.len() <= cells {
+                line.push(Tone::Plain, format!("   {hint}"));
+            }
+        }
+        return line;
     }
     let keys: &[(&str, &str)] = match (model.overlay, model.screen) {
         (Overlay::Help, _) => &[("Esc", "back"), ("j k", "scroll"), ("q", "quit")],
