@@ -29,7 +29,7 @@ pub struct TopArgs {
     /// Print snapshots as JSON, one a line
     #[arg(long)]
     pub json: bool,
-    /// Time between snapshots, such as 1s, or a number of seconds [default: 500ms]
+    /// Time between snapshots, 100ms to 10s, or a number of seconds [default: 500ms]
     #[arg(short, long, value_name = "TIME", value_parser = parse_interval)]
     pub delay: Option<Duration>,
     /// End after this many snapshots
@@ -82,7 +82,7 @@ pub enum Background {
 /// How long a single look takes: rates need two moments.
 const LOOK: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(10);
-const SHORTEST: Duration = Duration::from_millis(200);
+const SHORTEST: Duration = Duration::from_millis(100);
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = match text.parse::<f64>() {
@@ -91,7 +91,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
         Err(_) => parse_duration(text)?,
     };
     if interval < SHORTEST || interval > LONGEST {
-        return Err("is not between 200ms and 10s".to_owned());
+        return Err("is not between 100ms and 10s".to_owned());
     }
     Ok(interval)
 }
@@ -260,6 +260,7 @@ impl tui::Sampler for Buses {
         match wants {
             Wants::Latest => sampler.picture(None).into_iter().collect(),
             Wants::Slot(slot) => sampler.picture(Some(slot)).into_iter().collect(),
+            Wants::Coloured(slot) => sampler.picture_in_colour(slot).into_iter().collect(),
             Wants::EverySlot => sampler.pictures(),
         }
     }

@@ -341,4 +341,6 @@ pub struct Picture {
     pub sequence: u64,
     /// The gray image, packed rows.
     pub gray: Vec<u8>,
+    /// The same frame in blue, green and red, where it was asked for and the bus keeps it.
+    pub bgr: Option<Vec<u8>>,
 }

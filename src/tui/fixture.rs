@@ -188,7 +188,21 @@ pub(crate) fn picture(slot: u8, sequence: u64) -> Picture {
         slot,
         sequence,
         gray: (0..width * height).map(pixel).collect(),
+        bgr: None,
     }
+}
+
+/// The same with colours: red at the left, blue at the right, as bright as it is.
+pub(crate) fn coloured(slot: u8, sequence: u64) -> Picture {
+    let mut picture = picture(slot, sequence);
+    let width = picture.width as usize;
+    let colour = |(at, gray): (usize, &u8)| match at % width * 2 < width {
+        true => [0, 0, *gray],
+        false => [*gray, 0, 0],
+    };
+    let bgr = picture.gray.iter().enumerate().flat_map(colour);
+    picture.bgr = Some(bgr.collect());
+    picture
 }
 
 /// A picture of every slot of [`live`] that has a frame.
@@ -361,5 +375,6 @@ pub(crate) fn gradient(width: u32, height: u32) -> Picture {
         slot: 0,
         sequence: 1,
         gray,
+        bgr: None,
     }
 }

@@ -6,9 +6,9 @@
 //! | part | what it does |
 //! |---|---|
 //! | `model`, `track`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
-//! | `input`, `keys`, `update` | bytes → keys → the next state; `keys` is also the help screen |
-//! | `view`, `theme`, `table`, `format`, `thumbnail` | the state → cells |
-//! | `terminal`, `signals`, `run`, `files` | the only parts that touch the world |
+//! | `input`, `keys`, `update`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
+//! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
+//! | `terminal`, `tty`, `signals`, `run`, `files` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
@@ -17,11 +17,14 @@ mod files;
 mod format;
 mod input;
 mod keys;
+mod lens;
 mod log;
 mod model;
 mod options;
+mod palette;
 mod rows;
 mod run;
+mod scale;
 mod signals;
 mod table;
 mod terminal;
@@ -29,6 +32,7 @@ mod text;
 mod theme;
 mod thumbnail;
 mod track;
+mod tty;
 mod update;
 mod view;
 
@@ -67,6 +71,8 @@ pub enum Wants {
     Latest,
     /// The frame in this slot.
     Slot(u8),
+    /// The newest frame, or the one in this slot, with its colours if it has some.
+    Coloured(Option<u8>),
     /// The frame in every slot that has one.
     EverySlot,
 }

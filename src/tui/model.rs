@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::keys::Screen;
+use super::lens::Lens;
 use super::rows::Listing;
 use super::theme::{Glyphs, Theme};
-use super::thumbnail::Lens;
 use super::track::{ConsumerKey, Track};
 use super::{Options, Wants};
 use crate::observe::{Consumer, Picture, Snapshot};
 
 /// The intervals between samples that `+` and `-` step through, in milliseconds.
-pub(crate) const INTERVALS_MS: [u64; 6] = [200, 500, 1000, 2000, 5000, 10_000];
+pub(crate) const INTERVALS_MS: [u64; 7] = [100, 200, 500, 1000, 2000, 5000, 10_000];
 
 /// What lies over the screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(crate) struct Model {
     pub(crate) thumbnails: bool,
     pub(crate) mouse: bool,
     pub(crate) theme: Theme,
+    pub(crate) true_colour: bool,
     pub(crate) glyphs: &'static Glyphs,
     pub(crate) interval_ms: u64,
     pub(crate) notice: Option<String>,
@@ -97,10 +98,11 @@ impl Model {
             thumbnails: options.thumbnails,
             mouse: options.mouse,
             theme: options.theme,
+            true_colour: options.true_colour,
             glyphs: Glyphs::of(options.ascii),
             interval_ms: u64::try_from(options.interval.as_millis())
                 .unwrap_or(u64::MAX)
-                .clamp(200, 10_000),
+                .clamp(INTERVALS_MS[0], 10_000),
             notice: None,
             hits: Vec::new(),
             dirty: true,
@@ -164,12 +166,24 @@ impl Model {
             return None;
         }
         match (self.screen, self.view_slot) {
+            (Screen::View, slot) if self.shows_colours() => Some(Wants::Coloured(slot)),
             (Screen::View, Some(slot)) => Some(Wants::Slot(slot)),
             (Screen::View, None) => Some(Wants::Latest),
             (Screen::Overview, _) if self.thumbnails => Some(Wants::Latest),
             (Screen::Slots, _) if self.thumbnails => Some(Wants::EverySlot),
             _ => None,
         }
+    }
+
+    /// Returns whether the bus keeps colours.
+    pub(crate) fn bus_has_colours(&self) -> bool {
+        let segment = self.shown().and_then(|now| now.segment.as_ref());
+        segment.is_some_and(|segment| segment.bgr_image || segment.format.ends_with("bgr"))
+    }
+
+    /// Returns whether View is in colour, if the bus keeps some.
+    pub(crate) fn shows_colours(&self) -> bool {
+        self.lens.has_colours() && self.theme != Theme::None && !self.glyphs.ascii
     }
 
     /// Returns whether there is something new to draw, once.

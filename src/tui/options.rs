@@ -10,7 +10,7 @@ use super::{Renderer, Theme};
 pub struct Options {
     /// The bus that is shown first.
     pub bus: String,
-    /// How often it is sampled: from 0.2 s to 10 s.
+    /// How often it is sampled: from 0.1 s to 10 s.
     pub interval: Duration,
     /// How often pictures are copied and drawn; View draws them five times a second when this is below 1 s.
     pub picture_interval: Duration,
@@ -18,6 +18,8 @@ pub struct Options {
     pub renderer: Renderer,
     /// The colours.
     pub theme: Theme,
+    /// Whether the terminal has 24-bit colours, for pictures; else it has 256.
+    pub true_colour: bool,
     /// Whether only ASCII is drawn.
     pub ascii: bool,
     /// Whether the mouse is used.
@@ -33,7 +35,7 @@ pub struct Options {
 impl Options {
     /// Returns what suits the terminal that the environment describes; `variable` looks one up.
     ///
-    /// `NO_COLOR` takes the colours out; `COLORFGBG` tells a light background; over SSH (`SSH_CONNECTION`) pictures come once a
+    /// `NO_COLOR` takes the colours out; `COLORFGBG` tells a light background; `COLORTERM` 24-bit colours; over SSH (`SSH_CONNECTION`) pictures come once a
     /// second; the mouse is off until `m`; a locale without UTF-8 or `TERM=linux` means ASCII.
     ///
     /// # Examples
@@ -57,6 +59,7 @@ impl Options {
             picture_interval: Duration::from_millis(if ssh { 1000 } else { 500 }),
             renderer: Renderer::Ramp,
             theme,
+            true_colour: matches!(set("COLORTERM").as_deref(), Some("truecolor" | "24bit")),
             ascii: !supports_utf8(&variable),
             mouse: false,
             thumbnails: true,
@@ -99,6 +102,14 @@ mod tests {
             Theme::None
         );
         assert_eq!(detect(&[("NO_COLOR", "")]).theme, Theme::Dark);
+    }
+
+    #[test]
+    fn a_terminal_has_24_bits_of_colour_when_it_says_so() {
+        assert!(detect(&[("COLORTERM", "truecolor")]).true_colour);
+        assert!(detect(&[("COLORTERM", "24bit")]).true_colour);
+        assert!(!detect(&[("COLORTERM", "yes")]).true_colour);
+        assert!(!detect(&[]).true_colour);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub enum Outcome {
 /// Fails when the terminal cannot be used.
 pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Result<Outcome> {
     let events = Events::new()?;
-    let screen = Screen::enter(options.mouse)?;
+    let screen = Screen::enter(options.mouse, stop)?;
     let clocks = Clocks::new(options, monotonic_ns());
     let mut session = Session {
         model: Model::new(options),
@@ -52,7 +52,11 @@ pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Res
         clocks,
         options,
     };
-    let (outcome, keep) = session.run(sampler, stop)?;
+    let (outcome, keep) = match session.run(sampler, stop) {
+        // A terminal that goes away fails a drawing before its signal is looked at.
+        Err(_) if stop.is_set() => (Outcome::Stopped, false),
+        result => result?,
+    };
     let Session { model, screen, .. } = session;
     drop(screen);
     if keep {
@@ -172,11 +176,14 @@ impl Session<'_> {
             Effect::Pictures => self.clocks.picture_now(),
             Effect::Mouse(on) => self.screen.set_mouse(on)?,
             Effect::WritePng => {
-                let picture = self.model.picture();
-                let written = picture.map(|picture| {
-                    files::write_png(&self.options.directory, &self.model.bus, picture)
+                let model = &self.model;
+                let colour = model.screen == View::View && model.shows_colours();
+                // Elsewhere there may be one from some time ago.
+                let is_seen = model.is_frozen() || model.wants().is_some();
+                let written = model.picture().filter(|_| is_seen).map(|picture| {
+                    files::write_png(&self.options.directory, &model.bus, picture, colour)
                 });
-                self.tell("no picture to write", written);
+                self.tell("this screen has no picture to write", written);
             }
             Effect::Export => {
                 // As it came: counters that were zeroed here are zeroed for nobody else.

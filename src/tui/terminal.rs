@@ -1,6 +1,6 @@
 //! The terminal, borrowed: raw mode and the alternate screen, given back on every way out.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::{Mutex, Once};
 
 use crossterm::cursor::{Hide, Show};
@@ -15,7 +15,9 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 
 use super::model::{Hit, Model};
+use super::tty::{self, Tty};
 use super::view;
+use crate::stop::Stop;
 
 /// Presses and the wheel, with coordinates in decimal; not every movement.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
@@ -26,22 +28,21 @@ static BORROWED: Mutex<bool> = Mutex::new(false);
 
 /// The terminal; dropping it gives it back as it was.
 pub(crate) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Tty>>>,
     mouse: bool,
 }
 
 impl Screen {
-    /// Borrows the terminal.
-    pub(crate) fn enter(mouse: bool) -> io::Result<Screen> {
+    /// Borrows the terminal. Drawing on one that does not read waits until it does, or until `stop` is set.
+    pub(crate) fn enter(mouse: bool, stop: &Stop) -> io::Result<Screen> {
         restore_on_panic();
         // Which colours there are is the theme's decision: with NO_COLOR crossterm would drop bold and reverse with them.
         force_color_output(true);
-        borrow(mouse)?;
-        let writer = BufWriter::with_capacity(1 << 16, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(writer));
-        terminal
-            .map(|terminal| Screen { terminal, mouse })
-            .inspect_err(|_| give_back())
+        let writer = BufWriter::with_capacity(1 << 16, Tty::open(stop)?);
+        let terminal = Terminal::new(CrosstermBackend::new(writer))?;
+        let mut screen = Screen { terminal, mouse };
+        screen.borrow()?;
+        Ok(screen)
     }
 
     /// Draws the state; only cells that changed are sent.
@@ -63,18 +64,31 @@ impl Screen {
     /// Turns the mouse on or off.
     pub(crate) fn set_mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;
-        let mut out = io::stdout().lock();
+        let out = self.terminal.backend_mut();
         out.write_all(if on { MOUSE_ON } else { MOUSE_OFF })?;
-        out.flush()
+        Write::flush(out)
     }
 
     /// Gives the terminal back for as long as `meanwhile` runs, and draws everything again afterwards.
     pub(crate) fn lend(&mut self, meanwhile: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         give_back();
         let result = meanwhile();
-        borrow(self.mouse)?;
+        self.borrow()?;
         self.forget()?;
         result
+    }
+
+    /// Takes the terminal; whoever drops this gives it back.
+    fn borrow(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        set_borrowed(true);
+        let out = self.terminal.backend_mut();
+        execute!(out, EnterAlternateScreen, Hide)?;
+        if self.mouse {
+            out.write_all(MOUSE_ON)?;
+            Write::flush(out)?;
+        }
+        Ok(())
     }
 }
 
@@ -106,24 +120,12 @@ pub(crate) fn plain(buffer: &Buffer) -> String {
     buffer.content().chunks(width).map(line).collect()
 }
 
-fn borrow(mouse: bool) -> io::Result<()> {
-    enable_raw_mode()?;
-    set_borrowed(true);
-    let mut out = io::stdout();
-    execute!(out, EnterAlternateScreen, Hide)?;
-    if mouse {
-        out.write_all(MOUSE_ON)?;
-        out.flush()?;
-    }
-    Ok(())
-}
-
 /// Gives the terminal back, if it is borrowed. It may be gone: nothing here can fail in a way that matters.
 fn give_back() {
     if set_borrowed(false) {
-        let mut out = io::stdout();
-        let _ = out.write_all(MOUSE_OFF);
-        let _ = execute!(out, EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let mut words = MOUSE_OFF.to_vec();
+        let _ = queue!(words, EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let _ = tty::last_words(&words);
         let _ = disable_raw_mode();
     }
 }

@@ -1,5 +1,7 @@
-//! A gray picture as text: scaled by area average to cells twice as high as wide, then drawn as a ramp, half blocks or braille.
+//! A picture as text: scaled to cells twice as high as wide, then drawn as a ramp, half blocks or braille.
 
+use super::lens::Lens;
+use super::scale::{Pixels, scale, size};
 use crate::observe::Picture;
 
 /// How a picture is drawn.
@@ -8,7 +10,7 @@ pub enum Renderer {
     /// One character a cell from dark to light: the fewest bytes, any terminal.
     #[default]
     Ramp,
-    /// Two gray pixels a cell: the most faithful, and 20 times the bytes.
+    /// Two pixels a cell, gray or in colour: the most faithful, and 20 times the bytes.
     HalfBlock,
     /// Eight dots a cell: the finest edges.
     Braille,
@@ -43,47 +45,19 @@ impl Renderer {
     }
 }
 
-/// Which part of a picture is seen, and how.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Lens {
-    pub(crate) renderer: Renderer,
-    /// Stretch what is seen from black to white.
-    pub(crate) auto_range: bool,
-    pub(crate) invert: bool,
-    /// 1, 2, 4 …: this many times nearer.
-    pub(crate) zoom: u32,
-    /// The middle of what is seen, from 0 to 1.
-    pub(crate) centre: (f64, f64),
-}
-
-impl Default for Lens {
-    fn default() -> Self {
-        Lens {
-            renderer: Renderer::Ramp,
-            auto_range: true,
-            invert: false,
-            zoom: 1,
-            centre: (0.5, 0.5),
-        }
-    }
-}
-
 /// The rows of a drawn picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Art {
     /// Text in the terminal's own colours.
     Text(Vec<String>),
     /// Cells of an upper and a lower gray pixel.
-    Gray(Vec<Vec<(u8, u8)>>),
+    Gray(Cells<1>),
+    /// The same in blue, green and red.
+    Colour(Cells<3>),
 }
 
-/// Gray pixels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pixels {
-    width: usize,
-    height: usize,
-    gray: Vec<u8>,
-}
+/// Rows of cells of an upper and a lower pixel.
+pub(crate) type Cells<const N: usize> = Vec<Vec<[[u8; N]; 2]>>;
 
 /// Draws `picture` into at most `columns` x `rows` cells with its proportions kept.
 ///
@@ -97,8 +71,12 @@ pub(crate) fn draw(
 ) -> Option<Art> {
     let (columns, rows) = size(picture, columns, rows)?;
     let (across, down) = lens.renderer.pixels();
-    let mut pixels = scale(picture, lens, columns * across, rows * down);
-    stretch(&mut pixels, lens);
+    let (width, height) = (columns * across, rows * down);
+    if let Some(bgr) = picture.bgr.as_ref().filter(|_| lens.has_colours()) {
+        let pixels = scale(picture, bgr, lens, width, height);
+        return Some(Art::Colour(half_blocks(&pixels)));
+    }
+    let pixels = scale(picture, &picture.gray, lens, width, height);
     Some(match lens.renderer {
         Renderer::Ramp => Art::Text(ramp(&pixels, light)),
         Renderer::HalfBlock => Art::Gray(half_blocks(&pixels)),
@@ -106,127 +84,27 @@ pub(crate) fn draw(
     })
 }
 
-/// Returns the largest size in cells, within the given one, that keeps the proportions of `picture`.
-pub(crate) fn size(picture: &Picture, columns: u16, rows: u16) -> Option<(usize, usize)> {
-    let (width, height) = (picture.width as usize, picture.height as usize);
-    let whole = width
-        .checked_mul(height)
-        .is_some_and(|size| size > 0 && picture.gray.len() >= size);
-    if !whole || columns == 0 || rows == 0 {
-        return None;
-    }
-    let aspect = width as f64 / height as f64;
-    let by_height = f64::from(rows) * 2.0 * aspect;
-    let across = f64::from(columns).min(by_height).round().max(1.0);
-    let down = (across / aspect / 2.0).round().clamp(1.0, f64::from(rows));
-    Some((across as usize, down as usize))
-}
-
-/// Averages areas of the part that is seen. Very large areas are sampled: at most 8 x 8 pixels each.
-fn scale(picture: &Picture, lens: &Lens, width: usize, height: usize) -> Pixels {
-    let seen = |size: u32, centre: f64| {
-        let (size, part) = (
-            f64::from(size),
-            f64::from(size) / f64::from(lens.zoom.max(1)),
-        );
-        ((centre * size - part / 2.0).clamp(0.0, size - part), part)
-    };
-    let ((left, across), (top, down)) = (
-        seen(picture.width, lens.centre.0),
-        seen(picture.height, lens.centre.1),
-    );
-    let edges = |start: f64, length: f64, cells: usize, limit: u32| -> Vec<(usize, usize, usize)> {
-        let edge = |at: usize| (start + length * at as f64 / cells as f64) as usize;
-        let range = |at| {
-            let from = edge(at).min(limit as usize - 1);
-            let to = edge(at + 1).clamp(from + 1, limit as usize);
-            (from, to, (to - from).div_ceil(8))
-        };
-        (0..cells).map(range).collect()
-    };
-    let columns = edges(left, across, width, picture.width);
-    let mut gray = Vec::with_capacity(width * height);
-    for (y0, y1, dy) in edges(top, down, height, picture.height) {
-        for &(x0, x1, dx) in &columns {
-            let (mut sum, mut count) = (0u32, 0u32);
-            for y in (y0..y1).step_by(dy) {
-                let row = &picture.gray[y * picture.width as usize..][x0..x1];
-                for &pixel in row.iter().step_by(dx) {
-                    sum += u32::from(pixel);
-                    count += 1;
-                }
-            }
-            gray.push((sum / count.max(1)) as u8);
-        }
-    }
-    Pixels {
-        width,
-        height,
-        gray,
-    }
-}
-
-/// Stretches from the 1st to the 99th percentile, in steps of 8 so that noise does not redraw the whole picture.
-fn stretch(pixels: &mut Pixels, lens: &Lens) {
-    let (low, high) = if lens.auto_range {
-        range(&pixels.gray)
-    } else {
-        (0, 255)
-    };
-    let span = u32::from(high - low).max(1);
-    for pixel in &mut pixels.gray {
-        let value = u32::from(pixel.saturating_sub(low)) * 255 / span;
-        *pixel = value.min(255) as u8;
-        if lens.invert {
-            *pixel = 255 - *pixel;
-        }
-    }
-}
-
-fn range(gray: &[u8]) -> (u8, u8) {
-    let mut histogram = [0usize; 256];
-    for &pixel in gray {
-        histogram[usize::from(pixel)] += 1;
-    }
-    let rank = |skip: usize, mut values: Box<dyn Iterator<Item = u8>>| {
-        let mut seen = 0;
-        let at = values.find(|&value| {
-            seen += histogram[usize::from(value)];
-            seen > skip
-        });
-        at.unwrap_or(0)
-    };
-    let skip = gray.len() / 100;
-    let low = rank(skip, Box::new(0..=255)) / 8 * 8;
-    let high = rank(skip, Box::new((0..=255).rev())).saturating_add(7) / 8 * 8;
-    // A flat picture stays what it is: its noise is no content.
-    if high.saturating_sub(low) < 16 {
-        (0, 255)
-    } else {
-        (low, high)
-    }
-}
-
 /// From dark to light on a dark background.
 const RAMP: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
 
-fn ramp(pixels: &Pixels, light: bool) -> Vec<String> {
-    let ink = |&pixel: &u8| {
+fn ramp(pixels: &Pixels<1>, light: bool) -> Vec<String> {
+    let ink = |&[pixel]: &[u8; 1]| {
         let pixel = if light { 255 - pixel } else { pixel };
         RAMP[usize::from(pixel) * RAMP.len() / 256]
     };
     pixels
-        .gray
+        .pixels
         .chunks(pixels.width)
         .map(|row| row.iter().map(ink).collect())
         .collect()
 }
 
-fn half_blocks(pixels: &Pixels) -> Vec<Vec<(u8, u8)>> {
-    let rows = pixels.gray.chunks(pixels.width * 2);
+fn half_blocks<const N: usize>(pixels: &Pixels<N>) -> Cells<N> {
+    let rows = pixels.pixels.chunks(pixels.width * 2);
     rows.map(|two| {
         let (upper, lower) = two.split_at(pixels.width);
-        upper.iter().copied().zip(lower.iter().copied()).collect()
+        let cells = upper.iter().zip(lower);
+        cells.map(|(upper, lower)| [*upper, *lower]).collect()
     })
     .collect()
 }
@@ -239,7 +117,7 @@ const BAYER: [[u8; 4]; 4] = [
     [248, 120, 216, 88],
 ];
 
-fn braille(pixels: &Pixels, light: bool) -> Vec<String> {
+fn braille(pixels: &Pixels<1>, light: bool) -> Vec<String> {
     // The bits of U+2800: dots 1, 2, 3, 7 down the left and 4, 5, 6, 8 down the right.
     const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
     let cell = |column: usize, row: usize| {
@@ -247,7 +125,7 @@ fn braille(pixels: &Pixels, light: bool) -> Vec<String> {
         for (y, bits) in BITS.iter().enumerate() {
             for (x, bit) in bits.iter().enumerate() {
                 let (x, y) = (column * 2 + x, row * 4 + y);
-                let bright = pixels.gray[y * pixels.width + x] >= BAYER[y % 4][x % 4];
+                let bright = pixels.pixels[y * pixels.width + x][0] >= BAYER[y % 4][x % 4];
                 dots |= if bright == light { 0 } else { *bit };
             }
         }
@@ -270,15 +148,8 @@ mod tests {
     fn text(art: Option<Art>) -> Vec<String> {
         match art.expect("a picture") {
             Art::Text(rows) => rows,
-            Art::Gray(_) => panic!("text was asked for"),
+            Art::Gray(_) | Art::Colour(_) => panic!("text was asked for"),
         }
-    }
-
-    #[test]
-    fn a_picture_keeps_its_proportions_in_cells_twice_as_high_as_wide() {
-        assert_eq!(size(&gradient(1280, 720), 32, 30), Some((32, 9)));
-        assert_eq!(size(&gradient(1280, 720), 100, 9), Some((32, 9)));
-        assert_eq!(size(&gradient(640, 480), 40, 15), Some((40, 15)));
     }
 
     #[test]
@@ -343,7 +214,7 @@ mod tests {
             renderer: Renderer::HalfBlock,
             ..Lens::default()
         };
-        let row = vec![(255, 0); 2];
+        let row = vec![[[255], [0]]; 2];
         assert_eq!(
             draw(&picture, &lens, 2, 1, false),
             Some(Art::Gray(vec![row]))
@@ -354,6 +225,42 @@ mod tests {
         };
         assert_eq!(text(draw(&picture, &lens, 2, 1, false)), ["⠛⠛"]);
         assert_eq!(text(draw(&picture, &lens, 2, 1, true)), ["⣤⣤"]);
+    }
+
+    #[test]
+    fn only_half_blocks_have_colours_and_gray_when_asked_for() {
+        let mut picture = gradient(2, 2);
+        picture.gray = vec![29, 29, 150, 150];
+        picture.bgr = Some([[255, 0, 0], [255, 0, 0], [0, 255, 0], [0, 255, 0]].concat());
+        let lens = Lens {
+            renderer: Renderer::HalfBlock,
+            auto_range: false,
+            ..Lens::default()
+        };
+        let row = vec![[[255, 0, 0], [0, 255, 0]]; 2];
+        let colour = draw(&picture, &lens, 2, 1, false);
+        assert_eq!(colour, Some(Art::Colour(vec![row])));
+        let row = vec![[[0, 255, 255], [255, 0, 255]]; 2];
+        let inverted = Lens {
+            invert: true,
+            ..lens
+        };
+        let colour = draw(&picture, &inverted, 2, 1, false);
+        assert_eq!(colour, Some(Art::Colour(vec![row])));
+        let gray = Lens {
+            colour: false,
+            ..lens
+        };
+        let row = vec![[[29], [150]]; 2];
+        let drawn = draw(&picture, &gray, 2, 1, false);
+        assert_eq!(drawn, Some(Art::Gray(vec![row])));
+        let ramp = Lens {
+            renderer: Renderer::Ramp,
+            ..lens
+        };
+        assert_eq!(text(draw(&picture, &ramp, 2, 1, false)).len(), 1);
+        picture.bgr.as_mut().map(Vec::pop);
+        assert_eq!(draw(&picture, &lens, 2, 1, false), None);
     }
 
     #[test]

@@ -241,13 +241,19 @@ impl Track {
                 (consumer.held_sequence, consumer.slot, consumer.held_ms)
             {
                 let held = Held {
-                    time_ms: snapshot.time_ms,
+                    time_ms: snapshot.time_ms.saturating_sub(held_ms as u64),
                     sequence,
                     slot,
                     held_ms,
                 };
                 match track.held.back_mut() {
-                    Some(newest) if newest.sequence == sequence => *newest = held,
+                    // It began when it was first seen to: rounding would let the time jump.
+                    Some(newest) if newest.sequence == sequence => {
+                        *newest = Held {
+                            time_ms: newest.time_ms,
+                            ..held
+                        };
+                    }
                     _ => track.held.push_back(held),
                 }
                 if track.held.len() > HELD_FRAMES {

@@ -2,6 +2,7 @@
 
 use super::input::{Input, Key};
 use super::keys::{self, Action, Screen};
+use super::lens;
 use super::model::{INTERVALS_MS, Model, Overlay, Target};
 use super::track::ConsumerKey;
 use crate::observe::{Picture, Snapshot};
@@ -57,9 +58,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Option<Effect> {
         }
         Message::Pictures(pictures) => {
             let track = model.live();
+            let what = |picture: &Picture| (picture.sequence, picture.bgr.is_some());
             let new = pictures.iter().any(|new| {
                 let old = track.pictures.get(&new.slot);
-                old.is_none_or(|old| old.sequence != new.sequence)
+                old.is_none_or(|old| what(old) != what(new))
             });
             if new {
                 track.take_pictures(pictures);
@@ -199,13 +201,10 @@ fn show(model: &mut Model, action: Action) -> Option<Effect> {
             model.theme = model.theme.next();
             model.notice = Some(format!("theme {}", model.theme.name()));
         }
-        Action::Renderer => {
-            if model.glyphs.ascii {
-                model.notice = Some("half blocks and braille need a UTF-8 terminal".into());
-            } else {
-                model.lens.renderer = model.lens.renderer.next();
-                model.notice = Some(format!("drawn as {}", model.lens.renderer.name()));
-            }
+        Action::Renderer | Action::Colour => {
+            lens::draw_otherwise(model, action == Action::Colour);
+            // With colours, or without them.
+            return Some(Effect::Pictures);
         }
         Action::AutoRange => {
             model.lens.auto_range = !model.lens.auto_range;
@@ -221,7 +220,7 @@ fn show(model: &mut Model, action: Action) -> Option<Effect> {
             (model.lens.zoom, model.lens.centre, model.view_slot) = (1, (0.5, 0.5), None);
         }
         Action::NextSlot | Action::PreviousSlot => {
-            choose_slot(model, action == Action::NextSlot);
+            lens::choose_slot(model, action == Action::NextSlot);
             return Some(Effect::Pictures);
         }
         _ => {}
@@ -275,7 +274,7 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
     match (model.overlay, model.screen) {
         (Overlay::Help, _) => scroll(model, rows),
         (Overlay::None, Screen::Log) => scroll(model, -rows),
-        (Overlay::None, Screen::View) => pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 }),
+        (Overlay::None, Screen::View) => lens::pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 }),
         (Overlay::None, Screen::Slots) => {
             let slots: Vec<u8> = model.shown().map_or(vec![], |now| {
                 now.slots.iter().map(|slot| slot.slot).collect()
@@ -313,27 +312,11 @@ fn moved(at: Option<usize>, last: usize, rows: isize, count: usize) -> Option<us
 
 fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
     match (model.overlay, model.screen) {
-        (Overlay::None, Screen::View) => pan(model, if right { 1.0 } else { -1.0 }, 0.0),
+        (Overlay::None, Screen::View) => lens::pan(model, if right { 1.0 } else { -1.0 }, 0.0),
         (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { 4 })),
         _ => {}
     }
     None
-}
-
-/// Moves by an eighth of what is seen.
-fn pan(model: &mut Model, x: f64, y: f64) {
-    let part = 1.0 / f64::from(model.lens.zoom);
-    let within = |value: f64| value.clamp(part / 2.0, 1.0 - part / 2.0);
-    let (cx, cy) = model.lens.centre;
-    model.lens.centre = (within(cx + x * part / 8.0), within(cy + y * part / 8.0));
-}
-
-/// Goes through the newest frame, slot 0, slot 1 and so on.
-fn choose_slot(model: &mut Model, next: bool) {
-    let count = model.shown().map_or(0, |now| now.slots.len());
-    let at = model.view_slot.map_or(0, |slot| usize::from(slot) + 1);
-    let at = (at + if next { 1 } else { count }) % (count + 1);
-    model.view_slot = at.checked_sub(1).and_then(|slot| u8::try_from(slot).ok());
 }
 
 fn change_bus(model: &mut Model, step: usize) -> Option<Effect> {

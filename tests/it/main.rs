@@ -20,6 +20,7 @@ mod schema;
 mod segment;
 mod signals;
 mod top;
+mod top_starved;
 mod top_terminal;
 mod torn;
 mod triggers;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use framebus::observe::{Baseline, Sampler, Thresholds};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -98,6 +99,38 @@ fn an_observer_agrees_with_what_the_consumers_counted() {
     }
     producer.signal(Signal::CONT);
     producer.end(Signal::INT);
+}
+
+#[test]
+fn an_observer_copies_colours_and_gray_of_one_frame() {
+    for in_every_slot in [true, false] {
+        let bus = Bus::new();
+        let color: &[&str] = if in_every_slot { &["--color"] } else { &[] };
+        let producer = bus.produce(&[&["--size", "160x120", "--fps", "60"], color].concat());
+        bus.frames_go_by(10);
+        let name = bus.name().parse().expect("a name");
+        let mut sampler = Sampler::new(name, Baseline::FirstLook, Thresholds::default());
+        let slots = sampler.sample(false).slots.len();
+        let mut coloured = 0;
+        for slot in std::iter::repeat_n(None, 25).chain((0..slots as u8).map(Some)) {
+            // A slot that is being written has none.
+            let Some(picture) = sampler.picture_in_colour(slot) else {
+                continue;
+            };
+            assert!(slot.is_none_or(|slot| slot == picture.slot));
+            let Some(bgr) = picture.bgr else {
+                assert!(slot.is_some() && !in_every_slot, "the newest has colours");
+                continue;
+            };
+            let mut gray = vec![0; picture.gray.len()];
+            framebus::convert::bgr_to_gray(&bgr, &mut gray);
+            assert!(gray == picture.gray, "colours of another frame");
+            coloured += 1;
+        }
+        assert!(coloured >= 20, "{coloured}");
+        producer.end(Signal::INT);
+        bus.assert_nothing_left();
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Bus, LIVELY};
+use crate::harness::{Bus, LIVELY, Process, maps, until};
 
 const SCHEMA: &str = include_str!("../../docs/top.schema.json");
 
@@ -78,11 +78,19 @@ fn has_type(value: &Value, kind: &Value) -> bool {
 }
 
 fn prints_what_the_schema_says(bus: &Bus, state: &str) {
+    is_as_the_schema_says(bus.run(&["top", "--once", "--json"]).json(), state);
+}
+
+/// Holds every line against the schema; the last that has this state would not do with another type.
+fn is_as_the_schema_says(lines: Vec<Value>, state: &str) {
     let schema = schema();
-    let mut lines = bus.run(&["top", "--once", "--json"]).json();
-    let mut snapshot = lines.pop().expect("a snapshot");
-    assert_eq!(snapshot["state"], state);
-    assert!(is_valid(&schema, &schema, &snapshot), "{snapshot}");
+    for snapshot in &lines {
+        assert!(is_valid(&schema, &schema, snapshot), "{snapshot}");
+    }
+    let mut lines = lines.into_iter().rev();
+    let mut snapshot = lines
+        .find(|line| line["state"] == state)
+        .expect("the state");
     snapshot["time_ms"] = "late".into();
     assert!(!is_valid(&schema, &schema, &snapshot));
 }
@@ -100,8 +108,19 @@ fn a_bus_in_every_state_is_printed_as_the_schema_says() {
     dies.end(Signal::KILL);
     prints_what_the_schema_says(&bus, "running");
     producer.end(Signal::KILL);
-    crate::harness::until("the producer is missed", || {
+    until("the producer is missed", || {
         bus.run(&["top", "--once", "--json"]).json()[0]["state"] == "gone"
     });
     prints_what_the_schema_says(&bus, "gone");
+    taker.end(Signal::TERM);
+    // The next producer ends as it should; a bus that has ended has no name, and only who looked before sees it.
+    let producer = bus.produce(LIVELY);
+    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "0.1"]));
+    until("it looks at the bus", || !maps(&watcher, &bus).is_empty());
+    bus.frames_go_by(2);
+    producer.end(Signal::INT);
+    until("it has seen the end", || {
+        String::from_utf8_lossy(&watcher.stdout()).contains(r#""state":"ended""#)
+    });
+    is_as_the_schema_says(watcher.end(Signal::TERM).json(), "ended");
 }

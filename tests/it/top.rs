@@ -12,9 +12,9 @@ use crate::roles::{Report, Taker};
 const CONNECTED: u64 = 1;
 const CONSUMERS: u8 = 4;
 
-/// Starts a `top` that looks five times a second, and waits until it does.
+/// Starts a `top` that looks ten times a second, and waits until it does.
 fn watch(bus: &Bus) -> Process {
-    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "0.2"]));
+    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "0.1"]));
     until("it looks at the bus", || !maps(&watcher, bus).is_empty());
     watcher
 }
@@ -68,7 +68,7 @@ fn holds_a_lock(process: &Process) -> bool {
 }
 
 /// How often each index was connected to, and whether it is now.
-fn claims(bus: &Bus) -> Vec<(u64, bool)> {
+pub(crate) fn claims(bus: &Bus) -> Vec<(u64, bool)> {
     let segment = bus.segment();
     (0..CONSUMERS)
         .map(|index| {
@@ -188,7 +188,7 @@ fn a_bus_counts_the_same_with_it_and_without_it() {
 }
 
 /// Goes on with a reader of every frame, who misses none.
-fn nothing_changes(bus: &Bus, before: &[(u64, bool)]) {
+pub(crate) fn nothing_changes(bus: &Bus, before: &[(u64, bool)]) {
     bus.frames_go_by(60);
     let segment = bus.segment();
     assert_eq!(segment.header("dropped"), 0);
@@ -222,7 +222,7 @@ fn one_that_is_stopped_killed_or_never_read_changes_nothing() {
     rustix::pipe::fcntl_setpipe_size(&pipe, 4096).expect("a small pipe");
     let mut command = bus.command("sh");
     let script = format!(
-        "exec {FRAMEBUS} top --json -n 1000000 -d 0.2 >{}",
+        "exec {FRAMEBUS} top --json -n 1000000 -d 0.1 >{}",
         fifo.display()
     );
     command.args(["-c", &script]);

@@ -66,8 +66,8 @@ fn keys_and_sizes_do_what_they_say() {
         ("1", "[1]Overview"),
         ("Space", "FROZEN"),
         ("s", "sort: NAME"),
-        ("+", "5.0 Hz"),
-        ("-", "2.0 Hz"),
+        ("+", "10.0 Hz"),
+        ("-", "5.0 Hz"),
         ("Tab", "[2]Consumers"),
     ] {
         terminal.press(&[key]);

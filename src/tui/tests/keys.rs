@@ -217,13 +217,15 @@ fn s_r_x_and_c_change_what_is_listed() {
 }
 
 #[test]
-fn plus_and_minus_step_from_a_fifth_of_a_second_to_ten() {
+fn plus_and_minus_step_from_a_tenth_of_a_second_to_ten() {
     let mut model = model(fixture::live());
     type_in(&mut model, "+");
     assert_eq!(model.interval_ms, 200);
     type_in(&mut model, "+");
-    assert_eq!(model.interval_ms, 200);
-    type_in(&mut model, "-------");
+    assert_eq!(model.interval_ms, 100);
+    type_in(&mut model, "+");
+    assert_eq!(model.interval_ms, 100);
+    type_in(&mut model, "--------");
     assert_eq!(model.interval_ms, 10_000);
     assert!(draw(&model, 100, 30).contains("0.1 Hz"));
 }
@@ -272,7 +274,7 @@ fn w_e_m_and_t_reach_the_world_as_effects() {
     assert_eq!(press(&mut model, Key::Ctrl('l')), Some(Effect::Redraw));
     let directory = tempfile::tempdir().expect("a directory");
     let picture = model.picture().expect("a picture");
-    files::write_png(directory.path(), "cam0", picture).expect("a file");
+    files::write_png(directory.path(), "cam0", picture, false).expect("a file");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod docs;
 mod keys;
+mod pictures;
 mod scenarios;
 mod screens;
 

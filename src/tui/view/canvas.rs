@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
 use crate::tui::format::width;
+use crate::tui::palette;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Theme, Tone};
 use crate::tui::thumbnail::Art;
@@ -14,6 +15,7 @@ pub(crate) struct Canvas<'a> {
     pub(crate) buffer: &'a mut Buffer,
     pub(crate) theme: Theme,
     pub(crate) glyphs: &'static Glyphs,
+    pub(crate) true_colour: bool,
 }
 
 impl Canvas<'_> {
@@ -26,6 +28,8 @@ impl Canvas<'_> {
         if !self.buffer.area.contains((x, y).into()) {
             return x;
         }
+        // What was there is gone with its style: a picture over a rule is not dim.
+        let style = Style::reset().patch(style);
         self.buffer.set_stringn(x, y, text, cells.into(), style).0
     }
 
@@ -79,6 +83,7 @@ impl Canvas<'_> {
         let (rows, columns) = match art {
             Art::Text(rows) => (rows.len(), rows.first().map_or(0, |row| width(row))),
             Art::Gray(rows) => (rows.len(), rows.first().map_or(0, Vec::len)),
+            Art::Colour(rows) => (rows.len(), rows.first().map_or(0, Vec::len)),
         };
         let x = area.x + area.width.saturating_sub(columns as u16) / 2;
         let y = area.y + area.height.saturating_sub(rows as u16) / 2;
@@ -91,15 +96,23 @@ impl Canvas<'_> {
             Art::Gray(rows) => {
                 for (row, y) in rows.iter().zip(y..area.bottom()) {
                     for (cell, x) in row.iter().zip(x..area.right()) {
-                        self.gray(x, y, *cell);
+                        self.gray(x, y, cell.map(|[gray]| gray));
+                    }
+                }
+            }
+            Art::Colour(rows) => {
+                for (row, y) in rows.iter().zip(y..area.bottom()) {
+                    for (cell, x) in row.iter().zip(x..area.right()) {
+                        let colours = cell.map(|bgr| palette::colour(bgr, self.true_colour));
+                        self.halves(x, y, colours);
                     }
                 }
             }
         }
     }
 
-    /// Draws two gray pixels in a cell, in the 24 grays of 256 colours: an eighth of the bytes of 24-bit colour.
-    fn gray(&mut self, x: u16, y: u16, (upper, lower): (u8, u8)) {
+    /// Draws two gray pixels in a cell.
+    fn gray(&mut self, x: u16, y: u16, [upper, lower]: [u8; 2]) {
         if self.theme == Theme::None {
             let symbol = match (upper >= 128, lower >= 128) {
                 (true, true) => "█",
@@ -110,8 +123,10 @@ impl Canvas<'_> {
             self.text(x, y, 1, Tone::Plain, symbol);
             return;
         }
-        let shade = |gray: u8| Color::Indexed(232 + (u16::from(gray) * 24 / 256) as u8);
-        let style = Style::new().fg(shade(upper)).bg(shade(lower));
-        self.styled(x, y, 1, style, "▀");
+        self.halves(x, y, [upper, lower].map(palette::gray));
+    }
+
+    fn halves(&mut self, x: u16, y: u16, [upper, lower]: [Color; 2]) {
+        self.styled(x, y, 1, Style::new().fg(upper).bg(lower), "▀");
     }
 }

@@ -193,6 +193,11 @@ fn latency(consumer: &Consumer, snapshot: &Snapshot, cells: usize, glyphs: &Glyp
         head.push(Tone::Head, format!("{title:>8}"));
     }
     let room = cells.saturating_sub(head.width() + 2).min(60);
+    let (full, part) = shades(glyphs);
+    let legend = format!("  {full} p50 {part} p99");
+    if crate::tui::format::width(&legend) <= room + 2 {
+        head.push(Tone::Dim, legend);
+    }
     let mut lines = vec![head];
     for (name, times) in rows {
         let mut line = Line::new(Tone::Plain, format!("{name:<22}{:>8}", times.count));
@@ -212,12 +217,17 @@ fn latency(consumer: &Consumer, snapshot: &Snapshot, cells: usize, glyphs: &Glyp
 fn bar(solid: f64, light: f64, cells: usize, glyphs: &Glyphs) -> String {
     let at = |share: f64| ((share.clamp(0.0, 1.0) * cells as f64).round() as usize).min(cells);
     let (solid, light) = (at(solid), at(light).max(at(solid)));
-    let (full, part) = if glyphs.ascii {
+    let (full, part) = shades(glyphs);
+    full.repeat(solid) + &part.repeat(light - solid)
+}
+
+/// What a bar is drawn with: up to the median, and on to the 99th percentile.
+const fn shades(glyphs: &Glyphs) -> (&'static str, &'static str) {
+    if glyphs.ascii {
         ("#", "-")
     } else {
         ("█", "▒")
-    };
-    full.repeat(solid) + &part.repeat(light - solid)
+    }
 }
 
 fn histories(
@@ -253,7 +263,7 @@ fn histories(
 
 /// Returns the frames that it was seen to hold, the newest first.
 fn held(track: &ConsumerTrack) -> Vec<Line> {
-    let mut lines = vec![Line::new(Tone::Head, "HELD (UTC)       SEQ SLOT   FOR")];
+    let mut lines = vec![Line::new(Tone::Head, "HELD FROM        SEQ SLOT   FOR")];
     for held in track.held.iter().rev() {
         let text = format!(
             "{:<10}{:>10} {:>4} {:>5}",

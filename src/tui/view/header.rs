@@ -140,13 +140,11 @@ fn screens_row(
     let listing = &model.listing;
     let mut parts = vec!["? help".to_owned()];
     parts.push(format!("sort: {} {}", listing.sort.name(), listing.arrow()));
-    if model.editing {
-        parts.push(format!("filter: {}_", listing.filter));
-    } else if !listing.filter.is_empty() {
-        parts.push(format!("filter: {}", listing.filter));
-    }
     if listing.only_findings {
         parts.push("only findings".into());
+    }
+    if !model.editing && !listing.filter.is_empty() {
+        parts.push(format!("filter: {}", listing.filter));
     }
     while parts.len() > 1
         && parts.iter().map(|part| width(part) + 3).sum::<usize>() > usize::from(x1 - x)
@@ -163,14 +161,19 @@ fn screens_row(
 }
 
 fn footer(model: &Model, cells: usize) -> Line {
-    if let Some(notice) = &model.notice {
-        return Line::new(Tone::Warn, clean(notice, model.glyphs.ascii));
+    if model.notice.is_some() {
+        // It may need more than this row.
+        return Line::default();
     }
     if model.editing {
-        return Line::new(
-            Tone::Key,
-            "type a name, language, state or pid   Enter keep   Esc clear",
-        );
+        let typed = clean(&model.listing.filter, model.glyphs.ascii);
+        let mut line = Line::new(Tone::Key, format!("filter: {typed}_"));
+        for hint in ["Enter keep", "Esc clear", "name, language, state or pid"] {
+            if line.width() + 3 + hint.len() <= cells {
+                line.push(Tone::Plain, format!("   {hint}"));
+            }
+        }
+        return line;
     }
     let keys: &[(&str, &str)] = match (model.overlay, model.screen) {
         (Overlay::Help, _) => &[("Esc", "back"), ("j k", "scroll"), ("q", "quit")],
@@ -183,12 +186,13 @@ fn footer(model: &Model, cells: usize) -> Line {
         (_, Screen::View) => &[
             ("q", "quit"),
             ("R", "renderer"),
-            ("a", "auto-range"),
-            ("i", "invert"),
+            ("C", "colour"),
             ("z Z", "zoom"),
-            ("arrows", "pan"),
             ("< >", "slot"),
             ("w", "PNG"),
+            ("a", "range"),
+            ("i", "invert"),
+            ("arrows", "pan"),
             ("?", "help"),
         ],
         (_, Screen::Slots) => &[
@@ -233,6 +237,41 @@ fn footer(model: &Model, cells: usize) -> Line {
         line.push_right(Tone::Warn, &text, cells);
     }
     line
+}
+
+/// Draws the notice from the last row inside the frame of `area` upwards, over what is there: where a file went is told in full.
+pub(super) fn draw_notice(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let Some(notice) = &model.notice else {
+        return;
+    };
+    let text = clean(notice, model.glyphs.ascii);
+    let cells = usize::from(area.width - 4);
+    let rows = wrapped(&text, cells);
+    let most = usize::from(area.height - 4);
+    let first = rows.len().saturating_sub(most);
+    let y = area.bottom() - 1 - (rows.len() - first) as u16;
+    for (row, y) in rows[first..].iter().zip(y..) {
+        let filled = format!(" {row:<cells$} ");
+        // Over the ends of a rule too.
+        canvas.vertical(area.x, y..y + 1);
+        canvas.vertical(area.right() - 1, y..y + 1);
+        canvas.text(area.x + 1, y, area.width - 2, Tone::Warn, &filled);
+    }
+}
+
+/// Cuts a text where a row is full: a path has no better places.
+fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for c in text.chars() {
+        let last = rows.last().map_or(0, |row| width(row));
+        if last + width(c.encode_utf8(&mut [0; 4])) > cells {
+            rows.push(String::new());
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push(c);
+        }
+    }
+    rows
 }
 
 /// Draws what there is to say of a bus that has no tables.

@@ -35,6 +35,7 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
         buffer,
         theme: model.theme,
         glyphs: model.glyphs,
+        true_colour: model.true_colour,
     };
     if area.width < LEAST.0 || area.height < LEAST.1 {
         let (w, h) = LEAST;
@@ -75,6 +76,7 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
             Screen::Log => {}
         },
     }
+    header::draw_notice(&mut canvas, area, model);
     hits
 }
 

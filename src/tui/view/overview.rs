@@ -6,9 +6,9 @@ use super::canvas::Canvas;
 use super::{consumers, findings, inside, picture, producer, section, slots};
 use crate::observe::Snapshot;
 use crate::tui::model::{Hit, Model, Target};
+use crate::tui::scale;
 use crate::tui::table::Line;
 use crate::tui::theme::Tone;
-use crate::tui::thumbnail;
 use crate::tui::track::ConsumerKey;
 
 /// How the rows of a screen are shared out.
@@ -31,6 +31,20 @@ struct Wish {
     /// Rows that the picture can use beside producer and slots.
     picture: usize,
 }
+
+impl Wish {
+    /// Returns whether every panel has what it would like, the picture too, and a row for another consumer is left.
+    const fn is_granted(&self, heights: Heights) -> bool {
+        heights.producer >= self.producer.1
+            && heights.slots >= self.slots
+            && heights.consumers > self.consumers
+            && heights.findings >= self.findings
+            && heights.producer + heights.slots + 1 >= self.picture
+    }
+}
+
+/// Columns that the panels beside the picture keep when it grows.
+const TABLES: u16 = 68;
 
 /// Shares out `rows` so that a stuck consumer is seen on any screen: first a little for everyone, then consumers, then the rest.
 fn share(rows: usize, wish: Wish) -> Heights {
@@ -71,27 +85,38 @@ pub(super) fn draw(
     hits: &mut Vec<Hit>,
 ) {
     let glyphs = canvas.glyphs;
-    let aside = if model.thumbnails && body.width >= 76 {
-        (body.width - 2) / 3
-    } else {
-        0
-    };
-    let split = body.right() - 1 - aside;
-    let cells = usize::from(split - body.x) - 3;
     let fps = model.track().map(|track| &track.fps);
-    let producer_lines = producer::lines(snapshot, fps, cells, glyphs);
     let rows = model.rows();
     let taken = model.picture();
-    let wish = Wish {
-        producer: (producer_lines.len() - 1, producer_lines.len()),
-        slots: snapshot.slots.len() + 1,
-        consumers: rows.len().max(1) + 1,
-        findings: findings::wrapped(snapshot, usize::from(body.width) - 4, glyphs).len(),
-        picture: taken
-            .and_then(|picture| thumbnail::size(picture, aside, 200))
-            .map_or(0, |(_, rows)| rows),
+    let cells = |aside: u16| usize::from(body.width - 1 - aside) - 3;
+    let producer_lines = |aside| producer::lines(snapshot, fps, cells(aside), glyphs);
+    let finding_lines = findings::wrapped(snapshot, usize::from(body.width) - 4, glyphs).len();
+    let shared = |aside: u16| {
+        let lines = producer_lines(aside).len();
+        let wish = Wish {
+            producer: (lines - 1, lines),
+            slots: snapshot.slots.len() + 1,
+            consumers: rows.len().max(1) + 1,
+            findings: finding_lines,
+            picture: taken
+                .and_then(|picture| scale::size(picture, aside, 200))
+                .map_or(0, |(_, rows)| rows),
+        };
+        let heights = share(usize::from(body.height).saturating_sub(4), wish);
+        (wish.is_granted(heights), heights)
     };
-    let heights = share(usize::from(body.height).saturating_sub(4), wish);
+    let third = (body.width - 2) / 3;
+    let aside = match model.thumbnails && body.width >= 76 {
+        // Rows that nobody needs are for a larger picture, as far as the tables keep their columns.
+        true => (third..=body.width.saturating_sub(TABLES).min(body.width / 2))
+            .rev()
+            .find(|aside| taken.is_some() && shared(*aside).0)
+            .unwrap_or(third),
+        false => 0,
+    };
+    let split = body.right() - 1 - aside;
+    let heights = shared(aside).1;
+    let producer_lines = producer_lines(aside);
 
     let mut y = body.y;
     let top = y;

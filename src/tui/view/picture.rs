@@ -7,10 +7,11 @@ use super::{inside, section};
 use crate::observe::{Picture, Snapshot};
 use crate::tui::figures;
 use crate::tui::format::or_unknown;
+use crate::tui::lens::Lens;
 use crate::tui::model::Model;
 use crate::tui::table::Line;
 use crate::tui::theme::{Theme, Tone};
-use crate::tui::thumbnail::{self, Lens, Renderer};
+use crate::tui::thumbnail::{self, Renderer};
 
 /// Draws the newest picture into the right side of the overview; `area` has the frame's lines on all sides.
 pub(super) fn draw_aside(
@@ -48,15 +49,7 @@ pub(super) fn draw_aside(
     canvas.text(area.x, area.bottom() - 1, 1, Tone::Dim, up);
     let cells = Rect::new(area.x + 1, area.y + 1, area.width - 2, area.height - 2);
     if let Some(picture) = picture {
-        draw(
-            canvas,
-            cells,
-            picture,
-            &Lens {
-                zoom: 1,
-                ..model.lens
-            },
-        );
+        draw(canvas, cells, picture, &beside(&model.lens));
     }
 }
 
@@ -95,15 +88,11 @@ pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, sna
         );
         canvas.text(cell.x, cell.y, cell.width, tone, &title);
         if let Some(picture) = taken {
-            let lens = Lens {
-                zoom: 1,
-                ..model.lens
-            };
             draw(
                 canvas,
                 Rect::new(cell.x, cell.y + 1, width, height),
                 picture,
-                &lens,
+                &beside(&model.lens),
             );
         }
     }
@@ -161,38 +150,80 @@ pub(super) fn draw_view(canvas: &mut Canvas<'_>, body: Rect, model: &Model, snap
     section(canvas, body.y, body, &title);
     let area = inside(body, body.y + 1, body.height - 2);
     draw(canvas, area, picture, &model.lens);
-    let line = figures_line(picture, &model.lens);
-    canvas.line(body.x + 2, body.bottom() - 1, body.width - 4, &line);
+    let cells = body.width - 4;
+    let line = status(picture, model, cells.into());
+    canvas.line(body.x + 2, body.bottom() - 1, cells, &line);
 }
 
-fn figures_line(picture: &Picture, lens: &Lens) -> Line {
+/// Returns how a picture is drawn beside the tables: the whole of it, and in gray, which is a tenth of the bytes.
+const fn beside(lens: &Lens) -> Lens {
+    Lens {
+        zoom: 1,
+        colour: false,
+        ..*lens
+    }
+}
+
+/// Returns the figures of the picture and how it is drawn. Where there is no room for all, the size, the renderer, the range and the
+/// sharpness fall away, in this order; the figures are as wide as they can get, so that nothing jumps.
+fn status(picture: &Picture, model: &Model, cells: usize) -> Line {
     let figures = figures::figures(picture);
-    let number = |value: Option<f64>| or_unknown(value, |value| format!("{value:.0}"));
-    let text = format!(
-        "{}x{}   min {}  mean {}  max {}  sharpness {}",
-        picture.width,
-        picture.height,
-        number(figures.map(|figures| figures.min.into())),
-        number(figures.map(|figures| figures.mean)),
-        number(figures.map(|figures| figures.max.into())),
-        number(figures.map(|figures| figures.sharpness)),
-    );
-    let mut line = Line::new(Tone::Plain, text);
-    let range = if lens.auto_range {
-        "auto-range"
-    } else {
-        "full range"
+    let number =
+        |value: Option<f64>, cells| or_unknown(value, |value| format!("{value:>cells$.0}"));
+    let lens = &model.lens;
+    let renderer = match picture.bgr.is_some() && model.shows_colours() {
+        true => "half block in colour",
+        false if model.glyphs.ascii => Renderer::Ramp.name(),
+        false => lens.renderer.name(),
     };
-    let invert = if lens.invert { "  inverted" } else { "" };
-    line.push(
-        Tone::Dim,
-        format!(
-            "   {}  {range}{invert}  zoom {}x",
-            lens.renderer.name(),
-            lens.zoom
+    let range = match lens.auto_range {
+        true => "auto-range",
+        false => "full range",
+    };
+    let inverted = if lens.invert { "inverted" } else { "" };
+    // From 0, what is always there, to what falls away first.
+    let fields = [
+        (
+            4,
+            Tone::Plain,
+            format!("{}x{}", picture.width, picture.height),
         ),
-    );
-    line
+        (
+            0,
+            Tone::Plain,
+            format!(
+                "min {}  mean {}  max {}",
+                number(figures.map(|figures| figures.min.into()), 3),
+                number(figures.map(|figures| figures.mean), 3),
+                number(figures.map(|figures| figures.max.into()), 3),
+            ),
+        ),
+        (
+            1,
+            Tone::Plain,
+            format!(
+                "sharpness {}",
+                number(figures.map(|figures| figures.sharpness), 5)
+            ),
+        ),
+        (3, Tone::Dim, renderer.to_owned()),
+        (2, Tone::Dim, range.to_owned()),
+        (0, Tone::Dim, inverted.to_owned()),
+        (0, Tone::Dim, format!("zoom {}x", lens.zoom)),
+    ];
+    let line = |most: u8| {
+        let mut line = Line::default();
+        let seen = fields
+            .iter()
+            .filter(|(rank, _, text)| *rank <= most && !text.is_empty());
+        for (_, tone, text) in seen {
+            let gap = if line.0.is_empty() { "" } else { "  " };
+            line.push(*tone, format!("{gap}{text}"));
+        }
+        line
+    };
+    let fits = (0..=4).rev().map(line).find(|line| line.width() <= cells);
+    fits.unwrap_or_else(|| line(0))
 }
 
 fn caption(picture: &Picture, canvas: &Canvas<'_>) -> Line {
@@ -209,7 +240,12 @@ fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {
     } else {
         lens.renderer
     };
-    let lens = Lens { renderer, ..*lens };
+    let lens = Lens {
+        renderer,
+        // Gray without a theme's colours is black and white; so is a picture that has colours.
+        colour: lens.colour && canvas.theme != Theme::None,
+        ..*lens
+    };
     if let Some(art) = thumbnail::draw(
         picture,
         &lens,

@@ -121,7 +121,7 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
         (
             Tone::Plain,
             format!(
-                "interval p50 {:<5} p99 {:<5} max {:<5}ms",
+                "interval p50 {:>4}  p99 {:>4}  max {:>4} ms",
                 ms(interval.p50),
                 ms(interval.p99),
                 ms(interval.max)
@@ -129,17 +129,12 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
         ),
         (
             Tone::Plain,
-            pad(
-                &format!("copy {} ms", ms(producer.copy_ms.p50)),
-                12,
-                false,
-                '~',
-            ),
+            format!("copy {:>4} ms", ms(producer.copy_ms.p50)),
         ),
         (
             Tone::Plain,
             format!(
-                "cpu {}%",
+                "cpu {:>3}%",
                 or_unknown(producer.cpu_percent, |cpu| format!("{cpu:.0}"))
             ),
         ),

@@ -127,6 +127,11 @@ impl Process {
         waitid(WaitId::Pid(self.rustix_pid()), options).is_ok_and(|status| status.is_some())
     }
 
+    /// What it has written to standard output so far.
+    pub(crate) fn stdout(&self) -> Vec<u8> {
+        self.stdout.so_far()
+    }
+
     /// What it has written to standard error so far.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.so_far()).into_owned()

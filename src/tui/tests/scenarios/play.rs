@@ -188,6 +188,9 @@ impl Player {
         let pictures = match self.model.wants() {
             Some(Wants::EverySlot) => self.sampler.pictures(),
             Some(Wants::Slot(slot)) => self.sampler.picture(Some(slot)).into_iter().collect(),
+            Some(Wants::Coloured(slot)) => {
+                self.sampler.picture_in_colour(slot).into_iter().collect()
+            }
             Some(Wants::Latest) => self.sampler.picture(None).into_iter().collect(),
             None => Vec::new(),
         };
