@@ -43,17 +43,26 @@ pub(crate) fn pair(p50: Option<f64>, p99: Option<f64>) -> String {
         return UNKNOWN.to_owned();
     };
     match p99 {
-        _ if p99 < 0.9995 => format!("{:.0}/{:.0}us", p50 * 1e3, p99 * 1e3),
+        _ if p99 < 0.9995 => format!("{}/{:.0}us", lesser(p50 * 1e3), p99 * 1e3),
         _ if p99 < 9.95 => format!("{p50:.1}/{p99:.1}ms"),
-        _ if p99 < 999.5 => format!("{p50:.0}/{p99:.0}ms"),
+        _ if p99 < 999.5 => format!("{}/{p99:.0}ms", lesser(p50)),
         _ if p99 < 9_950.0 => format!("{:.1}/{:.1}s", p50 / 1e3, p99 / 1e3),
-        _ if p99 < 999_500.0 => format!("{:.0}/{:.0}s", p50 / 1e3, p99 / 1e3),
-        _ if p99 < 59_970_000.0 => format!("{:.0}/{:.0}m", p50 / 6e4, p99 / 6e4),
+        _ if p99 < 999_500.0 => format!("{}/{:.0}s", lesser(p50 / 1e3), p99 / 1e3),
+        _ if p99 < 59_970_000.0 => format!("{}/{:.0}m", lesser(p50 / 6e4), p99 / 6e4),
         _ => format!(
-            "{:.0}/{:.0}h",
-            (p50 / 3.6e6).min(999.0),
+            "{}/{:.0}h",
+            lesser((p50 / 3.6e6).min(999.0)),
             (p99 / 3.6e6).min(999.0)
         ),
+    }
+}
+
+/// Formats a median in the unit of its percentile: what is below one there is not nothing.
+fn lesser(value: f64) -> String {
+    if (0.05..0.95).contains(&value) {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
     }
 }
 
@@ -201,7 +210,9 @@ mod tests {
         let mut ms = 0.001;
         while ms < 8e9 {
             assert!(span(ms).len() <= 5, "{ms} ms is {}", span(ms));
-            assert!(pair(Some(ms / 2.0), Some(ms)).len() <= 9, "{ms}");
+            for part in [1.0, 0.5, 0.002] {
+                assert!(pair(Some(ms * part), Some(ms)).len() <= 9, "{ms}");
+            }
             assert!(ratio(ms).len() <= 4, "{ms}");
             ms *= 1.01;
         }
@@ -209,6 +220,7 @@ mod tests {
             [span(0.44), span(112.0), span(12_340.0), span(120_800.0)],
             ["0.4ms", "112ms", "12.3s", "121s"]
         );
+        assert_eq!(pair(Some(0.4), Some(392.0)), "0.4/392ms");
     }
 
     #[test]
