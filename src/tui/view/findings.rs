@@ -1,7 +1,7 @@
 //! What an expert would point at.
 
 use crate::observe::{Finding, Severity, Snapshot};
-use crate::tui::format::{clean, cut, pad};
+use crate::tui::format::{clean, cut, pad, width};
 use crate::tui::table::{Line, wrap};
 use crate::tui::theme::{Glyphs, Tone};
 
@@ -29,13 +29,15 @@ pub(crate) fn lines(snapshot: &Snapshot, cells: usize, rows: usize, glyphs: &Gly
     if whole.len() <= rows {
         return whole;
     }
+    let kinds = kinds(snapshot);
     let start = |finding: &Finding| {
-        let mut line = label(finding, glyphs);
+        let mut line = label(finding, kinds, glyphs);
         let room = cells.saturating_sub(line.width());
-        line.push(
-            Tone::Plain,
-            cut(&clean(&finding.text, glyphs.ascii), room, glyphs.cut),
-        );
+        let mut text = clean(&finding.text, glyphs.ascii);
+        if width(&text) > room {
+            text = without_asides(&text);
+        }
+        line.push(Tone::Plain, cut(&text, room, glyphs.cut));
         line
     };
     snapshot.findings.iter().take(rows).map(start).collect()
@@ -46,18 +48,39 @@ pub(crate) fn wrapped(snapshot: &Snapshot, cells: usize, glyphs: &Glyphs) -> Vec
     if snapshot.findings.is_empty() {
         return vec![Line::new(Tone::Dim, "none")];
     }
+    let kinds = kinds(snapshot);
     let lines = |finding: &Finding| {
         let text = clean(&finding.text, glyphs.ascii);
-        wrap(label(finding, glyphs), Tone::Plain, &text, cells)
+        wrap(label(finding, kinds, glyphs), Tone::Plain, &text, cells)
     };
     snapshot.findings.iter().flat_map(lines).collect()
 }
 
-fn label(finding: &Finding, glyphs: &Glyphs) -> Line {
+/// Returns how wide the widest kind is.
+fn kinds(snapshot: &Snapshot) -> usize {
+    let kinds = snapshot.findings.iter().map(|finding| width(&finding.kind));
+    kinds.max().unwrap_or(0)
+}
+
+/// Leaves out what stands in parentheses: in a short line the end of the sentence says more.
+fn without_asides(text: &str) -> String {
+    let mut short = String::new();
+    let mut rest = text;
+    while let Some((before, aside)) = rest.split_once(" (") {
+        let Some((_, after)) = aside.split_once(')') else {
+            break;
+        };
+        short.push_str(before);
+        rest = after;
+    }
+    short + rest
+}
+
+fn label(finding: &Finding, kinds: usize, glyphs: &Glyphs) -> Line {
     let (sign, tone) = (sign(finding.severity), tone(finding.severity));
     let mut line = Line::new(
         tone,
-        format!("{sign:<2} {}", pad(&finding.kind, 16, false, glyphs.cut)),
+        format!("{sign:<2} {}", pad(&finding.kind, kinds, false, glyphs.cut)),
     );
     line.push(Tone::Plain, " ");
     line
