@@ -53,15 +53,6 @@ fn is_not_found(bus: &Bus, kind: &str) {
     });
 }
 
-fn holder(bus: &Bus, index: u8) -> Process {
-    let process = bus.consume(&["-i", &index.to_string(), "--work", "1h"]);
-    bus.attached(index, &process);
-    until("a frame is held", || {
-        bus.segment().record(index, "lease") != 0
-    });
-    process
-}
-
 #[test]
 fn a_bus_that_works_has_no_finding() {
     let bus = Bus::new();
@@ -74,7 +65,7 @@ fn a_bus_that_works_has_no_finding() {
 fn a_consumer_that_holds_a_frame_is_stuck() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
-    let _holder = holder(&bus, 2);
+    let _holder = bus.holder(2);
     let slot = bus.segment().record(2, "lease") & 0xff;
     let text = found(&bus, "stuck-consumer", "warning");
     assert!(text.starts_with("2 "), "{text}");
@@ -116,7 +107,7 @@ fn a_consumer_that_is_stopped_without_a_lease_is_stuck_until_it_goes_on() {
 fn a_consumer_that_is_killed_is_dead() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
-    let holder = holder(&bus, 1);
+    let holder = bus.holder(1);
     let pid = holder.pid();
     holder.end(Signal::KILL);
     let text = found(&bus, "dead-consumer", "warning");

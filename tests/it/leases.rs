@@ -7,16 +7,6 @@ use rustix::process::Signal;
 use crate::harness::{Bus, Exit, LIVELY, Process, Random, RawSegment, until};
 use crate::roles::{Report, Taker};
 
-/// A consumer that holds the first frame it gets for as long as it lives.
-fn holder(bus: &Bus, index: u8) -> Process {
-    let process = bus.consume(&["-i", &index.to_string(), "--work", "1h"]);
-    bus.attached(index, &process);
-    until("a frame is held", || {
-        bus.segment().record(index, "lease") != 0
-    });
-    process
-}
-
 const DETACHED: u64 = 2;
 const DIED: u64 = 3;
 
@@ -24,7 +14,7 @@ const DIED: u64 = 3;
 fn a_killed_consumer_gives_back_its_slot_and_its_index() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let killed = holder(&bus, 0);
+    let killed = bus.holder(0);
     let pid = u64::from(killed.pid());
     let lease = bus.segment().record(0, "lease");
     bus.frames_go_by(150);
@@ -61,7 +51,7 @@ fn an_index_can_be_taken_at_once_after_its_holder_was_killed() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
     for _ in 0..20 {
-        let held = holder(&bus, 0);
+        let held = bus.holder(0);
         held.end(Signal::KILL);
         let next = bus.run(&["consume", "-i", "0", "--count", "1"]);
         assert_eq!(next.exit, Exit::Code(0), "{}", next.stderr);
@@ -114,7 +104,7 @@ fn a_stopped_consumer_stops_neither_the_producer_nor_the_others() {
 fn the_producer_goes_on_when_every_consumer_holds_a_frame_for_ever() {
     let bus = Bus::new();
     let producer = bus.produce(&["--size", "160x120", "--fps", "200", "--consumers", "4"]);
-    let holders: Vec<Process> = (0..4).map(|index| holder(&bus, index)).collect();
+    let holders: Vec<Process> = (0..4).map(|index| bus.holder(index)).collect();
     for process in &holders {
         process.freeze();
     }
@@ -138,7 +128,7 @@ fn the_producer_goes_on_when_every_consumer_holds_a_frame_for_ever() {
 fn one_index_has_one_consumer() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
-    let first = holder(&bus, 2);
+    let first = bus.holder(2);
     let second = bus.run(&["consume", "-i", "2"]);
     assert_eq!(second.exit, Exit::Code(2));
     let sentence = format!(
@@ -312,7 +302,7 @@ fn a_consumer_that_fills_its_record_with_garbage_harms_nobody() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
     let steady = Taker::steady(&bus, 1);
-    let vandal = holder(&bus, 0);
+    let vandal = bus.holder(0);
     let segment = bus.segment();
     let file = RawSegment::writable(&bus.segment_path());
     let mut random = Random::new();

@@ -78,16 +78,6 @@ pub(crate) fn claims(bus: &Bus) -> Vec<(u64, bool)> {
         .collect()
 }
 
-/// A consumer that holds the first frame it gets.
-fn holder(bus: &Bus, index: u8) -> Process {
-    let process = bus.consume(&["-i", &index.to_string(), "--work", "1h"]);
-    bus.attached(index, &process);
-    until("a frame is held", || {
-        bus.segment().record(index, "lease") != 0
-    });
-    process
-}
-
 #[test]
 fn it_maps_the_segment_read_only_and_holds_no_lock_no_index_and_no_lease() {
     let bus = Bus::new();
@@ -120,20 +110,13 @@ fn it_maps_the_segment_read_only_and_holds_no_lock_no_index_and_no_lease() {
 fn counted(watched: bool) -> Vec<(&'static str, u64)> {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let every = Taker {
-        index: 0,
-        every_frame: true,
+    let every = Taker::steady(&bus, 0);
+    let newest = Taker {
+        index: 1,
         ..Taker::default()
     };
-    let (every, newest) = (
-        every.start_taking(&bus),
-        Taker {
-            index: 1,
-            ..Taker::default()
-        },
-    );
     let newest = newest.start_taking(&bus);
-    let hangs = holder(&bus, 2);
+    let hangs = bus.holder(2);
     let lease = bus.segment().record(2, "lease");
     let watcher = watched.then(|| watch(&bus));
     let segment = bus.segment();
@@ -201,11 +184,7 @@ pub(crate) fn nothing_changes(bus: &Bus, before: &[(u64, bool)]) {
 fn one_that_is_stopped_killed_or_never_read_changes_nothing() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let taker = Taker {
-        every_frame: true,
-        ..Taker::default()
-    };
-    let taker = taker.start_taking(&bus);
+    let taker = Taker::steady(&bus, 0);
     let before = claims(&bus);
 
     let stopped = watch(&bus);

@@ -80,11 +80,7 @@ fn words(settings: &Termios) -> String {
 fn one_whose_terminal_is_never_read_changes_nothing_and_ends_when_asked_to() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let taker = Taker {
-        every_frame: true,
-        ..Taker::default()
-    };
-    let taker = taker.start_taking(&bus);
+    let taker = Taker::steady(&bus, 0);
     let before = claims(&bus);
     let mut pty = Pty::open();
     let settings = words(&pty.settings());
@@ -119,11 +115,7 @@ fn one_whose_terminal_is_never_read_changes_nothing_and_ends_when_asked_to() {
 fn one_whose_terminal_is_held_changes_nothing_and_ends_when_asked_to() {
     let bus = Bus::new();
     let producer = bus.produce(LIVELY);
-    let taker = Taker {
-        every_frame: true,
-        ..Taker::default()
-    };
-    let taker = taker.start_taking(&bus);
+    let taker = Taker::steady(&bus, 0);
     let before = claims(&bus);
     let pty = Pty::open();
     let settings = words(&pty.settings());

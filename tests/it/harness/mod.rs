@@ -164,6 +164,16 @@ impl Bus {
         });
     }
 
+    /// Starts a consumer that holds the first frame it gets, and waits until it does.
+    pub(crate) fn holder(&self, index: u8) -> Process {
+        let process = self.consume(&["-i", &index.to_string(), "--work", "1h"]);
+        self.attached(index, &process);
+        until("a frame is held", || {
+            self.segment().record(index, "lease") != 0
+        });
+        process
+    }
+
     /// Every name that is left of the bus.
     pub(crate) fn left(&self) -> Vec<PathBuf> {
         let mut left = Vec::new();
