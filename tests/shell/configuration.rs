@@ -43,10 +43,10 @@ fn an_impossible_combination_is_named_where_it_was_set() {
             "FRAMEBUS_PRODUCE_LOOP is for files: a stream cannot".to_owned(),
         ),
         (
-            "[bus.left]\nsource = \"pattern\"\nloop = true",
+            "[bus.left]\nsource = \"-\"\nloop = true",
             &[],
             &["--bus", "left"],
-            "a.toml line 3: bus.left.loop is for files: the pattern never ends".to_owned(),
+            "a.toml line 3: bus.left.loop is for files: stdin cannot start again".to_owned(),
         ),
         (
             "[produce]\n\ncolor = true",

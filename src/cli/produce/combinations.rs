@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::super::config::{Config, Place, device, too_many_slots};
-use super::{PATTERN, ProduceArgs, RawPixels};
+use super::{ProduceArgs, RawPixels};
 
 /// What the group may do, of a mode.
 const GROUP: u32 = 0o070;
@@ -88,11 +88,11 @@ fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a source is that has no beginning to go back to. Over HTTP there are streams and files: it shows when it is open.
+/// What a source is that ends and has no beginning to go back to. Over HTTP there are streams and files: it shows when it
+/// is open. The pattern goes on for ever, as a loop does.
 fn never_starts_again(source: &str) -> Option<&'static str> {
     match source {
         "-" => Some("stdin"),
-        PATTERN => Some("the pattern never ends and"),
         camera if device(camera).is_some() => Some("a camera"),
         url if url.to_ascii_lowercase().starts_with("rtsp") && url.contains("://") => {
             Some("a stream")
