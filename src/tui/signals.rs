@@ -111,9 +111,45 @@ impl Events {
     }
 }
 
-/// Stops the process as Ctrl-Z does; returns once it is continued.
+/// Stops the process as Ctrl-Z does; returns once it is continued. Where nobody would continue it, as under
+/// `ssh -t HOST framebus top`, it goes on: so the kernel does with the default action, which signal-hook replaces by SIGSTOP.
 pub(crate) fn suspend() -> io::Result<()> {
+    if !is_under_job_control().unwrap_or(false) {
+        return Ok(());
+    }
     low_level::emulate_default_handler(SIGTSTP)
+}
+
+/// What a process belongs to.
+struct Kin {
+    parent: i32,
+    group: i32,
+    session: i32,
+}
+
+impl Kin {
+    fn of(pid: &str) -> Option<Kin> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The command in parentheses may hold anything; after it come the state and these.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_ascii_whitespace().skip(1);
+        let mut next = || fields.next()?.parse().ok();
+        Some(Kin {
+            parent: next()?,
+            group: next()?,
+            session: next()?,
+        })
+    }
+}
+
+/// Whether a shell of this session, outside this process group, can continue it: the group is not an orphan.
+fn is_under_job_control() -> Option<bool> {
+    let own = Kin::of("self")?;
+    let mut parent = Kin::of(&own.parent.to_string())?;
+    while parent.session == own.session && parent.group == own.group {
+        parent = Kin::of(&parent.parent.to_string())?;
+    }
+    Some(parent.session == own.session)
 }
 
 /// A signal that makes a descriptor readable.

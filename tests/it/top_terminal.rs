@@ -145,6 +145,20 @@ fn a_view_that_is_suspended_gives_the_terminal_back_and_takes_it_again() {
     is_sane(&terminal, &settings, &mut count);
 }
 
+/// As under `ssh -t HOST framebus top`: no shell could continue it.
+#[test]
+fn a_view_that_nobody_would_continue_is_not_suspended() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let terminal = Terminal::open(&bus, 80, 24);
+    // A child of the terminal's own child: tmux itself continues that one.
+    terminal.run(&format!("exec sh -c '{FRAMEBUS} top; true'"));
+    terminal.shows("[1]Overview");
+    terminal.press(&["C-z"]);
+    terminal.press(&["2"]);
+    terminal.shows("[2]Consumers");
+}
+
 #[test]
 fn a_view_that_panics_gives_the_terminal_back() {
     let bus = Bus::new();
