@@ -81,7 +81,7 @@ fn flags_that_do_not_go_together_are_refused() {
         2,
         "--format is for raw frames on stdin",
     );
-    produce_is_refused(&["--loop"], 2, "--loop is for files");
+    produce_is_refused(&["0", "--loop"], 2, "--loop is for files");
     produce_is_refused(&["-", "--loop"], 2, "--loop is for files");
     produce_is_refused(&["-", "--format", "gray"], 2, "give one with --size WxH");
     produce_is_refused(
