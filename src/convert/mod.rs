@@ -79,7 +79,9 @@ pub fn bgr_to_chroma(bgr: &[u8], blue: &mut [u8], red: &mut [u8]) {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn bgr_to_gray_dispatched(bgr: &[u8], gray: &mut [u8]) {
-    const IN_PAIRS: bool = selected_target!().supports_feature_str("avx2");
+    // Other architectures do not know the name, and asking for it there does not compile.
+    const IN_PAIRS: bool =
+        cfg!(target_arch = "x86_64") && selected_target!().supports_feature_str("avx2");
     let (blocks, tail) = bgr.as_chunks::<{ 3 * BLOCK }>();
     let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
     for (bgr, gray) in blocks.iter().zip(gray_blocks) {
