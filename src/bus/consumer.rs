@@ -219,7 +219,8 @@ impl Consumer {
         self.attachment.waiter.as_fd()
     }
 
-    /// Waits for a frame that has not been taken yet, for at most `timeout`.
+    /// Waits for a frame that has not been taken yet, for at most `timeout`. A request to stop comes before a frame, so that
+    /// it also reaches a consumer that is behind and always finds one.
     ///
     /// # Errors
     /// Fails only when the system does.
@@ -228,6 +229,9 @@ impl Consumer {
             monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
         loop {
+            if self.attachment.waiter.is_stopped() {
+                return Ok(Waited::Stopped);
+            }
             let header = self.attachment.segment.regions().header();
             let seen = header.latest.load(Acquire);
             if latest(&self.attachment.words())

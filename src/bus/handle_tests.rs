@@ -69,6 +69,21 @@ fn a_frame_that_is_kept_stays_as_it_is_and_is_the_only_one() {
 }
 
 #[test]
+fn a_request_to_stop_reaches_a_consumer_that_is_behind() {
+    let (mut producer, consumer) = bus();
+    let name = producer.options().bus.clone();
+    drop(consumer);
+    let stop = Stop::new().expect("eventfd");
+    let options = ConsumerOptions::new(name);
+    let patience = Some(Duration::from_secs(60));
+    let mut consumer = Consumer::attach(options, patience, &stop, |_| {}).expect("consumer");
+    publish(&mut producer, 1);
+    assert_eq!(consumer.wait(patience).expect("wait"), Waited::Frame);
+    stop.set();
+    assert_eq!(consumer.wait(patience).expect("wait"), Waited::Stopped);
+}
+
+#[test]
 fn a_frame_outlives_its_consumer_and_its_producer() {
     let (mut producer, mut consumer) = bus();
     publish(&mut producer, 7);

@@ -79,6 +79,11 @@ impl Waiter {
         self.connection.kind
     }
 
+    /// Whether somebody asked to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_set()
+    }
+
     /// One descriptor for an event loop: readable when a wait would return at once.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.set.as_fd()

@@ -143,19 +143,19 @@ impl Peers {
                     if let Some(kind) = hello
                         && !self.welcome(index, kind)
                     {
-                        self.remove(index);
+                        self.remove(epoll, index);
                         return;
                     }
                 }
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 Err(_) => {
-                    self.remove(index);
+                    self.remove(epoll, index);
                     return;
                 }
             }
         }
         if flags.intersects(EventFlags::HUP | EventFlags::ERR) {
-            self.remove(index);
+            self.remove(epoll, index);
         }
     }
 
@@ -235,7 +235,7 @@ impl Peers {
     }
 
     /// Forgets a peer that is gone: no more triggers, its lease and its record cleared, its index free.
-    fn remove(&mut self, index: u8) {
+    fn remove(&mut self, epoll: &OwnedFd, index: u8) {
         let gone_ns = monotonic_ns();
         self.retarget(index, None);
         let Some(peer) = self
@@ -245,6 +245,9 @@ impl Peers {
         else {
             return;
         };
+        // The frame path may hold the connection for a moment longer, and an event of it would then be taken for one of
+        // whoever has the index next.
+        let _ = epoll::delete(epoll, stream_fd(&peer.stream));
         let segment = self.segment();
         let (claim, record) = (
             segment.regions().claim(index),
