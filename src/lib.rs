@@ -28,8 +28,11 @@
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
 //! | [`source`], [`sink`], [`convert`] | where frames come from and go to; colour to gray |
 //! | [`observe`] | snapshots: owned data about a bus |
+//! | [`mod@file`] | files that are read: their kind, and a bound |
+//! | [`redact`] | texts without the secrets that are in them |
 //! | `measure` | what `framebus bench` and `bin/bench` measure with |
 //! | [`tui`] | the terminal view behind `framebus top` |
+//! | `http` | a small server that strangers may reach, for `framebus metrics` |
 //! | [`cli`] | the command line |
 //!
 //! # Example
@@ -49,7 +52,7 @@
 //! let stop = Stop::new()?;
 //! let mut consumer = Consumer::attach(ConsumerOptions::new(bus), Some(Duration::from_secs(5)), &stop, |_| {})?;
 //!
-//! let mut claim = producer.claim().ok_or("every slot is leased")?;
+//! let mut claim = producer.claim()?.ok_or("every slot is leased")?;
 //! claim.target().gray.fill(128);
 //! claim.publish(FrameMeta::default());
 //!
@@ -65,11 +68,16 @@ pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod convert;
+pub mod file;
+#[doc(hidden)]
+pub mod fuzzing;
+mod http;
 pub mod layout;
 #[doc(hidden)]
 pub mod measure;
 pub mod observe;
 pub mod recording;
+pub mod redact;
 mod shm;
 pub mod sink;
 pub mod source;

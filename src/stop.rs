@@ -12,6 +12,7 @@ use signal_hook::flag;
 use signal_hook::low_level::{exit, pipe};
 
 use crate::clock::monotonic_ns;
+use crate::shm::Home;
 
 /// Signals so close to the first are the same request: `timeout` and a terminal's Ctrl-C under a wrapper send one to the
 /// process and one to its group.
@@ -41,6 +42,7 @@ struct Inner {
     readable: OwnedFd,
     flag: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
+    home: Home,
 }
 
 impl Stop {
@@ -55,6 +57,7 @@ impl Stop {
                 readable,
                 flag: Arc::default(),
                 signal: Arc::default(),
+                home: Home::here(),
             }),
         })
     }
@@ -101,9 +104,12 @@ impl Stop {
         }
     }
 
-    /// Asks to stop.
+    /// Asks to stop. In a forked child only the child: the descriptor is its parent's too.
     pub fn set(&self) {
         self.inner.flag.store(true, Ordering::SeqCst);
+        if !self.inner.home.is_here() {
+            return;
+        }
         // A full counter is as readable as one more: nothing to handle.
         let _ = rustix::io::write(&self.inner.readable, &1u64.to_ne_bytes());
     }
@@ -111,8 +117,10 @@ impl Stop {
     /// Takes the request back, for whoever goes on after it; returns whether there was one.
     pub fn clear(&self) -> bool {
         let mut count = [0; 8];
-        // Nothing to read is as good.
-        let _ = rustix::io::read(&self.inner.readable, &mut count);
+        if self.inner.home.is_here() {
+            // Nothing to read is as good.
+            let _ = rustix::io::read(&self.inner.readable, &mut count);
+        }
         self.inner.flag.swap(false, Ordering::SeqCst)
     }
 

@@ -90,7 +90,7 @@ fn first_frame(name: &BusName, rounds: u32, report: &mut Report, stop: &Stop) ->
     let times = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !ended.sleep(Duration::from_millis(1)) {
-                if let Some(claim) = producer.claim() {
+                if let Ok(Some(claim)) = producer.claim() {
                     let capture_ns = monotonic_ns();
                     claim.publish(FrameMeta {
                         capture_ns,

@@ -51,7 +51,7 @@ fn produce(arguments: [&str; 6]) -> Result<(), Box<dyn Error>> {
             wall_ns: wall_ns(),
             source_frame: number,
         };
-        if let Some(mut claim) = producer.claim() {
+        if let Some(mut claim) = producer.claim()? {
             source.draw_frame(number, &mut claim.target())?;
             claim.publish(meta);
         }

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..2000 {
         for _ in 0..BATCH {
             producer
-                .claim()
+                .claim()?
                 .ok_or("starved")?
                 .publish(FrameMeta::default());
         }

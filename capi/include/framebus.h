@@ -87,6 +87,10 @@ enum framebus_result
     FRAMEBUS_RESULT_SYSTEM = -22,
     // An error in framebus itself; the handle may still be closed.
     FRAMEBUS_RESULT_INTERNAL = -23,
+    // The file of the segment was made shorter by somebody: close the handle.
+    FRAMEBUS_RESULT_CUT_SHORT = -24,
+    // The handle belongs to the process that this one was forked from: open another here.
+    FRAMEBUS_RESULT_OTHER_PROCESS = -25,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -185,6 +189,10 @@ typedef struct framebus_frame {
     uint64_t wake_ns;
     // When it was captured (framebus_wall_ns).
     uint64_t wall_ns;
+    // How many numbers between the frame taken before and this one no frame has: only where a publisher gives them.
+    uint64_t missing;
+    // Whose number the sequence is: 0 for this bus's own.
+    uint64_t origin;
 } framebus_frame;
 
 // What the frames of a bus are.
@@ -207,7 +215,7 @@ typedef struct framebus_stream {
     double nominal_fps;
 } framebus_stream;
 
-// What a consumer has done since it was opened: attach_sequence + taken + skipped == last_sequence.
+// What a consumer has done since it was opened: attach_sequence + taken + skipped + missing == last_sequence.
 typedef struct framebus_consumer_stats {
     // sizeof(framebus_consumer_stats).
     uint32_t size;
@@ -221,6 +229,8 @@ typedef struct framebus_consumer_stats {
     uint64_t skipped;
     // The newest frame it took; attach_sequence before the first.
     uint64_t last_sequence;
+    // Numbers that no frame has; always 0 unless a publisher gives the numbers.
+    uint64_t missing;
 } framebus_consumer_stats;
 
 // A copy of the newest gray frame.
@@ -297,6 +307,11 @@ typedef struct framebus_meta {
     uint64_t wall_ns;
     // Its number in the source.
     uint64_t source_frame;
+    // The sequence that it has elsewhere, above that of the frame before; 0: one more than that. What is left out is
+    // `missing` for consumers.
+    uint64_t sequence;
+    // Whose number that is, as you like: such as a hash of the far bus's name and start. 0: this bus's own.
+    uint64_t origin;
 } framebus_meta;
 
 // What a producer has done.
@@ -336,7 +351,11 @@ framebus_result framebus_consumer_open(const struct framebus_consumer_options *o
                                        struct framebus_consumer **consumer);
 
 // Waits for a frame that has not been taken yet, for at most timeout_ns (below 0: for as long as it takes). Returns OK,
-// TIMED_OUT, RENEWED, ENDED, LOST, INTERRUPTED, or an error.
+// TIMED_OUT, RENEWED, ENDED, LOST, INTERRUPTED, or an error. An interruption comes before a frame. The frame that is held
+// stays held.
+//
+// One thread at a time waits or takes frames: another that does so waits for it. What a consumer is asked (stream,
+// get_stats, fd), release and interrupt wait for nobody.
 framebus_result framebus_consumer_wait(const struct framebus_consumer *consumer,
                                        int64_t timeout_ns);
 
@@ -345,20 +364,25 @@ framebus_result framebus_consumer_wait(const struct framebus_consumer *consumer,
 framebus_result framebus_consumer_acquire(const struct framebus_consumer *consumer,
                                           struct framebus_frame *frame);
 
-// Releases the frame that is held, if any: its pixels must not be read any more.
+// Releases the frame that is held, if any: its pixels must not be read any more. From any thread, also while another
+// waits.
 framebus_result framebus_consumer_release(const struct framebus_consumer *consumer);
 
 // Releases the frame that is held, waits for the next and takes it: `while (framebus_consumer_next(…) == OK)` is a whole
 // consumer. Follows the producer to frames of another size. Returns OK, TIMED_OUT, ENDED, LOST, INTERRUPTED, or an error.
+//
+// The frame before is released as soon as this is called, whatever it returns: its pixels must not be read any more, not
+// even after TIMED_OUT. Who wants HELD instead, as the other languages have it, calls wait and acquire. An interruption
+// comes before a frame, so that it also ends the loop of a consumer that is behind.
 framebus_result framebus_consumer_next(const struct framebus_consumer *consumer,
                                        int64_t timeout_ns,
                                        struct framebus_frame *frame);
 
-// Tells what the frames are, now.
+// Tells what the frames are that the consumer takes now. Waits for nobody.
 framebus_result framebus_consumer_stream(const struct framebus_consumer *consumer,
                                          struct framebus_stream *stream);
 
-// Tells what the consumer has done so far.
+// Tells what the consumer has done so far. Waits for nobody.
 framebus_result framebus_consumer_get_stats(const struct framebus_consumer *consumer,
                                             struct framebus_consumer_stats *stats);
 
@@ -367,8 +391,8 @@ framebus_result framebus_consumer_get_stats(const struct framebus_consumer *cons
 // consumer's: do not read, write or close it. -1 when consumer is NULL.
 int32_t framebus_consumer_fd(const struct framebus_consumer *consumer);
 
-// Ends the wait that is under way, or the next one, with INTERRUPTED; once. May be called from any thread, and from a
-// signal handler.
+// Ends the wait (or next) that is under way, or the next one, with INTERRUPTED; once. It comes before a frame, so that it
+// also reaches a consumer that is behind. May be called from any thread, and from a signal handler.
 framebus_result framebus_consumer_interrupt(const struct framebus_consumer *consumer);
 
 // Releases the frame that is held and leaves the bus. NULL is fine. The handle is gone: no other thread may be using it.
@@ -418,12 +442,13 @@ framebus_result framebus_producer_create(const struct framebus_producer_options 
                                          struct framebus_producer **producer);
 
 // Claims a slot for the next frame; never waits. Its images may be written until it is published or given back, and
-// claiming again gives it back. Returns OK, or STARVED: the frame is lost, and counted.
+// claiming again gives it back. Returns OK, or STARVED: the frame is lost, and counted; or CUT_SHORT, OTHER_PROCESS.
 framebus_result framebus_producer_claim(const struct framebus_producer *producer,
                                         struct framebus_target *target);
 
 // Publishes the claimed slot and triggers the consumers; never waits. meta may be NULL (captured now), sequence too. The
-// images must not be written any more. Returns OK, or NOT_CLAIMED.
+// images must not be written any more. Returns OK, NOT_CLAIMED, or INVALID_ARGUMENT when meta's sequence is not above the
+// last: the slot is still claimed then.
 framebus_result framebus_producer_publish(const struct framebus_producer *producer,
                                           const struct framebus_meta *meta,
                                           uint64_t *sequence);

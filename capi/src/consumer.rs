@@ -4,7 +4,10 @@ use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use framebus::bus::{BusName, Consumer, ConsumerOptions, IndexChoice, OwnedFrame, Waited};
+use framebus::bus::{
+    BusName, Consumer, ConsumerOptions, ConsumerStats, HandleError, IndexChoice, OwnedFrame,
+    Stream, Waited,
+};
 use framebus::clock::monotonic_ns;
 use framebus::layout::{MAX_CONSUMERS, TriggerKind};
 use framebus::stop::Stop;
@@ -12,36 +15,65 @@ use framebus::stop::Stop;
 use crate::consumer_types::*;
 use crate::guard::{Outcome, borrow, guard, hand_out, take_back, text};
 use crate::plain;
-use crate::result::{fail, framebus_result};
+use crate::result::{fail, framebus_result, usable};
 
 /// A consumer of a bus.
 #[derive(Debug)]
 pub struct framebus_consumer {
     stop: Stop,
     fd: i32,
-    inner: Mutex<Inner>,
+    index: u8,
+    // Dropped first: the frame holds on to what the consumer has.
+    shared: Mutex<Shared>,
+    /// Locked as long as a wait lasts: one thread at a time waits and takes.
+    taking: Mutex<Consumer>,
 }
 
+/// What other threads ask for and give back while one waits: never locked by a wait.
 #[derive(Debug)]
-struct Inner {
-    // Dropped first: the frame holds on to what the consumer has.
+struct Shared {
     frame: Option<OwnedFrame>,
-    consumer: Consumer,
+    stats: ConsumerStats,
+    stream: Stream,
 }
 
 impl framebus_consumer {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(stop: Stop, consumer: Consumer) -> framebus_consumer {
+        framebus_consumer {
+            stop,
+            fd: consumer.as_fd().as_raw_fd(),
+            index: consumer.index(),
+            shared: Mutex::new(Shared {
+                frame: None,
+                stats: consumer.stats(),
+                stream: consumer.stream(),
+            }),
+            taking: Mutex::new(consumer),
+        }
     }
 
-    fn wait(&self, inner: &mut Inner, timeout: Option<Duration>) -> Outcome {
-        let waited = inner
-            .consumer
-            .wait(timeout)
-            .map_err(|error| fail(framebus_result::System, error))?;
+    /// For as long as it takes another thread to wait or to take a frame.
+    fn take_turn(&self) -> MutexGuard<'_, Consumer> {
+        self.taking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self, consumer: &mut Consumer, timeout: Option<Duration>) -> Outcome {
+        let waited = consumer.wait(timeout).map_err(|error| {
+            fail(
+                HandleError::of(&error).map_or(framebus_result::System, Into::into),
+                error,
+            )
+        })?;
         Ok(match waited {
             Waited::Frame => framebus_result::Ok,
-            Waited::Renewed => framebus_result::Renewed,
+            Waited::Renewed => {
+                self.shared().stream = consumer.stream();
+                framebus_result::Renewed
+            }
             Waited::TimedOut => framebus_result::TimedOut,
             Waited::Ended => framebus_result::Ended,
             Waited::Lost => framebus_result::Lost,
@@ -51,16 +83,24 @@ impl framebus_consumer {
             }
         })
     }
-}
 
-impl Inner {
-    fn acquire(&mut self) -> Result<Option<framebus_frame>, framebus_result> {
-        let frame = self
-            .consumer
+    fn acquire(&self, consumer: &mut Consumer) -> Result<Option<framebus_frame>, framebus_result> {
+        usable(consumer.check())?;
+        let taken = consumer
             .acquire_owned()
             .map_err(|held| fail(framebus_result::Held, held))?;
-        self.frame = frame;
-        Ok(self.frame.as_ref().map(framebus_frame::of))
+        let value = taken.as_ref().map(framebus_frame::of);
+        if taken.is_some() {
+            let mut shared = self.shared();
+            shared.stats = consumer.stats();
+            shared.frame = taken;
+        }
+        Ok(value)
+    }
+
+    fn release(&self) {
+        let held = self.shared().frame.take();
+        drop(held);
     }
 }
 
@@ -109,16 +149,8 @@ pub unsafe extern "C" fn framebus_consumer_open(
         let stop = Stop::new().map_err(|error| fail(framebus_result::System, error))?;
         let attached = Consumer::attach(wanted, timeout(options.timeout_ns), &stop, |_| {})
             .map_err(|error| fail((&error).into(), error))?;
-        let handle = framebus_consumer {
-            stop,
-            fd: attached.as_fd().as_raw_fd(),
-            inner: Mutex::new(Inner {
-                frame: None,
-                consumer: attached,
-            }),
-        };
         // SAFETY: the header asks for it.
-        unsafe { hand_out(consumer, handle) }
+        unsafe { hand_out(consumer, framebus_consumer::new(stop, attached)) }
     })
 }
 
@@ -149,7 +181,11 @@ fn trigger(trigger: u32) -> Result<TriggerKind, framebus_result> {
 }
 
 /// Waits for a frame that has not been taken yet, for at most timeout_ns (below 0: for as long as it takes). Returns OK,
-/// TIMED_OUT, RENEWED, ENDED, LOST, INTERRUPTED, or an error.
+/// TIMED_OUT, RENEWED, ENDED, LOST, INTERRUPTED, or an error. An interruption comes before a frame. The frame that is held
+/// stays held.
+///
+/// One thread at a time waits or takes frames: another that does so waits for it. What a consumer is asked (stream,
+/// get_stats, fd), release and interrupt wait for nobody.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_wait(
     consumer: *const framebus_consumer,
@@ -158,7 +194,7 @@ pub unsafe extern "C" fn framebus_consumer_wait(
     guard(|| {
         // SAFETY: the header asks for it.
         let consumer = unsafe { borrow(consumer, "the consumer") }?;
-        consumer.wait(&mut consumer.lock(), timeout(timeout_ns))
+        consumer.wait(&mut consumer.take_turn(), timeout(timeout_ns))
     })
 }
 
@@ -174,7 +210,7 @@ pub unsafe extern "C" fn framebus_consumer_acquire(
         let consumer = unsafe { borrow(consumer, "the consumer") }?;
         // SAFETY: the header asks for it.
         let len = unsafe { plain::check(frame, "the frame") }?;
-        let Some(taken) = consumer.lock().acquire()? else {
+        let Some(taken) = consumer.acquire(&mut consumer.take_turn())? else {
             return Ok(framebus_result::NoFrame);
         };
         // SAFETY: the header asks for it.
@@ -183,7 +219,8 @@ pub unsafe extern "C" fn framebus_consumer_acquire(
     })
 }
 
-/// Releases the frame that is held, if any: its pixels must not be read any more.
+/// Releases the frame that is held, if any: its pixels must not be read any more. From any thread, also while another
+/// waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_release(
     consumer: *const framebus_consumer,
@@ -191,13 +228,17 @@ pub unsafe extern "C" fn framebus_consumer_release(
     guard(|| {
         // SAFETY: the header asks for it.
         let consumer = unsafe { borrow(consumer, "the consumer") }?;
-        consumer.lock().frame = None;
+        consumer.release();
         Ok(framebus_result::Ok)
     })
 }
 
 /// Releases the frame that is held, waits for the next and takes it: `while (framebus_consumer_next(…) == OK)` is a whole
 /// consumer. Follows the producer to frames of another size. Returns OK, TIMED_OUT, ENDED, LOST, INTERRUPTED, or an error.
+///
+/// The frame before is released as soon as this is called, whatever it returns: its pixels must not be read any more, not
+/// even after TIMED_OUT. Who wants HELD instead, as the other languages have it, calls wait and acquire. An interruption
+/// comes before a frame, so that it also ends the loop of a consumer that is behind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_next(
     consumer: *const framebus_consumer,
@@ -209,28 +250,28 @@ pub unsafe extern "C" fn framebus_consumer_next(
         let consumer = unsafe { borrow(consumer, "the consumer") }?;
         // SAFETY: the header asks for it.
         let len = unsafe { plain::check(frame, "the frame") }?;
-        let mut inner = consumer.lock();
-        inner.frame = None;
+        consumer.release();
+        let mut turn = consumer.take_turn();
         let deadline = timeout(timeout_ns).map(|left| {
             monotonic_ns().saturating_add(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
         });
         loop {
-            if let Some(taken) = inner.acquire()? {
+            let left = deadline
+                .map(|deadline| Duration::from_nanos(deadline.saturating_sub(monotonic_ns())));
+            match consumer.wait(&mut turn, left)? {
+                framebus_result::Ok | framebus_result::Renewed => {}
+                other => return Ok(other),
+            }
+            if let Some(taken) = consumer.acquire(&mut turn)? {
                 // SAFETY: the header asks for it.
                 unsafe { plain::write(frame, len, &taken) };
                 return Ok(framebus_result::Ok);
-            }
-            let left = deadline
-                .map(|deadline| Duration::from_nanos(deadline.saturating_sub(monotonic_ns())));
-            match consumer.wait(&mut inner, left)? {
-                framebus_result::Ok | framebus_result::Renewed => {}
-                other => return Ok(other),
             }
         }
     })
 }
 
-/// Tells what the frames are, now.
+/// Tells what the frames are that the consumer takes now. Waits for nobody.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_stream(
     consumer: *const framebus_consumer,
@@ -241,15 +282,14 @@ pub unsafe extern "C" fn framebus_consumer_stream(
         let consumer = unsafe { borrow(consumer, "the consumer") }?;
         // SAFETY: the header asks for it.
         let len = unsafe { plain::check(stream, "the stream") }?;
-        let inner = consumer.lock();
-        let value = framebus_stream::of(inner.consumer.stream(), inner.consumer.index());
+        let value = framebus_stream::of(consumer.shared().stream, consumer.index);
         // SAFETY: the header asks for it.
         unsafe { plain::write(stream, len, &value) };
         Ok(framebus_result::Ok)
     })
 }
 
-/// Tells what the consumer has done so far.
+/// Tells what the consumer has done so far. Waits for nobody.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_get_stats(
     consumer: *const framebus_consumer,
@@ -260,7 +300,7 @@ pub unsafe extern "C" fn framebus_consumer_get_stats(
         let consumer = unsafe { borrow(consumer, "the consumer") }?;
         // SAFETY: the header asks for it.
         let len = unsafe { plain::check(stats, "the statistics") }?;
-        let value = consumer.lock().consumer.stats().into();
+        let value = consumer.shared().stats.into();
         // SAFETY: the header asks for it.
         unsafe { plain::write(stats, len, &value) };
         Ok(framebus_result::Ok)
@@ -281,8 +321,8 @@ pub unsafe extern "C" fn framebus_consumer_fd(consumer: *const framebus_consumer
     fd
 }
 
-/// Ends the wait that is under way, or the next one, with INTERRUPTED; once. May be called from any thread, and from a
-/// signal handler.
+/// Ends the wait (or next) that is under way, or the next one, with INTERRUPTED; once. It comes before a frame, so that it
+/// also reaches a consumer that is behind. May be called from any thread, and from a signal handler.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_interrupt(
     consumer: *const framebus_consumer,

@@ -81,6 +81,10 @@ pub struct framebus_frame {
     pub wake_ns: u64,
     /// When it was captured (framebus_wall_ns).
     pub wall_ns: u64,
+    /// How many numbers between the frame taken before and this one no frame has: only where a publisher gives them.
+    pub missing: u64,
+    /// Whose number the sequence is: 0 for this bus's own.
+    pub origin: u64,
 }
 
 // SAFETY: numbers and raw pointers, the size first.
@@ -106,6 +110,8 @@ impl framebus_frame {
             publish_ns: info.publish_ns,
             wake_ns: info.wake_ns,
             wall_ns: info.wall_ns,
+            missing: info.missing,
+            origin: info.origin,
         }
     }
 }
@@ -150,7 +156,7 @@ impl framebus_stream {
     }
 }
 
-/// What a consumer has done since it was opened: attach_sequence + taken + skipped == last_sequence.
+/// What a consumer has done since it was opened: attach_sequence + taken + skipped + missing == last_sequence.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct framebus_consumer_stats {
@@ -166,6 +172,8 @@ pub struct framebus_consumer_stats {
     pub skipped: u64,
     /// The newest frame it took; attach_sequence before the first.
     pub last_sequence: u64,
+    /// Numbers that no frame has; always 0 unless a publisher gives the numbers.
+    pub missing: u64,
 }
 
 // SAFETY: numbers, the size first.
@@ -180,6 +188,7 @@ impl From<ConsumerStats> for framebus_consumer_stats {
             taken: stats.taken,
             skipped: stats.skipped,
             last_sequence: stats.last_sequence,
+            missing: stats.missing,
         }
     }
 }

@@ -9,7 +9,7 @@ use framebus::observe::{Baseline, Sampler, Thresholds};
 use crate::consumer::bus_name;
 use crate::guard::{borrow, guard, hand_out, take_back, text};
 use crate::plain::{self, Plain};
-use crate::result::{fail, framebus_result};
+use crate::result::{fail, framebus_result, usable};
 
 /// A view of a bus from outside: no lock, no consumer index, no lease.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ pub unsafe extern "C" fn framebus_observer_snapshot(
             ));
         }
         let mut inner = observer.0.lock().unwrap_or_else(PoisonError::into_inner);
+        usable(inner.sampler.check())?;
         let snapshot = inner.sampler.sample(false);
         let text = serde_json::to_string(&snapshot)
             .map_err(|error| fail(framebus_result::Internal, error))?;
@@ -110,6 +111,7 @@ pub unsafe extern "C" fn framebus_observer_peek(
         let len = unsafe { plain::check(picture, "the picture") }?;
         let mut inner = observer.0.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
+        usable(inner.sampler.check())?;
         if !inner.view.as_ref().is_some_and(Observer::is_linked) {
             let view = Observer::open(&inner.bus).map_err(|error| fail((&error).into(), error))?;
             inner.view = Some(view);
@@ -137,7 +139,7 @@ pub unsafe extern "C" fn framebus_observer_peek(
         }
         let copy = view
             .copy_latest(&mut inner.image)
-            .map_err(|error| fail(error.into(), error))?;
+            .map_err(|error| fail((&error).into(), error))?;
         value.slot = copy.slot.into();
         value.sequence = copy.sequence;
         value.capture_ns = copy.capture_ns;

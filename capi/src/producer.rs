@@ -4,14 +4,14 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use framebus::bus::{FrameMeta, Producer, ProducerOptions};
+use framebus::bus::{FrameMeta, Numbered, Producer, ProducerOptions, SequenceError};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 
 use crate::consumer::bus_name;
 use crate::guard::{borrow, guard, hand_out, take_back, text};
 use crate::plain::{self, Plain};
-use crate::result::{fail, framebus_result};
+use crate::result::{fail, framebus_result, usable};
 
 /// What a bus is to be.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,11 @@ pub struct framebus_meta {
     pub wall_ns: u64,
     /// Its number in the source.
     pub source_frame: u64,
+    /// The sequence that it has elsewhere, above that of the frame before; 0: one more than that. What is left out is
+    /// `missing` for consumers.
+    pub sequence: u64,
+    /// Whose number that is, as you like: such as a hash of the far bus's name and start. 0: this bus's own.
+    pub origin: u64,
 }
 
 // SAFETY: numbers, the size first.
@@ -167,7 +172,7 @@ pub unsafe extern "C" fn framebus_producer_create(
 }
 
 /// Claims a slot for the next frame; never waits. Its images may be written until it is published or given back, and
-/// claiming again gives it back. Returns OK, or STARVED: the frame is lost, and counted.
+/// claiming again gives it back. Returns OK, or STARVED: the frame is lost, and counted; or CUT_SHORT, OTHER_PROCESS.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_producer_claim(
     producer: *const framebus_producer,
@@ -179,7 +184,14 @@ pub unsafe extern "C" fn framebus_producer_claim(
         // SAFETY: the header asks for it.
         let len = unsafe { plain::check(target, "the target") }?;
         let mut producer = producer.lock();
-        let Some(mut claim) = producer.claim() else {
+        if let Some(pid) = producer.taken_by() {
+            let text = format!("the bus was taken over by pid {pid} while its names were gone");
+            return Err(fail(framebus_result::HasProducer, &text));
+        }
+        let claim = producer
+            .claim()
+            .map_err(|error| fail((&error).into(), error))?;
+        let Some(mut claim) = claim else {
             return Ok(framebus_result::Starved);
         };
         let slot = claim.slot().into();
@@ -204,7 +216,8 @@ pub unsafe extern "C" fn framebus_producer_claim(
 }
 
 /// Publishes the claimed slot and triggers the consumers; never waits. meta may be NULL (captured now), sequence too. The
-/// images must not be written any more. Returns OK, or NOT_CLAIMED.
+/// images must not be written any more. Returns OK, NOT_CLAIMED, or INVALID_ARGUMENT when meta's sequence is not above the
+/// last: the slot is still claimed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_producer_publish(
     producer: *const framebus_producer,
@@ -218,14 +231,25 @@ pub unsafe extern "C" fn framebus_producer_publish(
         let meta = unsafe { plain::read(meta) }?;
         let or_now = |ns: u64, now: fn() -> u64| if ns == 0 { now() } else { ns };
         let mut producer = producer.lock();
+        usable(producer.check())?;
+        let number = Numbered {
+            sequence: match meta.sequence {
+                0 => producer.stats().sequence + 1,
+                given => given,
+            },
+            origin: meta.origin,
+        };
+        let invalid = |error: SequenceError| fail(framebus_result::InvalidArgument, error);
+        producer.check_sequence(number.sequence).map_err(invalid)?;
         let Some(claim) = producer.kept_claim() else {
             return Err(fail(framebus_result::NotClaimed, "no slot is claimed"));
         };
-        let published = claim.publish(FrameMeta {
+        let known = FrameMeta {
             capture_ns: or_now(meta.capture_ns, monotonic_ns),
             wall_ns: or_now(meta.wall_ns, wall_ns),
             source_frame: meta.source_frame,
-        });
+        };
+        let published = claim.publish_as(known, number).map_err(invalid)?;
         if !sequence.is_null() {
             // SAFETY: not null, and the header asks for the rest.
             unsafe { sequence.write(published) };

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::fmt::Display;
 
-use framebus::bus::{AttachError, CopyError, CreateError};
+use framebus::bus::{AttachError, CopyError, CreateError, HandleError};
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,14 +73,32 @@ pub enum framebus_result {
     System = -22,
     /// An error in framebus itself; the handle may still be closed.
     Internal = -23,
+    /// The file of the segment was made shorter by somebody: close the handle.
+    CutShort = -24,
+    /// The handle belongs to the process that this one was forked from: open another here.
+    OtherProcess = -25,
+}
+
+impl From<&HandleError> for framebus_result {
+    fn from(error: &HandleError) -> Self {
+        match error {
+            HandleError::CutShort { .. } => Self::CutShort,
+            HandleError::OtherProcess { .. } => Self::OtherProcess,
+        }
+    }
+}
+
+/// Refuses a handle that is of no use any more.
+pub(crate) fn usable(check: Result<(), HandleError>) -> Result<(), framebus_result> {
+    check.map_err(|error| fail((&error).into(), error))
 }
 
 impl From<&AttachError> for framebus_result {
     fn from(error: &AttachError) -> Self {
         match error {
-            AttachError::NoBus { .. } => Self::NoBus,
+            AttachError::NoBus { .. } | AttachError::Unlinked { .. } => Self::NoBus,
             AttachError::NoProducer { .. } => Self::NoProducer,
-            AttachError::Silent { .. } => Self::Silent,
+            AttachError::Silent { .. } | AttachError::NoPipes { .. } => Self::Silent,
             AttachError::InUse { .. } => Self::InUse,
             AttachError::AllInUse { .. } => Self::AllInUse,
             AttachError::OutOfRange { .. } => Self::OutOfRange,
@@ -89,7 +107,9 @@ impl From<&AttachError> for framebus_result {
             AttachError::Untrusted { .. } => Self::Untrusted,
             AttachError::Denied { .. } => Self::Denied,
             AttachError::Stopped { .. } => Self::Interrupted,
-            AttachError::System { .. } => Self::System,
+            AttachError::Exhausted { .. }
+            | AttachError::Descriptors { .. }
+            | AttachError::System { .. } => Self::System,
         }
     }
 }
@@ -97,22 +117,25 @@ impl From<&AttachError> for framebus_result {
 impl From<&CreateError> for framebus_result {
     fn from(error: &CreateError) -> Self {
         match error {
-            CreateError::InUse { .. } => Self::HasProducer,
+            CreateError::InUse { .. } | CreateError::LockTaken { .. } => Self::HasProducer,
             CreateError::Foreign { .. } => Self::Foreign,
             CreateError::TooManySlots { .. } => Self::TooManySlots,
+            CreateError::Consumers { .. } => Self::InvalidArgument,
+            CreateError::Handle(error) => error.into(),
             CreateError::Full { .. } => Self::Full,
             _ => Self::System,
         }
     }
 }
 
-impl From<CopyError> for framebus_result {
-    fn from(error: CopyError) -> Self {
+impl From<&CopyError> for framebus_result {
+    fn from(error: &CopyError) -> Self {
         match error {
             CopyError::Empty => Self::NoFrame,
             CopyError::Torn => Self::Torn,
             CopyError::NoImage => Self::NoImage,
             CopyError::NoSlot => Self::InvalidArgument,
+            CopyError::Handle(error) => error.into(),
         }
     }
 }

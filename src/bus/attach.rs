@@ -1,17 +1,16 @@
 //! Attaching to a bus: a state machine with a deadline.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use thiserror::Error;
-
 use super::BusName;
-use super::consumer::producer_of;
+use super::alive::names_live_producer;
+use super::attach_error::AttachError;
+use super::lock::BusLock;
 use super::runtime::{pipe_path, pipes_dir, runtime_dir};
 use crate::clock::monotonic_ns;
-use crate::layout::{ClaimState, Layout, Malformed, SegmentState, TriggerKind, read_text};
-use crate::shm::{ConsumerSegment, ObserverSegment, OpenSegmentError};
+use crate::layout::{ClaimState, Layout, SegmentState, TriggerKind, read_text};
+use crate::shm::{ConsumerSegment, ObserverSegment, Regions};
 use crate::stop::Stop;
 use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::trigger::{ConnectError, Connection, connect};
@@ -23,144 +22,6 @@ pub enum IndexChoice {
     Index(u8),
     /// The first that is free.
     Any,
-}
-
-/// Why a consumer cannot be attached.
-#[derive(Debug, Error)]
-pub enum AttachError {
-    /// There was no bus until the deadline.
-    #[error("there is no bus {bus}: start one with 'framebus produce --bus {bus}'")]
-    NoBus {
-        /// The bus.
-        bus: BusName,
-    },
-    /// Its segment is there and its producer is not, until the deadline.
-    #[error("bus {bus} has no producer any more (pid {pid} is gone)")]
-    NoProducer {
-        /// The bus.
-        bus: BusName,
-        /// The producer that was.
-        pid: u32,
-    },
-    /// Its producer did not finish making it, or does not answer, until the deadline.
-    #[error("the producer of bus {bus} does not answer (stopped?)")]
-    Silent {
-        /// The bus.
-        bus: BusName,
-    },
-    /// Somebody else has the index.
-    #[error("consumer {index} of bus {bus} is in use{}", .pid.map_or(String::new(), |pid| format!(" by pid {pid}")))]
-    InUse {
-        /// The bus.
-        bus: BusName,
-        /// The index.
-        index: u8,
-        /// That process, where it is known.
-        pid: Option<u32>,
-    },
-    /// Every index is taken.
-    #[error(
-        "all {consumers} consumers of bus {bus} are in use: start its producer with more (--consumers)"
-    )]
-    AllInUse {
-        /// The bus.
-        bus: BusName,
-        /// How many it has.
-        consumers: u8,
-    },
-    /// There is no such index.
-    #[error("bus {bus} has consumers 0 to {}, not {index}: start its producer with more (--consumers)", .consumers - 1)]
-    OutOfRange {
-        /// The bus.
-        bus: BusName,
-        /// The index.
-        index: u8,
-        /// How many it has.
-        consumers: u8,
-    },
-    /// The segment has another layout version.
-    #[error("bus {bus} cannot be read: {malformed}")]
-    Version {
-        /// The bus.
-        bus: BusName,
-        /// Both versions.
-        malformed: Malformed,
-    },
-    /// The segment is damaged or not framebus's.
-    #[error("the segment of bus {bus} cannot be read: {malformed}")]
-    Malformed {
-        /// The bus.
-        bus: BusName,
-        /// What is wrong with it.
-        malformed: Malformed,
-    },
-    /// The segment's owner is not its producer.
-    #[error(
-        "the segment of bus {bus} belongs to user {owner}, but names user {producer} as its producer: it is not trusted"
-    )]
-    Untrusted {
-        /// The bus.
-        bus: BusName,
-        /// Owner of the object.
-        owner: u32,
-        /// What its header says.
-        producer: u32,
-    },
-    /// This user may not.
-    #[error(
-        "no permission for {what} of bus {bus}: its producer's --mode and --group decide who may use it"
-    )]
-    Denied {
-        /// The bus.
-        bus: BusName,
-        /// What may not be opened.
-        what: String,
-    },
-    /// Somebody asked to stop.
-    #[error("stopped while waiting for bus {bus}")]
-    Stopped {
-        /// The bus.
-        bus: BusName,
-    },
-    /// The system says no.
-    #[error("bus {bus}: {source}")]
-    System {
-        /// The bus.
-        bus: BusName,
-        /// The cause.
-        source: io::Error,
-    },
-}
-
-impl AttachError {
-    /// Turns why a segment cannot be opened into a sentence about a bus.
-    pub(crate) fn from_open(bus: &BusName, error: OpenSegmentError) -> AttachError {
-        let bus = bus.clone();
-        match error {
-            OpenSegmentError::Absent => Self::NoBus { bus },
-            OpenSegmentError::Unfinished => Self::Silent { bus },
-            OpenSegmentError::Malformed(malformed @ Malformed::Version { .. }) => {
-                Self::Version { bus, malformed }
-            }
-            OpenSegmentError::Malformed(malformed) => Self::Malformed { bus, malformed },
-            OpenSegmentError::System(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Self::Denied {
-                    bus,
-                    what: "the segment".to_owned(),
-                }
-            }
-            OpenSegmentError::System(source) => Self::System { bus, source },
-        }
-    }
-
-    /// Whether waiting may help.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::NoBus { .. } | Self::NoProducer { .. } | Self::Silent { .. }
-        )
-    }
 }
 
 /// How long to wait between two looks at a bus that is not there.
@@ -294,6 +155,11 @@ impl Wanted<'_> {
             timeout.clamp(ANSWER_AT_LEAST, ANSWER_WITHIN)
         });
         connect(&path, self.trigger, timeout, self.stop).map_err(|error| match error {
+            ConnectError::Nobody if lives(&bus, view) => AttachError::NoPipes {
+                bus,
+                pid: header.producer_pid.load(Relaxed),
+                path: directory.display().to_string(),
+            },
             ConnectError::Nobody => AttachError::NoProducer {
                 bus,
                 pid: header.producer_pid.load(Relaxed),
@@ -309,9 +175,24 @@ impl Wanted<'_> {
             },
             ConnectError::Silent => AttachError::Silent { bus },
             ConnectError::Stopped => AttachError::Stopped { bus },
-            ConnectError::System(source) => AttachError::System { bus, source },
+            ConnectError::Exhausted => AttachError::Exhausted { bus, index },
+            ConnectError::System(source) => AttachError::system(bus, source),
         })
     }
+}
+
+/// Whether a producer that nobody can connect to lives all the same.
+fn lives(bus: &BusName, view: &ObserverSegment) -> bool {
+    names_live_producer(view.regions()) || BusLock::is_held(bus).unwrap_or(false)
+}
+
+/// Which process writes a segment: its pid, which in a container is often the same again, and its start time.
+pub(super) fn producer_of(regions: &Regions) -> (u32, u64) {
+    let header = regions.header();
+    (
+        header.producer_pid.load(Relaxed),
+        header.producer_start_ticks.load(Relaxed),
+    )
 }
 
 /// A segment that somebody else has put under the name is not a bus.

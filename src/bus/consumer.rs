@@ -5,101 +5,21 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::BusName;
-use super::attach::{AttachError, IndexChoice, Wanted};
-use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, OwnedFrame};
-use super::lease::{Ticket, acquire_newest, acquire_next, latest};
+use super::HandleError;
+use super::attach::{Wanted, producer_of};
+use super::attach_error::AttachError;
+use super::consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
+use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, Hold, OwnedFrame};
+use super::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest};
+use super::numbers::{Place, between, newest};
 use super::process::own_start_ticks;
 use crate::clock::monotonic_ns;
-use crate::layout::{
-    Geometry, HeaderFlags, RecordFlags, RecordState, SegmentState, TriggerKind, write_text,
-};
-use crate::shm::{ConsumerSegment, Regions};
+use crate::layout::{HeaderFlags, RecordFlags, RecordState, SegmentState, write_text};
+use crate::shm::{ConsumerSegment, OpenSegmentError};
 use crate::stop::Stop;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::{Fence, Hardware, bump};
-use crate::trigger::{Waiter, Wake};
-
-/// What a consumer wants.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConsumerOptions {
-    /// The bus.
-    pub bus: BusName,
-    /// The index.
-    pub index: IndexChoice,
-    /// How to wait.
-    pub trigger: TriggerKind,
-    /// Take every frame in order, as far as the slots reach back, instead of the newest.
-    pub every_frame: bool,
-    /// What observers call it; at most 32 bytes are kept.
-    pub name: String,
-    /// What it is written in: `rs`, `c`, `cpp`, `py`, `cs`.
-    pub language: String,
-    /// Go on from this sequence, of an earlier attachment: what was published since counts as skipped.
-    pub resume_from: Option<u64>,
-}
-
-impl ConsumerOptions {
-    /// The first free index of a bus, newest frames, woken by an eventfd.
-    #[must_use]
-    pub fn new(bus: BusName) -> ConsumerOptions {
-        ConsumerOptions {
-            bus,
-            index: IndexChoice::Any,
-            trigger: TriggerKind::default(),
-            every_frame: false,
-            name: String::new(),
-            language: "rs".to_owned(),
-            resume_from: None,
-        }
-    }
-}
-
-/// How a wait for a frame ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
-    /// There is a frame to acquire.
-    Frame,
-    /// The segment was replaced (another size, or other properties) and the consumer has followed: look at
-    /// [`Consumer::stream`] again, then wait again.
-    Renewed,
-    /// The time is over.
-    TimedOut,
-    /// The producer ended; every frame has been taken or skipped.
-    Ended,
-    /// The producer died.
-    Lost,
-    /// Somebody asked to stop.
-    Stopped,
-}
-
-/// What a consumer has done since it attached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ConsumerStats {
-    /// Sequence that was the newest when it attached: `attach_sequence + taken + skipped == last_sequence`.
-    pub attach_sequence: u64,
-    /// Frames taken.
-    pub taken: u64,
-    /// Frames that went by.
-    pub skipped: u64,
-    /// The newest frame it took; `attach_sequence` before the first.
-    pub last_sequence: u64,
-}
-
-/// What the frames of a bus are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stream {
-    /// Their size.
-    pub geometry: Geometry,
-    /// Frames a second that the source announces.
-    pub nominal_fps: Option<f64>,
-    /// Generation of the segment.
-    pub generation: u64,
-    /// Whether frames have a BGR plane.
-    pub color: bool,
-    /// Whether gray is limited-range luma.
-    pub limited_range: bool,
-}
+use crate::trigger::{Waiter, Wake, is_exhaustion};
 
 /// One consumer of a bus.
 ///
@@ -111,6 +31,10 @@ pub struct Consumer {
     /// Shared with the [`OwnedFrame`] it has given out, if any: more than one owner means that a frame is held.
     attachment: Arc<Attachment>,
     stats: ConsumerStats,
+    /// A value of `latest` that names a frame which is in no slot: somebody has damaged it. Not waited for again.
+    unattainable: u64,
+    /// What the newest frame it knows of says of numbers that no frame has, in this generation.
+    missing: u64,
 }
 
 impl Consumer {
@@ -133,26 +57,28 @@ impl Consumer {
             stop,
         };
         let (segment, connection) = wanted.attach(waiting)?;
-        let waiter = Waiter::new(connection, stop).map_err(|source| AttachError::System {
-            bus: options.bus.clone(),
-            source,
-        })?;
-        let newest = newest_sequence(segment.regions());
-        // After a restart that could not read the old segment, sequences begin again, and there is nothing to go on from.
+        let waiter = Waiter::new(connection, stop)
+            .map_err(|source| AttachError::system(options.bus.clone(), source))?;
+        let newest = newest(segment.regions());
+        // After a clean end, or a restart that could not read the old segment, sequences begin again, and there is nothing to
+        // go on from.
+        let epoch_ms = segment.regions().header().epoch_ms.load(Relaxed);
+        let is_same = options.resume_epoch_ms.is_none_or(|of| of == epoch_ms);
         let from = options
             .resume_from
-            .filter(|sequence| *sequence <= newest)
-            .unwrap_or(newest);
+            .filter(|sequence| is_same && *sequence <= newest.sequence)
+            .unwrap_or(newest.sequence);
         let stats = ConsumerStats {
             attach_sequence: from,
-            taken: 0,
-            skipped: 0,
             last_sequence: from,
+            ..ConsumerStats::default()
         };
         let consumer = Consumer {
+            attachment: Arc::new(Attachment::new(segment, Arc::new(waiter), &options.bus)),
             options,
-            attachment: Arc::new(Attachment::new(segment, Arc::new(waiter))),
             stats,
+            unattainable: Ticket::NONE,
+            missing: newest.missing,
         };
         consumer.enter();
         Ok(consumer)
@@ -172,6 +98,7 @@ impl Consumer {
             .store(self.stats.attach_sequence, Relaxed);
         own.taken.store(self.stats.taken, Relaxed);
         own.skipped.store(self.stats.skipped, Relaxed);
+        own.missing.store(self.stats.missing, Relaxed);
         own.last_sequence.store(self.stats.last_sequence, Relaxed);
         own.flags.store(
             if self.options.every_frame {
@@ -202,6 +129,7 @@ impl Consumer {
             geometry: layout.geometry,
             nominal_fps: (millihertz != 0).then(|| f64::from(millihertz) / 1000.0),
             generation: header.generation.load(Relaxed),
+            epoch_ms: header.epoch_ms.load(Relaxed),
             color: layout.color.is_some(),
             limited_range: header.flags.load(Relaxed) & HeaderFlags::LIMITED_RANGE != 0,
         }
@@ -211,6 +139,14 @@ impl Consumer {
     #[must_use]
     pub fn stats(&self) -> ConsumerStats {
         self.stats
+    }
+
+    /// Whether it can still be used.
+    ///
+    /// # Errors
+    /// Fails when its segment was cut short, or the process was forked from the one that attached.
+    pub fn check(&self) -> Result<(), HandleError> {
+        self.attachment.check()
     }
 
     /// One descriptor for an event loop: readable when [`Consumer::wait`] would return at once.
@@ -223,20 +159,19 @@ impl Consumer {
     /// it also reaches a consumer that is behind and always finds one.
     ///
     /// # Errors
-    /// Fails only when the system does.
+    /// Fails when the system does, and as [`Consumer::check`] does ([`HandleError::of`] tells which).
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Waited> {
         let deadline = timeout.map(|timeout| {
             monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
         loop {
+            self.check()?;
             if self.attachment.waiter.is_stopped() {
                 return Ok(Waited::Stopped);
             }
             let header = self.attachment.segment.regions().header();
             let seen = header.latest.load(Acquire);
-            if latest(&self.attachment.words())
-                .is_some_and(|ticket| ticket.sequence > self.stats.last_sequence)
-            {
+            if self.has_frame() {
                 return Ok(Waited::Frame);
             }
             // SYNC(state): the last frame was looked for after the state was read.
@@ -262,14 +197,20 @@ impl Consumer {
                 Wake::TimedOut => return Ok(Waited::TimedOut),
                 Wake::Stopped => return Ok(Waited::Stopped),
                 Wake::HangUp if self.has_frame() => return Ok(Waited::Frame),
-                Wake::HangUp => return Ok(self.how_it_ended()),
+                Wake::HangUp => {
+                    let ended = self.how_it_ended();
+                    // A producer whose segment was cut short goes, and its last word is lost.
+                    self.check()?;
+                    return Ok(ended);
+                }
             }
         }
     }
 
     fn has_frame(&self) -> bool {
-        latest(&self.attachment.words())
-            .is_some_and(|ticket| ticket.sequence > self.stats.last_sequence)
+        latest(&self.attachment.words()).is_some_and(|ticket| {
+            ticket.sequence > self.stats.last_sequence && ticket.pack() != self.unattainable
+        })
     }
 
     fn how_it_ended(&self) -> Waited {
@@ -288,8 +229,11 @@ impl Consumer {
 
     /// Maps the segment that has replaced this one, if it is ready. The claim, which is the connection, is the same.
     fn follow(&mut self) -> io::Result<bool> {
-        let Ok(segment) = ConsumerSegment::open(&self.options.bus, self.index()) else {
-            return Ok(false);
+        let segment = match ConsumerSegment::open(&self.options.bus, self.index()) {
+            Ok(segment) => segment,
+            // Waiting does not help against it.
+            Err(OpenSegmentError::System(error)) if is_exhaustion(&error) => return Err(error),
+            Err(_) => return Ok(false),
         };
         if segment.id() == self.attachment.segment.id()
             || segment.owner_uid() != self.attachment.segment.owner_uid()
@@ -302,19 +246,22 @@ impl Consumer {
             return Ok(false);
         }
         let waiter = Arc::clone(&self.attachment.waiter);
-        self.attachment = Arc::new(Attachment::new(segment, waiter));
+        self.attachment = Arc::new(Attachment::new(segment, waiter, &self.options.bus));
+        // Every frame of the old generation is behind this consumer, and the new one begins to count.
+        self.missing = 0;
         self.enter();
         Ok(true)
     }
 
     /// Leases a frame that has not been taken yet: the newest, or the next with `every_frame`. `None` when there is none, and
-    /// while an [`OwnedFrame`] of this consumer is alive. Lock-free; never a system call.
+    /// while an [`OwnedFrame`] of this consumer is alive; none either when [`Consumer::check`] fails. Lock-free; never a
+    /// system call.
     pub fn acquire(&mut self) -> Option<Frame<'_>> {
         if self.holds_frame() {
             return None;
         }
-        let info = self.lease()?;
-        Some(Frame::new(&self.attachment, info, self.stats))
+        let hold = self.lease()?;
+        Some(Frame::new(&self.attachment, hold, self.stats))
     }
 
     /// Leases a frame as [`Consumer::acquire`] does, for somebody who cannot borrow: the lease, the mapping and the claim on
@@ -329,8 +276,8 @@ impl Consumer {
                 sequence: self.stats.last_sequence,
             });
         }
-        let info = self.lease();
-        Ok(info.map(|info| OwnedFrame::new(Arc::clone(&self.attachment), info)))
+        let hold = self.lease();
+        Ok(hold.map(|hold| OwnedFrame::new(Arc::clone(&self.attachment), hold)))
     }
 
     /// Whether an [`OwnedFrame`] of this consumer is alive.
@@ -345,21 +292,43 @@ impl Consumer {
     }
 
     /// Names a frame in the lease, and counts it.
-    fn lease(&mut self) -> Option<FrameInfo> {
+    fn lease(&mut self) -> Option<Hold> {
+        if !self.attachment.is_here() || !self.has_frame() {
+            return None;
+        }
         let after = self.stats.last_sequence;
         let index = self.index();
         let words = self.attachment.words();
-        let ticket = if self.options.every_frame {
+        let before = words.latest().load(Relaxed);
+        let leased = if self.options.every_frame {
             acquire_next(&words, index, after)
         } else {
             acquire_newest(&words, index, after)
-        }?;
+        };
+        let Some(leased) = leased else {
+            // The same word all the time, and no slot that has what it says: only damage does that.
+            if words.latest().load(Relaxed) == before {
+                self.unattainable = before;
+            }
+            return None;
+        };
+        let ticket = leased.ticket();
         let wake_ns = monotonic_ns();
-        let skipped = ticket.sequence - after - 1;
+        let slot = self.attachment.segment.regions().slot(ticket.slot);
+        let place = Place {
+            sequence: ticket.sequence,
+            missing: slot.missing.load(Relaxed),
+        };
+        let before = Place {
+            sequence: after,
+            missing: self.missing,
+        };
+        let (skipped, missing) = between(before, place);
+        self.missing = place.missing;
         self.stats.taken += 1;
         self.stats.skipped += skipped;
+        self.stats.missing += missing;
         self.stats.last_sequence = ticket.sequence;
-        let slot = self.attachment.segment.regions().slot(ticket.slot);
         let (capture_ns, publish_ns) =
             (slot.capture_ns.load(Relaxed), slot.publish_ns.load(Relaxed));
         let info = FrameInfo {
@@ -371,28 +340,16 @@ impl Consumer {
             wall_ns: slot.wall_ns.load(Relaxed),
             source_frame: slot.source_frame.load(Relaxed),
             skipped,
+            missing,
+            origin: slot.origin.load(Relaxed),
         };
         let own = self.attachment.segment.own();
         own.wake_ns.store(wake_ns, Relaxed);
         own.last_capture_ns.store(capture_ns, Relaxed);
         own.skipped.store(self.stats.skipped, Relaxed);
+        own.missing.store(self.stats.missing, Relaxed);
         own.taken.store(self.stats.taken, Relaxed);
         own.last_sequence.store(self.stats.last_sequence, Relaxed);
-        Some(info)
+        Some(Hold::new(info, leased))
     }
-}
-
-/// Which process writes a segment: its pid, which in a container is often the same again, and its start time.
-pub(super) fn producer_of(regions: &Regions) -> (u32, u64) {
-    let header = regions.header();
-    (
-        header.producer_pid.load(Relaxed),
-        header.producer_start_ticks.load(Relaxed),
-    )
-}
-
-fn newest_sequence(regions: &Regions) -> u64 {
-    let header = regions.header();
-    Ticket::unpack(header.latest.load(Acquire))
-        .map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence)
 }

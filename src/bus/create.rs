@@ -4,45 +4,101 @@ use std::io;
 use std::sync::Arc;
 
 use super::BusName;
+use super::alive::answers;
 use super::lease::latest;
-use super::lock::BusLock;
+use super::lock::{BETWEEN_LOOKS, BusLock, Count, LOOKS, LockError};
+use super::numbers::MAX_SEQUENCE;
 use super::options::{CreateError, ProducerOptions};
 use super::process::own_start_ticks;
 use super::producer::ProducerWords;
+use super::remains::stranger_at_lock;
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::layout::{ABI, HeaderFlags, Layout, Malformed, Request, SegmentState, write_text};
+use crate::redact::without_secrets;
 use crate::shm::{
     CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,
-    mark_retired, unlink_object,
+    Regions, mark_retired, unlink_object,
 };
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::trigger::reserve;
+
+/// Makes room for the descriptors of all consumers, before any of them comes.
+pub(super) fn make_room(options: &ProducerOptions) -> Result<(), CreateError> {
+    reserve(options.consumers).map_err(|few| CreateError::Descriptors {
+        bus: options.bus.clone(),
+        consumers: options.consumers,
+        needed: few.needed,
+        limit: few.limit,
+    })
+}
+
+/// Takes the lock of a bus for a producer, if nobody answers as one already.
+pub(super) fn take_lock(options: &ProducerOptions) -> Result<BusLock, CreateError> {
+    let bus = &options.bus;
+    let mut looks = 0;
+    loop {
+        let lock = BusLock::acquire(bus).map_err(|error| refused(bus, error))?;
+        // Somebody may have taken the lock's file away under a producer that lives.
+        if !answers(bus) {
+            lock.let_in(options.mode, options.gid);
+            return Ok(lock);
+        }
+        looks += 1;
+        if looks == LOOKS {
+            let (bus, pid) = (bus.clone(), producer_pid(bus));
+            return Err(CreateError::InUse { bus, pid });
+        }
+        // It may also be about to end: the kernel frees a lock a moment before it closes the sockets.
+        lock.give_back();
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+}
+
+fn refused(bus: &BusName, error: LockError) -> CreateError {
+    let stranger = matches!(error, LockError::Held).then(|| stranger_at_lock(bus));
+    let bus = bus.clone();
+    match (error, stranger.flatten()) {
+        (LockError::Held, Some((holder, producer))) => CreateError::LockTaken {
+            bus,
+            holder,
+            producer,
+        },
+        (LockError::Held, None) => CreateError::InUse {
+            pid: BusLock::holder(&bus).or_else(|| producer_pid(&bus)),
+            bus,
+        },
+        (LockError::Foreign { uid }, _) => CreateError::Foreign { bus, uid },
+        (LockError::System(source), _) => CreateError::System { bus, source },
+    }
+}
 
 /// The producer that a segment names, for a message.
-pub(super) fn producer_pid(bus: &BusName) -> Option<u32> {
+fn producer_pid(bus: &BusName) -> Option<u32> {
     let segment = ObserverSegment::open(bus).ok()?;
     Some(segment.regions().header().producer_pid.load(Relaxed))
 }
 
 /// A generation or a sequence that cannot be real; the protocol has room for more.
-const IMPLAUSIBLE: u64 = 1 << 50;
+const IMPLAUSIBLE: u64 = MAX_SEQUENCE + 1;
 
-/// Removes what a dead producer left under the name; returns the generation and the sequence to go on from.
+/// Removes what a dead producer left under the name; returns what to go on from.
 /// The caller holds the lock, so nobody alive owns it.
-pub(super) fn replace_stale(bus: &BusName, lock: &BusLock) -> Result<(u64, u64), CreateError> {
-    let noted = lock.recall().unwrap_or((1, 0));
-    let (generation, sequence) = match ObserverSegment::open(bus) {
+pub(super) fn replace_stale(bus: &BusName, lock: &BusLock) -> Result<Count, CreateError> {
+    let new = Count {
+        generation: 1,
+        sequence: 0,
+        epoch_ms: wall_ns() / 1_000_000,
+    };
+    let noted = lock.recall().unwrap_or(new);
+    let count = match ObserverSegment::open(bus) {
         Ok(stale) => {
             let header = stale.regions().header();
-            let newest =
-                latest(&ProducerWords(stale.regions())).map_or(0, |ticket| ticket.sequence);
-            let sequence = newest.max(header.base_sequence.load(Relaxed));
             tracing::info!(
                 "replacing the segment that pid {} left",
                 header.producer_pid.load(Relaxed)
             );
             let _ = mark_retired(bus);
-            let generation = header.generation.load(Relaxed).saturating_add(1);
-            (generation.max(noted.0), sequence.max(noted.1))
+            go_on_after(stale.regions(), noted)
         }
         Err(OpenSegmentError::Absent | OpenSegmentError::Unfinished) => noted,
         Err(OpenSegmentError::Malformed(malformed)) => {
@@ -57,18 +113,35 @@ pub(super) fn replace_stale(bus: &BusName, lock: &BusLock) -> Result<(u64, u64),
         }
     };
     // No camera gets there: somebody has damaged what is left.
-    let (generation, sequence) = match (generation, sequence) {
-        (generation, sequence) if generation.max(sequence) < IMPLAUSIBLE => (generation, sequence),
-        _ => (1, 0),
-    };
-    lock.remember(generation, sequence);
+    let plausible = count.generation.max(count.sequence) < IMPLAUSIBLE;
+    let count = if plausible { count } else { new };
+    lock.remember(count);
     match unlink_object(bus) {
-        Ok(()) => Ok((generation, sequence)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((generation, sequence)),
+        Ok(()) => Ok(count),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(count),
         Err(source) => Err(CreateError::System {
             bus: bus.clone(),
             source,
         }),
+    }
+}
+
+/// What to go on from after a segment that was left, or after what its producer had noted, if that is more.
+fn go_on_after(stale: &Regions, noted: Count) -> Count {
+    let header = stale.header();
+    let newest = latest(&ProducerWords(stale)).map_or(0, |ticket| ticket.sequence);
+    let sequence = newest.max(header.base_sequence.load(Relaxed));
+    let generation = header.generation.load(Relaxed).saturating_add(1);
+    let epoch_ms = header.epoch_ms.load(Relaxed);
+    Count {
+        generation: generation.max(noted.generation),
+        sequence: sequence.max(noted.sequence),
+        // A layout of version 1.0 has none.
+        epoch_ms: if epoch_ms == 0 {
+            noted.epoch_ms
+        } else {
+            epoch_ms
+        },
     }
 }
 
@@ -81,8 +154,7 @@ fn warn_of_damage(bus: &BusName, malformed: &Malformed) {
 /// Makes a segment and fills its header; it is not announced yet.
 pub(super) fn make_segment(
     options: &ProducerOptions,
-    generation: u64,
-    sequence: u64,
+    count: Count,
     pipes: &str,
 ) -> Result<(Arc<OwnedSegment>, Pixels), CreateError> {
     let bus = &options.bus;
@@ -93,10 +165,8 @@ pub(super) fn make_segment(
         bgr_image: options.bgr_image,
         color: options.color,
     };
-    let layout = Layout::plan(request).ok_or(CreateError::TooManySlots {
-        consumers: options.consumers,
-        history: options.history,
-    })?;
+    let layout = Layout::plan(request)
+        .ok_or_else(|| CreateError::of_plan(options.consumers, options.history))?;
     let permissions = Permissions {
         mode: options.mode,
         gid: options.gid,
@@ -130,8 +200,9 @@ pub(super) fn make_segment(
             Relaxed,
         );
     }
-    header.generation.store(generation, Relaxed);
-    header.base_sequence.store(sequence, Relaxed);
+    header.generation.store(count.generation, Relaxed);
+    header.base_sequence.store(count.sequence, Relaxed);
+    header.epoch_ms.store(count.epoch_ms, Relaxed);
     let millihertz = options
         .nominal_fps
         .map_or(0.0, |fps| (fps * 1000.0).round());
@@ -147,7 +218,8 @@ pub(super) fn make_segment(
     header.created_wall_ns.store(wall_ns(), Relaxed);
     header.heartbeat_ns.store(monotonic_ns(), Relaxed);
     header.state.store(SegmentState::Running as u32, Relaxed);
-    write_text(&header.source, &options.source);
+    // Anybody who may look at the bus reads it.
+    write_text(&header.source, &without_secrets(&options.source));
     write_text(&header.pipes, pipes);
     Ok((segment, pixels))
 }

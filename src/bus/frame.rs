@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::consumer::ConsumerStats;
-use super::lease::{LeaseMemory, Ticket, release};
+use super::BusName;
+use super::consumer_options::ConsumerStats;
+use super::handle::{HandleError, check_home};
+use super::lease::{LeaseMemory, Leased, clear, release};
 use crate::clock::monotonic_ns;
 use crate::layout::{ConsumerRecord, Geometry, RecordState};
 use crate::shm::{ConsumerSegment, Regions};
@@ -32,6 +34,10 @@ pub struct FrameInfo {
     pub source_frame: u64,
     /// How many frames went by between the one this consumer took before and this one.
     pub skipped: u64,
+    /// How many numbers between the two no frame has: only where a publisher gives the numbers ([`super::Numbered`]).
+    pub missing: u64,
+    /// Whose number the sequence is: 0 for this bus's own.
+    pub origin: u64,
 }
 
 /// A consumer's hold on its index and on one generation of the segment. It ends when the consumer and every frame that
@@ -40,8 +46,7 @@ pub struct FrameInfo {
 pub(super) struct Attachment {
     pub(super) segment: ConsumerSegment,
     pub(super) waiter: Arc<Waiter>,
-    /// A forked child has a copy of this value, and no say in the record.
-    pid: u32,
+    bus: BusName,
 }
 
 /// The words of the lease protocol as a consumer reaches them: its own lease through the one page it may write.
@@ -76,12 +81,28 @@ impl LeaseMemory for ConsumerWords<'_> {
 }
 
 impl Attachment {
-    pub(super) fn new(segment: ConsumerSegment, waiter: Arc<Waiter>) -> Attachment {
+    pub(super) fn new(segment: ConsumerSegment, waiter: Arc<Waiter>, bus: &BusName) -> Attachment {
         Attachment {
             segment,
             waiter,
-            pid: std::process::id(),
+            bus: bus.clone(),
         }
+    }
+
+    /// Whether this process is the one that attached: a forked child has a copy of all this, and no say in the record.
+    pub(super) fn is_here(&self) -> bool {
+        self.waiter.home().is_here()
+    }
+
+    /// Whether the segment can be read and written, by this process.
+    pub(super) fn check(&self) -> Result<(), HandleError> {
+        check_home(self.waiter.home(), "consumer", &self.bus)?;
+        if self.segment.is_cut() {
+            return Err(HandleError::CutShort {
+                bus: self.bus.clone(),
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn words(&self) -> ConsumerWords<'_> {
@@ -92,7 +113,10 @@ impl Attachment {
     }
 
     /// Notes how long the frame was held, and gives it back.
-    fn release(&self, info: &FrameInfo) {
+    fn release(&self, info: &FrameInfo, leased: Leased) {
+        if !self.is_here() {
+            return;
+        }
         let own = self.segment.own();
         let release_ns = monotonic_ns();
         own.release_ns.store(release_ns, Relaxed);
@@ -101,18 +125,53 @@ impl Attachment {
             .record(info.wake_ns.saturating_sub(info.publish_ns));
         own.busy.record(release_ns.saturating_sub(info.wake_ns));
         own.total.record(release_ns.saturating_sub(info.capture_ns));
-        release(&self.words(), self.segment.index());
+        release(&self.words(), self.segment.index(), leased);
     }
 }
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        if std::process::id() != self.pid {
+        if !self.is_here() {
             return;
         }
+        clear(&self.words(), self.segment.index());
         let own = self.segment.own();
-        own.lease.store(Ticket::NONE, Release);
         own.state.store(RecordState::DETACHED, Release);
+    }
+}
+
+/// A leased frame.
+#[derive(Debug)]
+pub(super) struct Hold {
+    info: FrameInfo,
+    /// `None` once it is given back.
+    leased: Option<Leased>,
+}
+
+impl Hold {
+    pub(super) fn new(info: FrameInfo, leased: Leased) -> Hold {
+        let leased = Some(leased);
+        Hold { info, leased }
+    }
+
+    /// The lease, in the process that has it: nothing keeps the pixels as they are for a forked child.
+    fn leased(&self, attachment: &Attachment) -> Option<&Leased> {
+        self.leased.as_ref().filter(|_| attachment.is_here())
+    }
+
+    fn gray<'a>(&'a self, attachment: &'a Attachment) -> &'a [u8] {
+        self.leased(attachment)
+            .map_or(&[], |leased| attachment.segment.gray(leased))
+    }
+
+    fn bgr<'a>(&'a self, attachment: &'a Attachment) -> Option<&'a [u8]> {
+        attachment.segment.color(self.leased(attachment)?)
+    }
+
+    fn give_back(&mut self, attachment: &Attachment) {
+        if let Some(leased) = self.leased.take() {
+            attachment.release(&self.info, leased);
+        }
     }
 }
 
@@ -120,27 +179,31 @@ impl Drop for Attachment {
 #[derive(Debug)]
 pub struct Frame<'a> {
     attachment: &'a Attachment,
-    info: FrameInfo,
+    hold: Hold,
     stats: ConsumerStats,
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn new(
-        attachment: &'a Attachment,
-        info: FrameInfo,
-        stats: ConsumerStats,
-    ) -> Frame<'a> {
+    pub(super) fn new(attachment: &'a Attachment, hold: Hold, stats: ConsumerStats) -> Frame<'a> {
         Frame {
             attachment,
-            info,
+            hold,
             stats,
         }
+    }
+
+    /// Whether its pixels are what was published.
+    ///
+    /// # Errors
+    /// Fails when the segment was cut short, or the process was forked from the one that took it.
+    pub fn check(&self) -> Result<(), HandleError> {
+        self.attachment.check()
     }
 
     /// What is known of it.
     #[must_use]
     pub fn info(&self) -> &FrameInfo {
-        &self.info
+        &self.hold.info
     }
 
     /// Its size.
@@ -149,16 +212,16 @@ impl<'a> Frame<'a> {
         self.attachment.segment.regions().layout().geometry
     }
 
-    /// The gray image: `height` rows of `width` bytes.
+    /// The gray image: `height` rows of `width` bytes. Empty in a forked child, which has no lease on it.
     #[must_use]
     pub fn gray(&self) -> &[u8] {
-        self.attachment.segment.gray(self.info.slot)
+        self.hold.gray(self.attachment)
     }
 
     /// The BGR image: `height` rows of `3 * width` bytes, on a bus with colour.
     #[must_use]
     pub fn bgr(&self) -> Option<&[u8]> {
-        self.attachment.segment.color(self.info.slot)
+        self.hold.bgr(self.attachment)
     }
 
     /// The consumer that has it.
@@ -170,7 +233,7 @@ impl<'a> Frame<'a> {
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        self.attachment.release(&self.info);
+        self.hold.give_back(self.attachment);
     }
 }
 
@@ -192,18 +255,26 @@ pub struct FrameHeld {
 #[derive(Debug)]
 pub struct OwnedFrame {
     attachment: Arc<Attachment>,
-    info: FrameInfo,
+    hold: Hold,
 }
 
 impl OwnedFrame {
-    pub(super) fn new(attachment: Arc<Attachment>, info: FrameInfo) -> OwnedFrame {
-        OwnedFrame { attachment, info }
+    pub(super) fn new(attachment: Arc<Attachment>, hold: Hold) -> OwnedFrame {
+        OwnedFrame { attachment, hold }
+    }
+
+    /// Whether its pixels are what was published.
+    ///
+    /// # Errors
+    /// Fails when the segment was cut short, or the process was forked from the one that took it.
+    pub fn check(&self) -> Result<(), HandleError> {
+        self.attachment.check()
     }
 
     /// What is known of it.
     #[must_use]
     pub fn info(&self) -> &FrameInfo {
-        &self.info
+        &self.hold.info
     }
 
     /// Its size.
@@ -212,23 +283,21 @@ impl OwnedFrame {
         self.attachment.segment.regions().layout().geometry
     }
 
-    /// The gray image: `height` rows of `width` bytes.
+    /// The gray image: `height` rows of `width` bytes. Empty in a forked child, which has no lease on it.
     #[must_use]
     pub fn gray(&self) -> &[u8] {
-        self.attachment.segment.gray(self.info.slot)
+        self.hold.gray(&self.attachment)
     }
 
     /// The BGR image: `height` rows of `3 * width` bytes, on a bus with colour.
     #[must_use]
     pub fn bgr(&self) -> Option<&[u8]> {
-        self.attachment.segment.color(self.info.slot)
+        self.hold.bgr(&self.attachment)
     }
 }
 
 impl Drop for OwnedFrame {
     fn drop(&mut self) {
-        if std::process::id() == self.attachment.pid {
-            self.attachment.release(&self.info);
-        }
+        self.hold.give_back(&self.attachment);
     }
 }

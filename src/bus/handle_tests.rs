@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{
-    BusName, Consumer, ConsumerOptions, FrameHeld, FrameMeta, IndexChoice, Producer,
-    ProducerOptions, Waited,
+    BusName, Consumer, ConsumerOptions, FrameHeld, FrameMeta, HandleError, IndexChoice, Numbered,
+    Observer, Producer, ProducerOptions, SequenceError, Waited,
 };
 use crate::layout::Geometry;
 use crate::source::PatternSource;
@@ -40,7 +40,7 @@ fn attach(bus: BusName) -> Result<Consumer, super::AttachError> {
 
 fn publish(producer: &mut Producer, number: u64) {
     let mut pattern = PatternSource::new(GEOMETRY, None);
-    let mut claim = producer.claim().expect("a slot");
+    let mut claim = producer.claim().expect("a whole bus").expect("a slot");
     pattern
         .draw_frame(number, &mut claim.target())
         .expect("drawn");
@@ -84,6 +84,92 @@ fn a_request_to_stop_reaches_a_consumer_that_is_behind() {
 }
 
 #[test]
+fn numbers_from_elsewhere_are_kept_and_what_is_left_out_is_not_skipped() {
+    let (mut producer, mut consumer) = bus();
+    let publish_as = |producer: &mut Producer, sequence| {
+        let claim = producer.claim().expect("a whole bus").expect("a slot");
+        let origin = 77;
+        claim.publish_as(FrameMeta::default(), Numbered { sequence, origin })
+    };
+    let take = |consumer: &mut Consumer| {
+        let info = *consumer.acquire().expect("a frame").info();
+        (info.sequence, info.skipped, info.missing, info.origin)
+    };
+    assert_eq!(publish_as(&mut producer, 100), Ok(100));
+    assert_eq!(take(&mut consumer), (100, 0, 99, 77));
+    for sequence in [103, 104, 110] {
+        assert_eq!(publish_as(&mut producer, sequence), Ok(sequence));
+    }
+    assert_eq!(take(&mut consumer), (110, 2, 7, 77));
+    let last = 110;
+    for sequence in [0, 1, 110] {
+        let refused = publish_as(&mut producer, sequence);
+        assert_eq!(refused, Err(SequenceError::NotAbove { sequence, last }));
+    }
+    assert!(consumer.acquire().is_none());
+    publish(&mut producer, 1);
+    assert_eq!(take(&mut consumer), (111, 0, 0, 0));
+    // Another generation begins to count the numbers that are left out; sequences go on.
+    let frames = producer.options().frames();
+    producer.renew(frames).expect("renewed");
+    assert_eq!(publish_as(&mut producer, 120), Ok(120));
+    assert_eq!(consumer.wait(None).expect("wait"), Waited::Renewed);
+    assert_eq!(take(&mut consumer), (120, 0, 8, 77));
+    let stats = consumer.stats();
+    assert_eq!((stats.taken, stats.skipped), (4, 2));
+    let accounted = stats.attach_sequence + stats.taken + stats.skipped + stats.missing;
+    assert_eq!(accounted, stats.last_sequence);
+    // Who comes later counts from where the bus is.
+    let name = producer.options().bus.clone();
+    drop(consumer);
+    let patience = Some(Duration::from_secs(60));
+    let stop = Stop::new().expect("eventfd");
+    let mut late = loop {
+        match Consumer::attach(ConsumerOptions::new(name.clone()), patience, &stop, |_| {}) {
+            Err(super::AttachError::AllInUse { .. }) => std::thread::yield_now(),
+            attached => break attached.expect("consumer"),
+        }
+    };
+    assert_eq!(publish_as(&mut producer, 125), Ok(125));
+    assert_eq!(publish_as(&mut producer, 130), Ok(130));
+    assert_eq!(take(&mut late), (130, 1, 8, 77));
+}
+
+#[test]
+fn a_reader_of_every_frame_takes_them_over_gaps() {
+    let name: BusName = format!("gaps-{}", std::process::id())
+        .parse()
+        .expect("name");
+    let mut options = ProducerOptions::new(name.clone(), GEOMETRY);
+    options.history = 8;
+    let mut producer = Producer::create(options).expect("producer");
+    let mut options = ConsumerOptions::new(name);
+    options.every_frame = true;
+    let (patience, stop) = (Some(Duration::from_secs(60)), Stop::new().expect("eventfd"));
+    let mut consumer = Consumer::attach(options, patience, &stop, |_| {}).expect("consumer");
+    let sequences = [5, 6, 9, 1 << 40];
+    for sequence in sequences {
+        let number = Numbered {
+            sequence,
+            origin: 1,
+        };
+        let claim = producer.claim().expect("a whole bus").expect("a slot");
+        assert_eq!(claim.publish_as(FrameMeta::default(), number), Ok(sequence));
+    }
+    let mut before = 0;
+    for sequence in sequences {
+        let info = *consumer.acquire().expect("a frame").info();
+        let missing = sequence - before - 1;
+        assert_eq!(
+            (info.sequence, info.skipped, info.missing),
+            (sequence, 0, missing)
+        );
+        before = sequence;
+    }
+    assert_eq!(producer.stats().published, consumer.stats().taken);
+}
+
+#[test]
 fn a_frame_outlives_its_consumer_and_its_producer() {
     let (mut producer, mut consumer) = bus();
     publish(&mut producer, 7);
@@ -107,8 +193,8 @@ fn a_frame_of_a_segment_that_was_replaced_does_not_hinder_the_next() {
     let (mut producer, mut consumer) = bus();
     publish(&mut producer, 1);
     let old = consumer.acquire_owned().expect("none held").expect("frame");
-    let options = producer.options().clone();
-    producer.renew(options).expect("renewed");
+    let frames = producer.options().frames();
+    producer.renew(frames).expect("renewed");
     publish(&mut producer, 2);
     assert_eq!(consumer.wait(None).expect("wait"), Waited::Renewed);
     assert_eq!(consumer.wait(None).expect("wait"), Waited::Frame);
@@ -126,7 +212,11 @@ fn a_frame_of_a_segment_that_was_replaced_does_not_hinder_the_next() {
 fn a_claim_that_is_kept_is_published_later_and_given_back_by_the_next() {
     let (mut producer, mut consumer) = bus();
     let mut pattern = PatternSource::new(GEOMETRY, None);
-    producer.claim().expect("a slot").keep();
+    producer
+        .claim()
+        .expect("a whole bus")
+        .expect("a slot")
+        .keep();
     let mut claim = producer.kept_claim().expect("the slot");
     pattern.draw_frame(3, &mut claim.target()).expect("drawn");
     claim.keep();
@@ -136,7 +226,11 @@ fn a_claim_that_is_kept_is_published_later_and_given_back_by_the_next() {
     let frame = consumer.acquire().expect("frame");
     assert_eq!(verify(GEOMETRY, frame.gray()), Ok(3));
     drop(frame);
-    producer.claim().expect("a slot").keep();
+    producer
+        .claim()
+        .expect("a whole bus")
+        .expect("a slot")
+        .keep();
     publish(&mut producer, 4);
     assert!(producer.kept_claim().is_none());
     for number in 5..20 {
@@ -164,4 +258,114 @@ fn the_frame_right_after_attaching_makes_the_descriptor_readable() {
         let readable = waiting.wait_readable(consumer.as_fd(), Some(Duration::from_secs(60)));
         assert_eq!(readable.expect("poll"), stop::Waited::Ready);
     }
+}
+
+#[test]
+fn other_frames_do_not_take_a_consumer_its_index() {
+    let number = NUMBER.fetch_add(1, Relaxed);
+    let name: BusName = format!("handle-{}-{number}", std::process::id())
+        .parse()
+        .expect("name");
+    let mut options = ProducerOptions::new(name.clone(), GEOMETRY);
+    options.consumers = 4;
+    let mut producer = Producer::create(options).expect("producer");
+    let mut options = ConsumerOptions::new(name.clone());
+    options.index = IndexChoice::Index(3);
+    let stop = Stop::new().expect("eventfd");
+    let mut consumer =
+        Consumer::attach(options, Some(Duration::ZERO), &stop, |_| {}).expect("consumer");
+    // What somebody says who knows only the new frames.
+    let mut other = ProducerOptions::new(name, Geometry::new(32, 24).expect("size"));
+    other.consumers = 1;
+    producer.renew(other.frames()).expect("renewed");
+    assert_eq!(producer.layout().consumers, 4);
+    assert_eq!(consumer.wait(None).expect("wait"), Waited::Renewed);
+    assert_eq!(consumer.stream().geometry.width, 32);
+    let claim = producer.claim().expect("a whole bus").expect("a slot");
+    claim.publish(FrameMeta::default());
+    assert_eq!(consumer.wait(None).expect("wait"), Waited::Frame);
+    assert!(consumer.acquire().is_some());
+    assert_eq!(producer.connected(), 1);
+}
+
+#[test]
+fn a_bus_without_consumers_or_with_too_many_is_refused_with_the_true_reason() {
+    let name: BusName = format!("handle-many-{}", std::process::id())
+        .parse()
+        .expect("name");
+    let refusal = |consumers, history| {
+        let mut options = ProducerOptions::new(name.clone(), GEOMETRY);
+        (options.consumers, options.history) = (consumers, history);
+        Producer::create(options).expect_err("refused").to_string()
+    };
+    for consumers in [0, 251] {
+        let sentence = format!("a bus has 1 to 250 consumers, not {consumers}");
+        assert_eq!(refusal(consumers, 0), sentence);
+    }
+    assert_eq!(
+        refusal(250, 3),
+        "250 consumers and a history of 3 need 255 slots, at most 254 are possible"
+    );
+}
+
+/// Runs `child` in a forked process and returns its exit code.
+#[allow(unsafe_code)]
+fn forked(child: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the child calls nothing that another thread could have left locked but the allocator, which sees to that itself.
+    match unsafe { libc::fork() } {
+        0 => {
+            let code = child();
+            // SAFETY: ends the process without what its parent has registered.
+            unsafe { libc::_exit(code) };
+        }
+        pid => {
+            let mut status = -1;
+            // SAFETY: the status is writable.
+            let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+            assert_eq!(ended, pid);
+            libc::WEXITSTATUS(status)
+        }
+    }
+}
+
+#[test]
+fn a_forked_child_has_no_lease_and_takes_none_away() {
+    let (mut producer, mut consumer) = bus();
+    let name = producer.options().bus.clone();
+    let observer = Observer::open(&name).expect("observer");
+    publish(&mut producer, 1);
+    let frame = consumer.acquire().expect("frame");
+    let refused = |result: Result<(), HandleError>| matches!(result, Err(HandleError::OtherProcess { owner, .. }) if owner != std::process::id());
+    // A bit for each thing that is not as it should be.
+    let code = forked(move || {
+        let mut wrong = i32::from(!refused(frame.check()));
+        wrong |= i32::from(!frame.gray().is_empty()) << 1;
+        drop(frame);
+        wrong |= i32::from(!refused(observer.check())) << 2;
+        let copied = observer.copy_latest(&mut Vec::new());
+        wrong | i32::from(!matches!(copied, Err(super::CopyError::Handle(_)))) << 3
+    });
+    assert_eq!(code, 0);
+    // The parent's frame moved into the closure, and went with it: here, at home.
+    publish(&mut producer, 2);
+    let frame = consumer.acquire().expect("frame");
+    let code = forked(|| {
+        let mut wrong = i32::from(!refused(producer.check()));
+        wrong |= i32::from(producer.claim().is_ok()) << 1;
+        wrong | i32::from(producer.kept_claim().is_some()) << 2
+    });
+    assert_eq!(code, 0);
+    for number in 3..20 {
+        publish(&mut producer, number);
+        assert_eq!(verify(GEOMETRY, frame.gray()), Ok(2));
+    }
+    drop(frame);
+    let code = forked(move || {
+        let waited = consumer.wait(Some(Duration::ZERO));
+        let refused = waited.is_err_and(|error| HandleError::of(&error).is_some());
+        let taken = consumer.acquire().is_some();
+        drop((producer, consumer));
+        i32::from(!refused) | i32::from(taken) << 1
+    });
+    assert_eq!(code, 0);
 }

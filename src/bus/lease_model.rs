@@ -118,25 +118,26 @@ impl<F: Fence, const SLOTS: usize, const CONSUMERS: usize> Model<F, SLOTS, CONSU
     fn produce(&self, frames: u64) {
         let mut book = SlotBook::new(SLOTS as u8);
         for sequence in 1..=frames {
-            let slot = claim(self, &mut book).expect("N + 2 slots are always enough");
-            self.write_image(slot, sequence);
-            publish(self, &mut book, Ticket { sequence, slot });
+            let claimed = claim(self, &mut book).expect("N + 2 slots are always enough");
+            self.write_image(claimed.slot(), sequence);
+            publish(self, &mut book, claimed, sequence);
         }
     }
 
     fn consume(&self, consumer: u8, rounds: u32, every_frame: bool) {
         let mut last = 0;
         for _ in 0..rounds {
-            let ticket = if every_frame {
+            let leased = if every_frame {
                 acquire_next(self, consumer, last)
             } else {
                 acquire_newest(self, consumer, last)
             };
-            if let Some(ticket) = ticket {
+            if let Some(leased) = leased {
+                let ticket = leased.ticket();
                 assert_eq!(self.read_image(ticket.slot), ticket.sequence, "torn");
                 assert!(ticket.sequence > last, "a frame went backwards");
                 last = ticket.sequence;
-                release(self, consumer);
+                release(self, consumer, leased);
             }
         }
     }

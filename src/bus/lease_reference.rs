@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::lease::{
-    LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, publish, release,
+    LeaseMemory, Leased, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, publish,
 };
 use crate::sync::{AtomicU64, Hardware, Ordering};
 
@@ -115,7 +115,8 @@ proptest! {
                 Step::Publish | Step::Abandon => {
                     let slot = claim(&words, &mut book);
                     // As many leases as consumers, lies too: a slot is always free.
-                    let slot = slot.expect("N + 2 slots are always enough");
+                    let claimed = slot.expect("N + 2 slots are always enough");
+                    let slot = claimed.slot();
                     for held in promise.held.values() {
                         prop_assert_ne!(held.slot, slot, "a held frame is overwritten");
                     }
@@ -123,7 +124,7 @@ proptest! {
                     promise.slots.remove(&slot);
                     if matches!(step, Step::Publish) {
                         promise.published += 1;
-                        publish(&words, &mut book, Ticket { sequence: promise.published, slot });
+                        publish(&words, &mut book, claimed, promise.published);
                         promise.slots.insert(slot, promise.published);
                     }
                 }
@@ -133,6 +134,7 @@ proptest! {
                         Step::TakeNewest(_) => (acquire_newest(&words, consumer, after), promise.newest(consumer)),
                         _ => (acquire_next(&words, consumer, after), promise.next(consumer)),
                     };
+                    let got = got.as_ref().map(Leased::ticket);
                     prop_assert_eq!(got.map(|ticket| ticket.sequence), wanted);
                     if let Some(ticket) = got {
                         prop_assert_eq!(promise.slots.get(&ticket.slot), Some(&ticket.sequence));
@@ -141,7 +143,7 @@ proptest! {
                     }
                 }
                 Step::Release(consumer) => {
-                    release(&words, consumer);
+                    clear(&words, consumer);
                     promise.held.remove(&consumer);
                 }
                 Step::Lie(consumer, word) => {

@@ -3,25 +3,47 @@
 //! It guards creation, replacement and removal, never a frame. Held for the producer's life; the kernel frees it when
 //! the holder dies, however it dies. Its file stands beside the segment, because whoever shares /dev/shm must share the
 //! lock: another TMPDIR, runtime directory or container does not make a second producer.
+//!
+//! Everybody may make files in /dev/shm. So the file is opened without following a link, must be this user's own, and is
+//! locked, read and written through descriptors of that very file: its name may mean another one a moment later.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use named_lock::{NamedLock, NamedLockGuard};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 use thiserror::Error;
 
 use super::BusName;
+use super::process::flock_holder;
 use crate::shm::SHM_DIR;
 
 /// The lock of a bus, held; freed, and its file removed, when dropped.
 #[derive(Debug)]
 pub(crate) struct BusLock {
     path: PathBuf,
-    /// Freed after the file is removed: see `Drop`.
+    /// Whether the file is there because of this value.
+    made: bool,
+    /// Freed after the file is removed (see `Drop`), and before `file` is closed, by whose number the crate knows it.
     _guard: NamedLockGuard,
+    file: File,
+}
+
+/// What a producer goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// The generation of the segment.
+    pub(crate) generation: u64,
+    /// The newest sequence.
+    pub(crate) sequence: u64,
+    /// Since when they have been counted, ms since 1970-01-01 UTC.
+    pub(crate) epoch_ms: u64,
 }
 
 /// Why the lock cannot be had.
@@ -42,8 +64,11 @@ pub(crate) enum LockError {
 const TRIES: u32 = 100;
 
 /// How often a producer looks whether the lock is free, and how long it waits in between: longer than anybody looks.
-const LOOKS: u32 = 25;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+pub(super) const LOOKS: u32 = 25;
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// No note is longer.
+const NOTE_LEN: usize = 80;
 
 impl BusLock {
     /// Where the lock of a bus has its file.
@@ -54,20 +79,21 @@ impl BusLock {
     /// Whether somebody holds the lock of a bus. Leaves its file as it is.
     pub(crate) fn is_held(bus: &BusName) -> Result<bool, LockError> {
         let path = Self::path_of(bus);
-        let mut options = OpenOptions::new();
-        // At a named pipe, opening would wait for its other end.
-        let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        let file = match options.read(true).custom_flags(nonblock).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(refusal(&path, error)),
+        let Some(file) = open(&path, OFlags::RDONLY)? else {
+            return Ok(false);
         };
         // Shared, so that two who look do not see each other; freed when the file is closed.
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(false),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(true),
             Err(error) => Err(LockError::System(error.into())),
         }
+    }
+
+    /// The process that holds the lock of a bus, where it can be seen from here.
+    pub(crate) fn holder(bus: &BusName) -> Option<u32> {
+        let metadata = fs::symlink_metadata(Self::path_of(bus)).ok()?;
+        flock_holder(metadata.dev(), metadata.ino())
     }
 
     /// Takes the lock of a bus, also if somebody is just looking at it: whoever lists buses or tidies up holds it for a
@@ -86,56 +112,79 @@ impl BusLock {
     pub(crate) fn try_acquire(bus: &BusName) -> Result<BusLock, LockError> {
         let path = Self::path_of(bus);
         for _ in 0..TRIES {
-            // At a named pipe, opening would wait for its other end.
-            if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-                return Err(LockError::System(io::Error::other(format!(
-                    "{} is not a file: remove it",
-                    path.display()
-                ))));
+            // Made and removed by somebody else between the two.
+            let Some((file, made)) = make_or_open(&path)? else {
+                continue;
+            };
+            let uid = file.metadata().map_err(LockError::System)?.uid();
+            if uid != geteuid().as_raw() {
+                return Err(LockError::Foreign { uid });
             }
-            let lock = match NamedLock::with_path(&path) {
-                Ok(lock) => lock,
-                // It was there when it was to be made, and removed when it was to be opened; or it cannot be made, for a
-                // reason that the crate does not tell.
-                Err(named_lock::Error::CreateFailed(error))
-                    if error.kind() == io::ErrorKind::NotFound =>
-                {
-                    let mut file = OpenOptions::new();
-                    let made = file.write(true).create(true).truncate(false).open(&path);
-                    made.map_err(|source| refusal(&path, source))?;
-                    continue;
-                }
-                Err(named_lock::Error::CreateFailed(source)) => return Err(refusal(&path, source)),
-                Err(other) => return Err(LockError::System(io::Error::other(other))),
-            };
-            let guard = match lock.try_lock() {
-                Ok(guard) => guard,
-                Err(named_lock::Error::WouldBlock) => return Err(LockError::Held),
-                Err(other) => return Err(LockError::System(io::Error::other(other))),
-            };
+            // Dropped before `file`, by whose number the crate remembers it.
+            let guard = lock(&file)?;
             // The holder before us removed the file when it ended: what we hold may be a file without a name, and
             // somebody else may hold the one that has the name now.
-            if is_held_by_name(&path) {
-                return Ok(BusLock {
-                    path,
-                    _guard: guard,
-                });
+            let held = BusLock {
+                path: path.clone(),
+                made,
+                _guard: guard,
+                file,
+            };
+            if held.has_its_name() {
+                return Ok(held);
             }
         }
         Err(LockError::Held)
     }
 
-    /// Notes the generation and the sequence to go on from, before the segment that says so is removed: whoever is killed
+    /// Whether the file that is locked still has its name: nobody else can take this bus then.
+    pub(crate) fn has_its_name(&self) -> bool {
+        let (Ok(named), Ok(held)) = (fs::symlink_metadata(&self.path), self.file.metadata()) else {
+            return false;
+        };
+        (named.dev(), named.ino()) == (held.dev(), held.ino())
+    }
+
+    /// Lets those see who holds the lock who may use the bus, and nobody else: whoever can open the file can lock it.
+    /// Where the group cannot be given, making the segment says so.
+    pub(crate) fn let_in(&self, mode: u32, gid: Option<u32>) {
+        if gid.is_none_or(|gid| fchown(&self.file, None, Some(gid)).is_ok()) {
+            let mode = fs::Permissions::from_mode(mode & 0o666);
+            let _ = self.file.set_permissions(mode);
+        }
+    }
+
+    /// Notes what to go on from, before the segment that says so is removed: whoever is killed
     /// before there is another one does not take them with it. As well as can be; a full disk does not stop a producer.
-    pub(crate) fn remember(&self, generation: u64, sequence: u64) {
-        let _ = fs::write(&self.path, format!("{generation} {sequence}\n"));
+    pub(crate) fn remember(&self, count: Count) {
+        let note = format!(
+            "{} {} {}\n",
+            count.generation, count.sequence, count.epoch_ms
+        );
+        if self.file.write_all_at(note.as_bytes(), 0).is_ok() {
+            let _ = self.file.set_len(note.len() as u64);
+        }
     }
 
     /// What a holder noted that was killed.
-    pub(crate) fn recall(&self) -> Option<(u64, u64)> {
-        let text = fs::read_to_string(&self.path).ok()?;
-        let (generation, sequence) = text.strip_suffix('\n')?.split_once(' ')?;
-        Some((generation.parse().ok()?, sequence.parse().ok()?))
+    pub(crate) fn recall(&self) -> Option<Count> {
+        let mut note = [0; NOTE_LEN];
+        let len = self.file.read_at(&mut note, 0).ok()?;
+        let text = std::str::from_utf8(note.get(..len)?).ok()?;
+        let mut numbers = text.strip_suffix('\n')?.split(' ').map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(Count {
+            generation: next()?,
+            sequence: next()?,
+            epoch_ms: next()?,
+        })
+    }
+
+    /// Frees the lock and leaves its file as it was found, with the note in it.
+    pub(crate) fn give_back(mut self) {
+        if !self.made {
+            self.path.clear();
+        }
     }
 }
 
@@ -143,107 +192,74 @@ impl Drop for BusLock {
     fn drop(&mut self) {
         // Removed while held: whoever opened it meanwhile sees, after locking, that the name is gone, and starts again.
         // Somebody may have removed it before (a login's end can empty /dev/shm): then the name may be a successor's.
-        if is_held_by_name(&self.path) {
+        if self.has_its_name() {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
+/// Makes the lock's file, or opens the one that is there; `None` when it has come and gone meanwhile. Says whether it was
+/// made.
+fn make_or_open(path: &Path) -> Result<Option<(File, bool)>, LockError> {
+    // Not O_CREAT without O_EXCL: that follows a link, and in a sticky directory it is refused for a file of another user
+    // with an error that does not tell why.
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(made) => Ok(Some((made.into(), true))),
+        Err(Errno::EXIST) => Ok(open(path, OFlags::RDWR)?.map(|file| (file, false))),
+        Err(error) => Err(refusal(path, error.into())),
+    }
+}
+
+/// Opens the lock's file, if it is there and is a file.
+fn open(path: &Path, access: OFlags) -> Result<Option<File>, LockError> {
+    // At a named pipe, opening would wait for its other end.
+    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(no_file(path)),
+        Err(error) => return Err(refusal(path, error.into())),
+    };
+    if file.metadata().map_err(LockError::System)?.is_file() {
+        Ok(Some(file))
+    } else {
+        Err(no_file(path))
+    }
+}
+
+fn no_file(path: &Path) -> LockError {
+    let path = path.display();
+    LockError::System(io::Error::other(format!("{path} is not a file: remove it")))
+}
+
+/// Locks a file that is open, without going by its name again: the crate opens the descriptor's own entry in /proc.
+fn lock(file: &File) -> Result<NamedLockGuard, LockError> {
+    let entry = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let lock = NamedLock::with_path(&entry).map_err(|error| match error {
+        named_lock::Error::CreateFailed(source) if source.kind() == io::ErrorKind::NotFound => {
+            LockError::System(io::Error::other(format!(
+                "{entry} is not there: mount /proc"
+            )))
+        }
+        named_lock::Error::CreateFailed(source) => LockError::System(source),
+        other => LockError::System(io::Error::other(other)),
+    })?;
+    match lock.try_lock() {
+        Ok(guard) => Ok(guard),
+        Err(named_lock::Error::WouldBlock) => Err(LockError::Held),
+        Err(other) => Err(LockError::System(io::Error::other(other))),
+    }
+}
+
 fn refusal(path: &Path, source: io::Error) -> LockError {
-    let owner = fs::metadata(path).map(|metadata| metadata.uid());
+    let owner = fs::symlink_metadata(path).map(|metadata| metadata.uid());
     match owner {
         Ok(uid) if source.kind() == io::ErrorKind::PermissionDenied => LockError::Foreign { uid },
         _ => LockError::System(source),
     }
 }
 
-/// Whether one of this process's descriptors is the file that `path` means now. The crate does not show the descriptor
-/// it has locked, /proc does.
-fn is_held_by_name(path: &Path) -> bool {
-    let Ok(named) = fs::metadata(path) else {
-        return false;
-    };
-    let Ok(descriptors) = fs::read_dir("/proc/self/fd") else {
-        return true;
-    };
-    descriptors
-        .filter_map(|entry| fs::metadata(entry.ok()?.path()).ok())
-        .any(|open| (open.dev(), open.ino()) == (named.dev(), named.ino()))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bus(name: &str) -> BusName {
-        format!("lock-{name}-{}", std::process::id())
-            .parse()
-            .expect("bus name")
-    }
-
-    #[test]
-    fn a_bus_has_one_lock_and_it_leaves_no_file() {
-        let bus = bus("one");
-        let lock = BusLock::try_acquire(&bus).expect("free");
-        assert!(matches!(BusLock::try_acquire(&bus), Err(LockError::Held)));
-        let path = lock.path.clone();
-        drop(lock);
-        assert!(!path.exists());
-        drop(BusLock::try_acquire(&bus).expect("free again"));
-    }
-
-    #[test]
-    fn a_lock_remembers_until_it_is_given_back() {
-        let bus = bus("memory");
-        let lock = BusLock::try_acquire(&bus).expect("free");
-        assert_eq!(lock.recall(), None);
-        lock.remember(3, 17);
-        assert_eq!(lock.recall(), Some((3, 17)));
-        fs::write(&lock.path, "3 1").expect("a torn note");
-        assert_eq!(lock.recall(), None);
-        drop(lock);
-        assert_eq!(
-            BusLock::try_acquire(&bus).expect("free again").recall(),
-            None
-        );
-    }
-
-    #[test]
-    fn a_lock_that_has_lost_its_name_leaves_its_successor_alone() {
-        let bus = bus("lost");
-        let lock = BusLock::try_acquire(&bus).expect("free");
-        fs::remove_file(&lock.path).expect("removed");
-        fs::write(&lock.path, "somebody else's").expect("another file");
-        let path = lock.path.clone();
-        drop(lock);
-        assert!(path.exists());
-        fs::remove_file(path).expect("removed");
-    }
-
-    #[test]
-    fn a_look_at_a_lock_does_not_keep_a_producer_from_starting() {
-        let bus = bus("patience");
-        let looker = BusLock::try_acquire(&bus).expect("free");
-        let (ready, go) = std::sync::mpsc::channel();
-        let other = bus.clone();
-        let producer = std::thread::spawn(move || {
-            ready.send(()).expect("a listener");
-            BusLock::acquire(&other).map(drop)
-        });
-        go.recv().expect("a producer");
-        drop(looker);
-        producer.join().expect("thread").expect("the lock");
-        assert!(!BusLock::path_of(&bus).exists());
-    }
-
-    #[test]
-    fn a_look_at_a_lock_changes_nothing() {
-        let bus = bus("look");
-        assert!(!BusLock::is_held(&bus).expect("no file"));
-        let lock = BusLock::try_acquire(&bus).expect("free");
-        assert!(BusLock::is_held(&bus).expect("held"));
-        assert!(lock.path.exists());
-        drop(lock);
-        assert!(!BusLock::path_of(&bus).exists());
-    }
-}
+#[path = "lock_tests.rs"]
+mod tests;

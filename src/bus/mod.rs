@@ -11,10 +11,16 @@
 //! | `observe` | `slot.sequence` = 0 + SeqCst fence; = n, Release | Acquire, copy, Acquire fence, Relaxed | a copy between two equal sequences is whole |
 //! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired" |
 
+mod alive;
 mod attach;
+mod attach_error;
+mod claim;
 mod consumer;
+mod consumer_options;
 mod create;
+mod directory;
 mod frame;
+mod handle;
 #[cfg(test)]
 mod handle_tests;
 mod lease;
@@ -24,23 +30,37 @@ mod lease_model;
 mod lease_reference;
 mod lock;
 mod name;
+mod names;
+mod numbers;
 mod observer;
 mod options;
 mod process;
 mod producer;
+mod producer_words;
 mod remains;
+mod restore;
 mod runtime;
 #[cfg(test)]
 pub(crate) mod stage;
+mod table2;
 
-pub use attach::{AttachError, IndexChoice};
-pub use consumer::{Consumer, ConsumerOptions, ConsumerStats, Stream, Waited};
+pub use alive::is_nameless;
+pub use attach::IndexChoice;
+pub use attach_error::AttachError;
+pub use claim::Claim;
+pub use consumer::Consumer;
+pub use consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 pub use frame::{Frame, FrameHeld, FrameInfo, OwnedFrame};
-pub(crate) use lease::Ticket;
+pub use handle::HandleError;
+pub(crate) use handle::check_home;
+pub(crate) use lease::{Claimed, Leased, Ticket};
 pub use name::{BusName, BusNameError};
+pub(crate) use names::Names;
+pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
-pub use options::{CreateError, FrameMeta, ProducerOptions, ProducerStats};
+pub use options::{CreateError, FrameMeta, FrameOptions, ProducerOptions, ProducerStats};
+#[cfg(test)]
 pub(crate) use process::start_ticks;
-pub use producer::{Claim, Producer};
+pub use producer::Producer;
 pub use remains::{Remains, SweepError, Swept, sweep, traces};
 pub use runtime::{MAX_SOCKET_PATH, RuntimeDirError, pipe_path, pipes_dir, runtime_dir};

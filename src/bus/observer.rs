@@ -1,9 +1,12 @@
 //! An observer: sees everything, holds nothing, changes nothing.
 
 use super::BusName;
-use super::attach::AttachError;
+use super::attach_error::AttachError;
+use super::handle::{HandleError, check_home};
+use super::process::clock_ahead_ns;
+use crate::clock::monotonic_ns;
 use crate::layout::{Layout, SegmentState};
-use crate::shm::{ObserverSegment, Regions, list_objects};
+use crate::shm::{Home, ObserverSegment, Regions, is_foreign, list_objects};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 /// How often a copy is tried again when the slot is written meanwhile.
@@ -14,6 +17,10 @@ const TRIES: u32 = 8;
 pub struct Observer {
     bus: BusName,
     segment: ObserverSegment,
+    home: Home,
+    /// How far this process's clock is ahead of the producer's, and whether that is known or only likely.
+    ahead_ns: i64,
+    is_clock_known: bool,
 }
 
 /// A copy of a frame, checked to be whole.
@@ -28,7 +35,7 @@ pub struct FrameCopy {
 }
 
 /// Why there is no copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
     /// There is no frame there.
     #[error("there is no frame yet")]
@@ -42,6 +49,9 @@ pub enum CopyError {
     /// The bus keeps no such image.
     #[error("the bus keeps no BGR image")]
     NoImage,
+    /// The segment was cut short, or it is another process's view.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
 }
 
 impl Observer {
@@ -52,16 +62,39 @@ impl Observer {
     pub fn open(bus: &BusName) -> Result<Observer, AttachError> {
         let segment =
             ObserverSegment::open(bus).map_err(|error| AttachError::from_open(bus, error))?;
+        let header = segment.regions().header();
+        let (pid, ticks) = (
+            header.producer_pid.load(Relaxed),
+            header.producer_start_ticks.load(Relaxed),
+        );
+        let known = clock_ahead_ns(pid, ticks);
+        // Else its last sign of life is taken for now: whether it lives is for its lock to say.
+        let since = || {
+            monotonic_ns()
+                .cast_signed()
+                .wrapping_sub(header.heartbeat_ns.load(Relaxed).cast_signed())
+        };
         Ok(Observer {
             bus: bus.clone(),
+            ahead_ns: known.unwrap_or_else(since),
+            is_clock_known: known.is_some(),
             segment,
+            home: Home::here(),
         })
     }
 
-    /// The buses on this machine, by name.
+    /// The buses on this machine that are this user's, root's, or for a group that this user is in, by name. What anybody
+    /// else has put into /dev/shm is looked at only by its name.
     #[must_use]
     pub fn buses() -> Vec<BusName> {
-        list_objects()
+        let buses = list_objects().into_iter();
+        buses.filter(|bus| !is_foreign(bus)).collect()
+    }
+
+    /// The buses on this machine that [`Observer::buses`] leaves out.
+    #[must_use]
+    pub fn foreign_buses() -> Vec<BusName> {
+        list_objects().into_iter().filter(is_foreign).collect()
     }
 
     /// The bus.
@@ -100,6 +133,30 @@ impl Observer {
         self.segment.regions()
     }
 
+    /// Whether it can still be used.
+    ///
+    /// # Errors
+    /// Fails when the segment was cut short since it was mapped, or the process was forked from the one that did.
+    pub fn check(&self) -> Result<(), HandleError> {
+        check_home(self.home, "observer", &self.bus)?;
+        if self.segment.is_cut() {
+            return Err(HandleError::CutShort {
+                bus: self.bus.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A time of this process's monotonic clock, on the clock that is in the segment.
+    pub(crate) fn on_its_clock(&self, own_ns: u64) -> u64 {
+        own_ns.saturating_add_signed(self.ahead_ns.saturating_neg())
+    }
+
+    /// Whether a time of this process can be compared with one in the segment.
+    pub(crate) fn is_clock_known(&self) -> bool {
+        self.is_clock_known
+    }
+
     /// Copies the gray image of a slot.
     ///
     /// # Errors
@@ -133,10 +190,11 @@ impl Observer {
         for _ in 0..TRIES {
             let newest = super::lease::Ticket::unpack(self.regions().header().latest.load(Acquire));
             let Some(newest) = newest.filter(|ticket| ticket.slot < self.layout().slots) else {
+                self.check()?;
                 return Err(CopyError::Empty);
             };
             result = copy(newest.slot);
-            if result.is_ok() {
+            if matches!(result, Ok(_) | Err(CopyError::Handle(_))) {
                 break;
             }
         }
@@ -166,6 +224,7 @@ impl Observer {
             }
             self.segment.copy_bgr(slot, target);
             if guard.load(Relaxed) == sequence {
+                self.check()?;
                 return Ok(FrameCopy {
                     sequence,
                     slot,
@@ -173,6 +232,7 @@ impl Observer {
                 });
             }
         }
+        self.check()?;
         Err(CopyError::Torn)
     }
 
@@ -199,6 +259,7 @@ impl Observer {
             // Ends with an Acquire fence.
             image(target);
             if header.sequence.load(Relaxed) == sequence {
+                self.check()?;
                 return Ok(FrameCopy {
                     sequence,
                     slot,
@@ -206,6 +267,7 @@ impl Observer {
                 });
             }
         }
+        self.check()?;
         Err(if empty {
             CopyError::Empty
         } else {

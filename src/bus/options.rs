@@ -4,9 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
-use super::BusName;
 use super::runtime::RuntimeDirError;
-use crate::layout::{Geometry, MAX_SLOTS};
+use super::{BusName, HandleError};
+use crate::layout::{Geometry, MAX_CONSUMERS, MAX_SLOTS};
 use crate::trigger::ServerError;
 
 /// What a bus is to be.
@@ -56,6 +56,59 @@ impl ProducerOptions {
     }
 }
 
+/// What the frames of a bus are: the part of [`ProducerOptions`] that a producer may change while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameOptions {
+    /// The size of the frames.
+    pub geometry: Geometry,
+    /// Slots beyond consumers + 2.
+    pub history: u8,
+    /// Keep Table 2's BGR debugging image.
+    pub bgr_image: bool,
+    /// Put a BGR plane into every slot.
+    pub color: bool,
+    /// Gray is limited-range luma.
+    pub limited_range: bool,
+    /// Frames a second that the source announces.
+    pub nominal_fps: Option<f64>,
+    /// What is captured, as a person calls it.
+    pub source: String,
+}
+
+impl ProducerOptions {
+    /// What the frames are.
+    #[must_use]
+    pub fn frames(&self) -> FrameOptions {
+        FrameOptions {
+            geometry: self.geometry,
+            history: self.history,
+            bgr_image: self.bgr_image,
+            color: self.color,
+            limited_range: self.limited_range,
+            nominal_fps: self.nominal_fps,
+            source: self.source.clone(),
+        }
+    }
+
+    /// The same bus with other frames: its name, its consumers and who may use it stay.
+    #[must_use]
+    pub fn with_frames(&self, frames: FrameOptions) -> ProducerOptions {
+        ProducerOptions {
+            bus: self.bus.clone(),
+            consumers: self.consumers,
+            mode: self.mode,
+            gid: self.gid,
+            geometry: frames.geometry,
+            history: frames.history,
+            bgr_image: frames.bgr_image,
+            color: frames.color,
+            limited_range: frames.limited_range,
+            nominal_fps: frames.nominal_fps,
+            source: frames.source,
+        }
+    }
+}
+
 /// Why a bus cannot be made.
 #[derive(Debug, Error)]
 pub enum CreateError {
@@ -67,6 +120,18 @@ pub enum CreateError {
         /// The other producer, where its segment tells.
         pid: Option<u32>,
     },
+    /// It has none, and somebody else holds its lock.
+    #[error(
+        "the named lock of bus {bus} is held by pid {holder}, which is no producer of it (that was pid {producer}, which is dead): end pid {holder}, or choose another name with --bus"
+    )]
+    LockTaken {
+        /// The bus.
+        bus: BusName,
+        /// Who holds the lock.
+        holder: u32,
+        /// The producer that was.
+        producer: u32,
+    },
     /// It is another user's.
     #[error("bus {bus} belongs to user {uid}: choose another name with --bus")]
     Foreign {
@@ -74,6 +139,12 @@ pub enum CreateError {
         bus: BusName,
         /// That user.
         uid: u32,
+    },
+    /// A bus has not so many consumers, or so few.
+    #[error("a bus has 1 to {MAX_CONSUMERS} consumers, not {consumers}")]
+    Consumers {
+        /// Consumers asked for.
+        consumers: u8,
     },
     /// The slots would be too many.
     #[error("{consumers} consumers and a history of {history} need {} slots, at most {MAX_SLOTS} are possible", u16::from(*.consumers) + 2 + u16::from(*.history))]
@@ -96,6 +167,20 @@ pub enum CreateError {
         /// Bytes that are free.
         free: u64,
     },
+    /// This process may not have as many open files.
+    #[error(
+        "bus {bus} with {consumers} consumers needs {needed} open files and this process may have {limit}: raise the limit (ulimit -n {needed}, or LimitNOFILE={needed} in its unit), or ask for fewer consumers (--consumers)"
+    )]
+    Descriptors {
+        /// The bus.
+        bus: BusName,
+        /// Consumers asked for.
+        consumers: u8,
+        /// Open files that it needs, the source's among them.
+        needed: u64,
+        /// Open files that it may have, at most.
+        limit: u64,
+    },
     /// The group cannot be given.
     #[error("bus {bus} cannot be given to group {gid}: {source}")]
     Group {
@@ -112,6 +197,9 @@ pub enum CreateError {
     /// A named pipe cannot be made.
     #[error(transparent)]
     Pipe(#[from] ServerError),
+    /// The producer that was to go on cannot be used any more.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
     /// The system says no.
     #[error("bus {bus} cannot be made: {source}")]
     System {
@@ -120,6 +208,17 @@ pub enum CreateError {
         /// The cause.
         source: io::Error,
     },
+}
+
+impl CreateError {
+    /// Why there is no plan of a segment for so many consumers and so long a history.
+    pub(super) fn of_plan(consumers: u8, history: u8) -> CreateError {
+        if (1..=MAX_CONSUMERS).contains(&consumers) {
+            Self::TooManySlots { consumers, history }
+        } else {
+            Self::Consumers { consumers }
+        }
+    }
 }
 
 /// What is known of a frame.

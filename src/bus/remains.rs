@@ -1,21 +1,26 @@
 //! What a dead producer leaves behind: the segment, the named pipes and the file of the named lock.
 //!
 //! The kernel frees the named lock of a producer however it ends, and a producer holds it from before it makes anything
-//! until after it has removed everything. So what is there while the lock is free is dead, and nothing else is.
+//! until after it has removed everything. So what is there while the lock is free is dead, unless somebody took the lock's
+//! file away: what answers is alive, whatever names are gone.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use thiserror::Error;
 
+use super::alive::{Place, answers};
 use super::lock::{BusLock, LockError};
-use super::runtime::{pipes_dir, runtime_dir};
-use super::{BusName, Observer, start_ticks};
-use crate::layout::{Malformed, read_text};
-use crate::shm::{ObserverSegment, OpenSegmentError, SHM_DIR, list_objects, unlink_object};
+use super::process::{is_alive, is_called, start_ticks};
+use super::runtime::runtime_dir;
+use super::{BusName, Observer};
+use crate::layout::Malformed;
+use crate::shm::{
+    ObserverSegment, OpenSegmentError, SHM_DIR, list_objects, object_owner, unlink_object,
+};
 use crate::sync::Ordering::Relaxed;
 
 /// What a dead producer left of a bus.
@@ -48,12 +53,24 @@ pub enum Swept {
 #[derive(Debug, Error)]
 pub enum SweepError {
     /// They are another user's.
-    #[error("what is left of bus {bus} belongs to user {uid}")]
+    #[error("what there is of bus {bus} belongs to user {uid}: it is left alone")]
     Foreign {
         /// The bus.
         bus: BusName,
         /// That user.
         uid: u32,
+    },
+    /// Its producer is dead, and somebody else holds its lock.
+    #[error(
+        "bus {bus} is left alone: its producer (pid {producer}) is dead, and pid {holder}, which is no producer of it, holds its named lock"
+    )]
+    Held {
+        /// The bus.
+        bus: BusName,
+        /// The producer that was.
+        producer: u32,
+        /// Who holds the lock.
+        holder: u32,
     },
     /// Whether it is dead cannot be proved.
     #[error("bus {bus} is left alone: {malformed}")]
@@ -98,37 +115,49 @@ pub fn traces() -> Vec<BusName> {
 /// # Errors
 /// Fails when it is another user's, cannot be read, or cannot be removed.
 pub fn sweep(bus: &BusName, remove: bool) -> Result<Swept, SweepError> {
+    // A stranger's words are not read, and a stranger's names are not removed, also not by root.
+    if let Some(uid) = object_owner(bus).filter(|uid| *uid != geteuid().as_raw()) {
+        let bus = bus.clone();
+        return Err(SweepError::Foreign { bus, uid });
+    }
     let lock_file = BusLock::path_of(bus).exists();
     // Held until everything is gone; a look alone must not leave or remove the lock's file.
-    let _lock = if remove {
+    let lock = if remove {
         match BusLock::try_acquire(bus) {
             Ok(lock) => Some(lock),
-            Err(LockError::Held) => return Ok(Swept::Alive),
+            Err(LockError::Held) => return held(bus),
             Err(error) => return Err(refused(bus, error)),
         }
     } else {
         match BusLock::is_held(bus) {
-            Ok(true) => return Ok(Swept::Alive),
+            Ok(true) => return held(bus),
             Ok(false) => None,
             Err(error) => return Err(refused(bus, error)),
         }
     };
-    let (pid, named, segment_bytes) = look(bus)?;
-    let own = pipes_dir(&runtime_dir(), bus);
-    let directory = named.unwrap_or(own);
-    let pipes = sockets(&directory);
-    if segment_bytes.is_none() && pipes.is_empty() && !directory.is_dir() && !lock_file {
-        return Ok(Swept::Nothing);
+    if answers(bus) {
+        lock.into_iter().for_each(BusLock::give_back);
+        return Ok(Swept::Alive);
     }
+    let (segment, segment_bytes) = look(bus)?;
+    let regions = segment.as_ref().map(ObserverSegment::regions);
+    let places = Place::all(bus, regions);
+    let pipes = places.iter().flat_map(|place| {
+        let names = place.pipes.pipes(geteuid().as_raw()).into_iter();
+        names.map(|name| place.path.join(name))
+    });
     let remains = Remains {
         bus: bus.clone(),
-        pid,
+        pid: regions.map(|regions| regions.header().producer_pid.load(Relaxed)),
         segment_bytes,
-        pipes,
+        pipes: pipes.collect(),
         lock_file,
     };
+    if segment_bytes.is_none() && places.is_empty() && !lock_file {
+        return Ok(Swept::Nothing);
+    }
     if remove {
-        clear(&remains, &directory).map_err(|source| SweepError::System {
+        clear(&remains, &places).map_err(|source| SweepError::System {
             bus: bus.clone(),
             source,
         })?;
@@ -137,8 +166,8 @@ pub fn sweep(bus: &BusName, remove: bool) -> Result<Swept, SweepError> {
 }
 
 impl Observer {
-    /// Whether the producer's process is there, by its start time, or by the named lock where it cannot be seen (in
-    /// another container, or as another user).
+    /// Whether the producer's process is there, by its start time, or by the named lock or its sockets where it cannot be
+    /// seen (in another container, or as another user).
     #[must_use]
     pub fn has_producer(&self) -> bool {
         let header = self.regions().header();
@@ -147,16 +176,21 @@ impl Observer {
             header.producer_start_ticks.load(Relaxed),
         );
         if ticks != 0 && start_ticks(pid) == Some(ticks) {
-            return !is_zombie(pid);
+            return is_alive(pid, ticks);
         }
         BusLock::is_held(self.bus()).unwrap_or(true)
+            || Place::all(self.bus(), Some(self.regions()))
+                .iter()
+                .any(Place::answers)
     }
 
-    /// How long ago the producer gave its last sign of life, in nanoseconds.
+    /// How long ago the producer gave its last sign of life, in nanoseconds. Where its clock cannot be compared with this
+    /// process's (in another time namespace), since this observer was opened.
     #[must_use]
     pub fn heartbeat_age_ns(&self) -> u64 {
         let heartbeat_ns = self.regions().header().heartbeat_ns.load(Relaxed);
-        crate::clock::monotonic_ns().saturating_sub(heartbeat_ns)
+        self.on_its_clock(crate::clock::monotonic_ns())
+            .saturating_sub(heartbeat_ns)
     }
 
     /// Frames published in this generation.
@@ -166,32 +200,34 @@ impl Observer {
     }
 }
 
-/// A process that has ended and that nobody has waited for keeps its pid and start time.
-fn is_zombie(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, fields)| fields.trim_start().starts_with(['Z', 'X']))
+/// What it means that somebody holds the lock: nearly always that the bus has a producer.
+fn held(bus: &BusName) -> Result<Swept, SweepError> {
+    match stranger_at_lock(bus) {
+        Some((holder, producer)) => Err(SweepError::Held {
+            bus: bus.clone(),
+            producer,
+            holder,
+        }),
+        None => Ok(Swept::Alive),
+    }
 }
 
-/// The dead producer, the directory of its pipes and the bytes of its segment, as far as they are known.
-#[allow(clippy::type_complexity)]
-fn look(bus: &BusName) -> Result<(Option<u32>, Option<PathBuf>, Option<u64>), SweepError> {
-    let bytes = fs::metadata(Path::new(SHM_DIR).join(format!("framebus.{bus}")))
+/// The process that holds the lock of a bus whose producer is dead, and that producer, where both can be seen from here.
+pub(super) fn stranger_at_lock(bus: &BusName) -> Option<(u32, u32)> {
+    let holder = BusLock::holder(bus)?;
+    let segment = ObserverSegment::open(bus).ok()?;
+    let producer = segment.regions().header().producer_pid.load(Relaxed);
+    let stranger = !is_called(holder, producer) && !answers(bus);
+    stranger.then_some((holder, producer))
+}
+
+/// The segment, if it can be read, and its bytes, if there is one.
+fn look(bus: &BusName) -> Result<(Option<ObserverSegment>, Option<u64>), SweepError> {
+    let bytes = fs::symlink_metadata(Path::new(SHM_DIR).join(format!("framebus.{bus}")))
         .map(|metadata| metadata.len())
         .ok();
     match ObserverSegment::open(bus) {
-        Ok(segment) => {
-            let header = segment.regions().header();
-            let named = PathBuf::from(read_text(&header.pipes));
-            // A header is anybody's word: only a directory that is this bus's by its name is looked into.
-            let named = named.ends_with(Path::new("framebus").join(bus.as_str()));
-            let path = PathBuf::from(read_text(&header.pipes));
-            Ok((
-                Some(header.producer_pid.load(Relaxed)),
-                named.then_some(path),
-                bytes,
-            ))
-        }
+        Ok(segment) => Ok((Some(segment), bytes)),
         Err(OpenSegmentError::Malformed(
             malformed @ (Malformed::Foreign | Malformed::Version { .. }),
         )) => Err(SweepError::Unknown {
@@ -202,34 +238,19 @@ fn look(bus: &BusName) -> Result<(Option<u32>, Option<PathBuf>, Option<u64>), Sw
             bus: bus.clone(),
             source,
         }),
-        Err(_) => Ok((None, None, bytes)),
+        Err(_) => Ok((None, bytes)),
     }
 }
 
-fn sockets(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let is_socket = entry.file_type().ok()?.is_socket();
-            let name = entry.file_name();
-            let index = name.to_str()?.strip_prefix("pipe")?;
-            (is_socket && index.parse::<u8>().is_ok()).then(|| entry.path())
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-fn clear(remains: &Remains, directory: &Path) -> io::Result<()> {
-    for pipe in &remains.pipes {
-        fs::remove_file(pipe)?;
-    }
-    // What somebody else still uses is not empty, and stays.
-    if fs::remove_dir(directory).is_ok()
-        && let Some(parent) = directory.parent()
-    {
-        let _ = fs::remove_dir(parent);
+fn clear(remains: &Remains, places: &[Place]) -> io::Result<()> {
+    for place in places {
+        for pipe in place.pipes.pipes(geteuid().as_raw()) {
+            // Looked at once more: the lock does not keep anybody from binding it who has none.
+            if !place.pipes.answers(&pipe) {
+                place.pipes.remove(&pipe)?;
+            }
+        }
+        place.clear(&remains.bus);
     }
     if remains.segment_bytes.is_some() {
         unlink_object(&remains.bus)?;

@@ -1,15 +1,16 @@
 //! Where the named pipes of a bus are.
 
 use std::env;
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 use thiserror::Error;
 
 use super::BusName;
+use super::directory::{Directory, id_of};
 
 /// The longest path of a socket, without its closing zero byte (`sun_path`).
 pub const MAX_SOCKET_PATH: usize = 107;
@@ -40,6 +41,22 @@ pub enum RuntimeDirError {
         /// Its owner.
         uid: u32,
     },
+    /// It is a link, and whoever made it can turn it.
+    #[error(
+        "{path} in the runtime directory is a symbolic link: remove it, or set FRAMEBUS_RUNTIME_DIR"
+    )]
+    Link {
+        /// The link.
+        path: String,
+    },
+    /// Everybody may put another directory in the place of a bus's.
+    #[error(
+        "others may replace what is in the runtime directory {path}: run chmod +t on it, or set FRAMEBUS_RUNTIME_DIR"
+    )]
+    Open {
+        /// The directory.
+        path: String,
+    },
     /// It cannot be made or used.
     #[error("the runtime directory {path} cannot be used: {source}")]
     System {
@@ -54,7 +71,7 @@ impl RuntimeDirError {
     /// Whether the directory is there and this user may not use it.
     pub(crate) fn is_permission(&self) -> bool {
         match self {
-            Self::Foreign { .. } => true,
+            Self::Foreign { .. } | Self::Link { .. } | Self::Open { .. } => true,
             Self::System { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
             Self::TooLong { .. } => false,
         }
@@ -95,12 +112,16 @@ pub fn pipe_path(pipes_dir: &Path, index: u8) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct PipesDir {
     path: PathBuf,
+    id: (u64, u64),
     /// The directories that are removed with it when nobody else uses them.
     parents: Vec<PathBuf>,
 }
 
 impl PipesDir {
     /// Makes the directories, with mode bits that let in whoever `mode` lets read.
+    ///
+    /// # Errors
+    /// Fails when they cannot be made, or when what is there is a link or somebody else's.
     pub(crate) fn create(
         bus: &BusName,
         mode: u32,
@@ -112,8 +133,7 @@ impl PipesDir {
         } else {
             env::current_dir().unwrap_or_default().join(runtime)
         };
-        let path = pipes_dir(&runtime, bus);
-        let longest = pipe_path(&path, u8::MAX).as_os_str().len();
+        let longest = longest_pipe(&runtime, bus);
         if longest > MAX_SOCKET_PATH {
             return Err(RuntimeDirError::TooLong {
                 path: runtime.display().to_string(),
@@ -125,29 +145,46 @@ impl PipesDir {
         let mut made_runtime = false;
         let mut tries = 0;
         // A producer of another bus may remove the directories, when they are empty, while they are made.
-        loop {
+        let (runtime, id) = loop {
             made_runtime |= make_runtime(&runtime)?;
             if !named_by_user {
                 check_owner(&runtime)?;
             }
-            match make_both(&runtime.join("framebus"), &path, open_mode, gid) {
+            // Whoever reads the segment goes there without following links: it is called by its real name, if that fits.
+            let real = fs::canonicalize(&runtime)
+                .ok()
+                .filter(|real| longest_pipe(real, bus) <= MAX_SOCKET_PATH)
+                .unwrap_or_else(|| runtime.clone());
+            match make_both(&real, bus, open_mode, gid) {
                 Err(RuntimeDirError::System { source, .. })
                     if source.kind() == io::ErrorKind::NotFound && tries < TRIES =>
                 {
                     tries += 1;
                 }
-                made => break made?,
+                made => break (real, made?),
             }
-        }
+        };
+        let path = pipes_dir(&runtime, bus);
         let mut parents = vec![runtime.join("framebus")];
         if made_runtime || !named_by_user {
             parents.push(runtime);
         }
-        Ok(PipesDir { path, parents })
+        Ok(PipesDir { path, id, parents })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the directory that was made still has its name.
+    pub(crate) fn has_its_name(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|metadata| id_of(&metadata) == self.id)
+    }
+
+    /// Leaves what has the name now to whoever made that.
+    pub(crate) fn disown(mut self) {
+        self.path = PathBuf::new();
+        self.parents.clear();
     }
 }
 
@@ -162,35 +199,87 @@ impl Drop for PipesDir {
     }
 }
 
-/// Makes framebus's own directory, and in it the one of a bus.
-fn make_both(
-    framebus: &Path,
-    bus: &Path,
-    mode: u32,
-    gid: Option<u32>,
-) -> Result<(), RuntimeDirError> {
-    if make(framebus, mode)? {
-        open_up(framebus, mode, gid)?;
-    }
-    make(bus, mode)?;
-    open_up(bus, mode, gid)
+/// Bytes of the longest path of a socket.
+fn longest_pipe(runtime: &Path, bus: &BusName) -> usize {
+    let longest = pipe_path(&pipes_dir(runtime, bus), u8::MAX);
+    longest.as_os_str().len()
 }
 
-/// Makes a directory; says whether it was missing.
-fn make(path: &Path, mode: u32) -> Result<bool, RuntimeDirError> {
-    match DirBuilder::new().recursive(false).mode(mode).create(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+/// Makes framebus's own directory, and in it the one of a bus, neither of which may be a link or a stranger's. Returns
+/// which one the second is.
+fn make_both(
+    runtime: &Path,
+    bus: &BusName,
+    mode: u32,
+    gid: Option<u32>,
+) -> Result<(u64, u64), RuntimeDirError> {
+    let own = geteuid().as_raw();
+    let at = Directory::open(runtime).map_err(|source| system(runtime, source))?;
+    let around = at.metadata().map_err(|source| system(runtime, source))?;
+    let path = runtime.join("framebus");
+    let (framebus, made) = enter(&at, &path, "framebus", mode)?;
+    let metadata = framebus
+        .metadata()
+        .map_err(|source| system(&path, source))?;
+    // Where only the owner of the runtime directory can have put it, it is that owner's choice, as /run/framebus is.
+    if ![own, 0].contains(&metadata.uid()) && others_write(&around) {
+        return Err(foreign(&path, &metadata));
+    }
+    if others_write(&metadata) && metadata.mode() & STICKY == 0 {
+        let path = path.display().to_string();
+        return Err(RuntimeDirError::Open { path });
+    }
+    if made {
+        let opened = framebus.open_up(mode, gid);
+        opened.map_err(|source| system(&path, source))?;
+    }
+    let path = path.join(bus.as_str());
+    let (directory, _) = enter(&framebus, &path, bus.as_str(), mode)?;
+    let metadata = directory
+        .metadata()
+        .map_err(|source| system(&path, source))?;
+    if metadata.uid() != own {
+        return Err(foreign(&path, &metadata));
+    }
+    let opened = directory.open_up(mode, gid);
+    opened.map_err(|source| system(&path, source))?;
+    Ok(id_of(&metadata))
+}
+
+const STICKY: u32 = 0o1000;
+
+/// Whether others than its owner may put something into a directory.
+fn others_write(metadata: &fs::Metadata) -> bool {
+    metadata.mode() & 0o022 != 0
+}
+
+/// Opens a directory in another one, and makes it if it is missing; says whether it was.
+fn enter(
+    at: &Directory,
+    path: &Path,
+    name: &str,
+    mode: u32,
+) -> Result<(Directory, bool), RuntimeDirError> {
+    let made = at.make(name, mode).map_err(|source| system(path, source))?;
+    match at.child(name) {
+        Ok(directory) => Ok((directory, made)),
+        Err(_) if at.is_link(name) => Err(RuntimeDirError::Link {
+            path: path.display().to_string(),
+        }),
         Err(source) => Err(system(path, source)),
     }
 }
 
-/// Makes the runtime directory, and where it does not exist what it is in.
+/// Makes the runtime directory, and where it does not exist what it is in; says whether it was missing.
 fn make_runtime(path: &Path) -> Result<bool, RuntimeDirError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|source| system(path, source))?;
     }
-    make(path, 0o700)
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(source) => Err(system(path, source)),
+    }
 }
 
 fn check_owner(path: &Path) -> Result<(), RuntimeDirError> {
@@ -199,17 +288,14 @@ fn check_owner(path: &Path) -> Result<(), RuntimeDirError> {
     if metadata.uid() == geteuid().as_raw() && metadata.is_dir() {
         return Ok(());
     }
-    Err(RuntimeDirError::Foreign {
-        path: path.display().to_string(),
-        uid: metadata.uid(),
-    })
+    Err(foreign(path, &metadata))
 }
 
-fn open_up(path: &Path, mode: u32, gid: Option<u32>) -> Result<(), RuntimeDirError> {
-    if let Some(gid) = gid {
-        chown(path, None, Some(gid)).map_err(|source| system(path, source))?;
+fn foreign(path: &Path, metadata: &fs::Metadata) -> RuntimeDirError {
+    RuntimeDirError::Foreign {
+        path: path.display().to_string(),
+        uid: metadata.uid(),
     }
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|source| system(path, source))
 }
 
 fn system(path: &Path, source: io::Error) -> RuntimeDirError {

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use super::create::{announce, make_segment};
 use super::lease::{
-    LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, latest, publish, release,
+    LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, latest, publish,
 };
+use super::lock::{BusLock, Count};
+use super::names::Names;
 use super::options::{CreateError, ProducerOptions};
 use super::producer::ProducerWords;
+use super::runtime::PipesDir;
 use crate::layout::{
     ClaimState, ConsumerRecord, RecordFlags, RecordState, SegmentState, TriggerKind, read_text,
     write_text,
@@ -52,7 +55,15 @@ impl Stage {
         pid: u32,
         now_ns: u64,
     ) -> Result<Stage, CreateError> {
-        let (segment, pixels) = make_segment(&options, generation, sequence, PIPES)?;
+        let (segment, pixels) = make_segment(
+            &options,
+            Count {
+                generation,
+                sequence,
+                epoch_ms: 1_700_000_000_000,
+            },
+            PIPES,
+        )?;
         let header = segment.regions().header();
         header.producer_pid.store(pid, Relaxed);
         header.producer_uid.store(1000, Relaxed);
@@ -103,14 +114,14 @@ impl Stage {
     pub(crate) fn publish(&mut self, capture_ns: u64, publish_ns: u64) -> bool {
         let regions = self.segment.regions();
         let header = regions.header();
-        let Some(slot) = claim(&ProducerWords(regions), &mut self.book) else {
+        let Some(claimed) = claim(&ProducerWords(regions), &mut self.book) else {
             bump(&header.dropped, 1);
             bump(&header.starved, 1);
             return false;
         };
         self.sequence += 1;
         let sequence = self.sequence;
-        let images = self.pixels.slot(slot);
+        let images = self.pixels.slot(&claimed);
         let mut target = FrameTarget {
             geometry: self.options.geometry,
             gray: images.gray,
@@ -119,14 +130,10 @@ impl Stage {
         self.pattern
             .draw_frame(sequence, &mut target)
             .expect("a picture of the size of the slots");
-        let slot_header = regions.slot(slot);
+        let slot_header = regions.slot(claimed.slot());
         slot_header.capture_ns.store(capture_ns, Relaxed);
         slot_header.publish_ns.store(publish_ns, Relaxed);
-        publish(
-            &ProducerWords(regions),
-            &mut self.book,
-            Ticket { sequence, slot },
-        );
+        publish(&ProducerWords(regions), &mut self.book, claimed, sequence);
         let previous_ns = header.publish_ns.load(Relaxed);
         header.publish_ns.store(publish_ns, Relaxed);
         bump(&header.published, 1);
@@ -197,7 +204,7 @@ impl Stage {
         } else {
             acquire_newest(&words, index, after)
         };
-        let Some(ticket) = ticket else {
+        let Some(ticket) = ticket.map(|leased| leased.ticket()) else {
             return false;
         };
         let capture_ns = regions.slot(ticket.slot).capture_ns.load(Relaxed);
@@ -216,7 +223,7 @@ impl Stage {
             return false;
         };
         self.count(self.regions().record(index), ticket.slot, now_ns);
-        release(&words, index);
+        clear(&words, index);
         true
     }
 
@@ -232,7 +239,7 @@ impl Stage {
     /// Lets a consumer say good-bye, which nobody has seen yet.
     pub(crate) fn detach(&self, index: u8) {
         let record = self.regions().record(index);
-        release(&ProducerWords(self.regions()), index);
+        clear(&ProducerWords(self.regions()), index);
         record.state.store(RecordState::DETACHED, Release);
     }
 
@@ -255,4 +262,11 @@ impl Stage {
         };
         claim.state.store(state as u32, Release);
     }
+}
+
+/// The names of a bus that has no segment under its own: its lock is taken, and its pipes have a directory.
+pub(crate) fn names(options: &ProducerOptions) -> Arc<Names> {
+    let lock = BusLock::acquire(&options.bus).expect("a lock");
+    let pipes = PipesDir::create(&options.bus, options.mode, options.gid).expect("a directory");
+    Names::new(options, lock, pipes)
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::config::Config;
 use super::units::{parse_duration, parse_fps, show_duration};
 use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
-use crate::bus::{BusName, Observer};
-use crate::observe::{Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot};
+use crate::bus::{AttachError, BusName, Observer};
+use crate::observe::{Baseline, BusState, Finding, Producer, SCHEMA, Sampler, Severity, Snapshot};
 use crate::stop::Stop;
 
 /// Check that a bus is healthy: exit code 0, or 1 and a line for each finding
@@ -67,7 +67,21 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let look_for = args.looks_for()?;
     let stop = Stop::on_signals()?;
     // There is nothing to judge without a bus, and nothing to read of another layout.
-    let observer = Observer::open(&bus)?;
+    let observer = match Observer::open(&bus) {
+        Ok(observer) => observer,
+        // Its producer lives, and nobody can attach.
+        Err(error @ AttachError::Unlinked { .. }) => {
+            let finding = Finding {
+                kind: "unlinked-segment".to_owned(),
+                severity: Severity::Critical,
+                consumer: None,
+                text: error.to_string(),
+            };
+            tell(args, &bus, BusState::Absent, None, &[finding])?;
+            return Ok(ExitCode::from(EXIT_NO));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut thresholds = config.top.findings.thresholds();
     if let Some(most) = args.max_held {
         thresholds.stuck_after_ms = millis(most);
@@ -81,29 +95,40 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let dead = !observer.has_producer() && observer.is_linked();
     drop(observer);
     let findings = judge(&snapshot, args, dead);
-    if args.json {
-        let producer = snapshot.producer.as_ref();
-        let report = Report {
-            schema: SCHEMA,
-            bus: &snapshot.bus,
-            healthy: findings.is_empty(),
-            state: snapshot.state,
-            fps: producer.and_then(|producer| producer.fps),
-            age_ms: producer.and_then(|producer| producer.age_ms),
-            findings: &findings,
-        };
-        print(&format!("{}\n", serde_json::to_string(&report)?))?;
-    } else {
-        for finding in &findings {
-            print(&format!("{}: {}\n", finding.kind, finding.text))?;
-        }
-    }
+    let producer = snapshot.producer.as_ref();
+    tell(args, &bus, snapshot.state, producer, &findings)?;
     let lost = dead || matches!(snapshot.state, BusState::Absent | BusState::Ended);
     Ok(match (lost, findings.is_empty()) {
         (true, _) => ExitCode::from(EXIT_NO_BUS),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::from(EXIT_NO),
     })
+}
+
+/// Prints what was found.
+fn tell(
+    args: &CheckArgs,
+    bus: &BusName,
+    state: BusState,
+    producer: Option<&Producer>,
+    findings: &[Finding],
+) -> anyhow::Result<()> {
+    if args.json {
+        let report = Report {
+            schema: SCHEMA,
+            bus: bus.as_str(),
+            healthy: findings.is_empty(),
+            state,
+            fps: producer.and_then(|producer| producer.fps),
+            age_ms: producer.and_then(|producer| producer.age_ms),
+            findings,
+        };
+        return print(&format!("{}\n", serde_json::to_string(&report)?));
+    }
+    for finding in findings {
+        print(&format!("{}: {}\n", finding.kind, finding.text))?;
+    }
+    Ok(())
 }
 
 impl CheckArgs {

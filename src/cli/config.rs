@@ -8,7 +8,6 @@ mod values;
 mod written;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,18 +16,22 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::file;
 use crate::layout::{Geometry, TriggerKind};
+use crate::source::Range;
 
 use environment::Variables;
 pub use layers::{Explained, explain};
 use layers::{Layer, layers};
 pub use places::{Place, Places, device, too_many_slots};
 pub use top::{Findings, Top};
-use values::{consumers, duration, fps, history, mode, size, trigger};
+use values::{consumers, duration, fps, history, mode, range, size, trigger};
 use written::{Written, place};
 
 /// The file for all users of a machine.
 const SYSTEM_FILE: &str = "/etc/framebus.toml";
+/// How many bytes a file may have.
+const LARGEST: u64 = 1 << 20;
 
 /// Settings of every command; `None` is not set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -62,6 +65,9 @@ pub struct Produce {
     /// Frames a second; 0 is as fast as the source gives them, `None` the source's own rate.
     #[serde(deserialize_with = "fps")]
     pub fps: Option<f64>,
+    /// The range of its luma, where it lies about it.
+    #[serde(deserialize_with = "range")]
+    pub range: Option<Range>,
     /// The size that a source is asked for; `None` is its own.
     #[serde(deserialize_with = "size")]
     pub size: Option<Geometry>,
@@ -71,6 +77,12 @@ pub struct Produce {
     /// How many frames more the bus keeps.
     #[serde(deserialize_with = "history")]
     pub history: Option<u8>,
+    /// How long a source may take until its first frame.
+    #[serde(deserialize_with = "duration")]
+    pub open_timeout: Option<Duration>,
+    /// How long a source may be silent before it counts as stalled; `None` follows the rate that is seen.
+    #[serde(deserialize_with = "duration")]
+    pub read_timeout: Option<Duration>,
     /// The mode of the shared memory and the named pipes.
     #[serde(deserialize_with = "mode")]
     pub mode: Option<u32>,
@@ -166,9 +178,12 @@ impl Config {
                 color: Some(false),
                 looped: Some(false),
                 fps: None,
+                range: Some(Range::Auto),
                 size: None,
                 consumers: Some(4),
                 history: Some(0),
+                open_timeout: Some(Duration::from_secs(10)),
+                read_timeout: None,
                 mode: Some(0o600),
                 group: None,
             },
@@ -231,7 +246,7 @@ impl Config {
             path: path.to_owned(),
             source,
         };
-        let text = fs::read_to_string(path).map_err(failed)?;
+        let text = file::read_text(path, LARGEST).map_err(failed)?;
         Ok((Config::parse(&text, path)?, text))
     }
 
@@ -277,9 +292,12 @@ impl Produce {
             color: self.color.or(below.color),
             looped: self.looped.or(below.looped),
             fps: self.fps.or(below.fps),
+            range: self.range.or(below.range),
             size: self.size.or(below.size),
             consumers: self.consumers.or(below.consumers),
             history: self.history.or(below.history),
+            open_timeout: self.open_timeout.or(below.open_timeout),
+            read_timeout: self.read_timeout.or(below.read_timeout),
             mode: self.mode.or(below.mode),
             group: self.group.or(below.group),
         }

@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::fs;
 
 use super::*;
 
@@ -155,8 +156,8 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
         ),
         (
             "produce",
-            "fps = \"30\"",
-            "invalid type: string \"30\", expected a number",
+            "fps = \"fast\"",
+            "\"fast\" is not a number of frames a second, such as 30, 29.97 or 30000/1001",
         ),
         (
             "top.findings",
@@ -166,7 +167,17 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
         (
             "produce",
             "fps = -1",
-            "-1.0 is outside the range from 0 to 10000 frames a second",
+            "-1 is outside the range from 0 to 10000 frames a second",
+        ),
+        (
+            "produce",
+            "fps = true",
+            "invalid type: boolean `true`, expected a number of frames a second, or a text such as \"30000/1001\"",
+        ),
+        (
+            "produce",
+            "range = \"tv\"",
+            "\"tv\" is not a range: auto, full or limited",
         ),
         (
             "produce",
@@ -218,10 +229,13 @@ fn every_variable_is_read() {
         ("FRAMEBUS_PRODUCE_SOURCE", "a.mp4"),
         ("FRAMEBUS_PRODUCE_COLOR", "true"),
         ("FRAMEBUS_PRODUCE_LOOP", "true"),
-        ("FRAMEBUS_PRODUCE_FPS", "0"),
+        ("FRAMEBUS_PRODUCE_FPS", "30000/1001"),
+        ("FRAMEBUS_PRODUCE_RANGE", "limited"),
         ("FRAMEBUS_PRODUCE_SIZE", "2x1"),
         ("FRAMEBUS_PRODUCE_CONSUMERS", "200"),
         ("FRAMEBUS_PRODUCE_HISTORY", "3"),
+        ("FRAMEBUS_PRODUCE_OPEN_TIMEOUT", "20s"),
+        ("FRAMEBUS_PRODUCE_READ_TIMEOUT", "1m"),
         ("FRAMEBUS_PRODUCE_MODE", "640"),
         ("FRAMEBUS_PRODUCE_GROUP", "video"),
         ("FRAMEBUS_CONSUME_TRIGGER", "spin"),
@@ -233,7 +247,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_TOP_FINDINGS_SLOW_ABOVE_PERIODS", "1.5"),
         ("FRAMEBUS_TOP_FINDINGS_SHM_FULL_PERCENT", "80"),
     ];
-    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = 0\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nmode = \"640\"\ngroup = \"video\"\n\
+    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = \"30000/1001\"\nrange = \"limited\"\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nopen_timeout = \"20s\"\nread_timeout = \"1m\"\nmode = \"640\"\ngroup = \"video\"\n\
                 [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\n\
                 [top.findings]\nstuck_after = \"1s\"\nstalled_after = \"3s\"\ngone_after = \"4s\"\n\
                 slow_above_periods = 1.5\nshm_full_percent = 80";

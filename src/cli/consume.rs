@@ -13,6 +13,7 @@ use clap::Args;
 use signal_hook::consts::SIGUSR1;
 
 use super::config::{Config, Trigger};
+use super::log;
 use super::show::{OpenWindows, ShowSink};
 use super::units::{parse_duration, parse_fps};
 use super::{choose_bus, parse_bus, worker};
@@ -32,13 +33,16 @@ pub struct ConsumeArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// Print a line of statistics a second on stderr (the default)
+    /// Print a line of statistics a second on stderr (the default); none with -q, JSON with --log-format json
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub stats: bool,
     /// Print a line of JSON a frame on stdout
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub json: bool,
-    /// Write frames to a file, or to stdout (-); %06d in the name writes one file a frame
+    /// Write frames to a file, or to stdout (-); %06d in the name writes one file a frame, named by its sequence
+    ///
+    /// The numbers have gaps where frames were skipped. Where sequences begin again, as with --follow after a producer's restart, they go
+    /// on from the last one: a run never replaces a file of its own. A name without a number always has the newest frame.
     #[arg(
         short,
         long,
@@ -211,7 +215,10 @@ impl ConsumeArgs {
             return Kind::Exec(command.clone(), self.exec_mode.unwrap_or_default(), plane);
         }
         let Some(path) = &self.output else {
-            return Kind::Stats;
+            return match log::has_plain_lines() {
+                true => Kind::Stats,
+                false => Kind::LoggedStats,
+            };
         };
         let format = self.format.or_else(|| Format::of_file(path));
         let format = format.unwrap_or(Format::Raw);
@@ -234,7 +241,8 @@ impl ConsumeArgs {
         Ok(flag)
     }
 
-    fn options(&self, resume_from: Option<u64>) -> ConsumerOptions {
+    /// What is attached to: what comes after a sequence of an epoch, if there was one before.
+    fn options(&self, after: Option<(u64, u64)>) -> ConsumerOptions {
         ConsumerOptions {
             index: self.index,
             trigger: self
@@ -242,7 +250,8 @@ impl ConsumeArgs {
                 .map_or(TriggerKind::default(), TriggerKind::from),
             every_frame: self.in_order(),
             name: self.name.clone(),
-            resume_from,
+            resume_from: after.map(|(_, sequence)| sequence),
+            resume_epoch_ms: after.map(|(epoch_ms, _)| epoch_ms),
             ..ConsumerOptions::new(self.bus.clone().unwrap_or_default())
         }
     }

@@ -1,6 +1,7 @@
 //! `framebus doctor`: what is wrong with this machine, and the command that mends it.
 
 mod cameras;
+mod load;
 mod machine;
 
 use std::process::ExitCode;
@@ -108,6 +109,7 @@ struct Report<'a> {
 /// Fails when standard output does.
 pub fn main(args: &DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut checks = machine::checks(args, config);
+    checks.extend(load::checks());
     checks.extend(cameras::checks());
     let worst = checks.iter().map(|check| check.result).max();
     let result = worst.unwrap_or(Verdict::Pass);

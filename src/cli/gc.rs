@@ -22,7 +22,9 @@ pub struct GcArgs {
 }
 
 const AFTER_HELP: &str = "\
-A bus is touched only when nobody holds its named lock, which the kernel frees when a producer dies and never before.
+A bus is touched only when nobody holds its named lock, which the kernel frees when a producer dies and never before,
+and when no process answers as its producer, whatever names of it are gone. What belongs to another user is left alone,
+also by root: run gc as that user.
 A restarted producer replaces what its predecessor left by itself: gc is for buses that do not come back.
 
 Examples:
@@ -47,6 +49,10 @@ pub fn main(args: &GcArgs) -> anyhow::Result<ExitCode> {
             Ok(Swept::Dead(remains)) => {
                 found = true;
                 print(&line(&remains, args.dry_run))?;
+            }
+            // Somebody else's bus is in nobody's way, unless it was asked for.
+            Err(error @ SweepError::Foreign { .. }) if args.bus.is_none() => {
+                tracing::debug!("{error}");
             }
             Err(error) => {
                 code = code.max(failure(&error));

@@ -16,6 +16,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::stderr::Stderr;
+use crate::redact::without_secrets;
 use crate::sink::SinkError;
 
 /// The exit code of usage and errors that have no code of their own.
@@ -104,11 +105,21 @@ pub fn fail_with(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Whether a verb's own lines on standard error may stand beside the log as they are: not where it is JSON, or wants errors alone.
+#[must_use]
+pub fn has_plain_lines() -> bool {
+    let text = STYLE
+        .get()
+        .is_none_or(|style| matches!(style.format, LogFormat::Text));
+    text && tracing::enabled!(Level::INFO)
+}
+
 /// Renders an error's sentence for a handler that cannot format anything when its moment comes: the line that [`fail`]
 /// would write, without the time.
 #[must_use]
 pub fn without_time(message: &str) -> String {
     let format = STYLE.get().map_or(LogFormat::Text, |style| style.format);
+    let message = without_secrets(message);
     match format {
         LogFormat::Text => format!("framebus: {message}\n"),
         LogFormat::Json => {
@@ -178,6 +189,8 @@ impl Style {
         message: &str,
         fields: &Map<String, Value>,
     ) -> fmt::Result {
+        // Whoever wrote the sentence may not have known that a source has a password in it.
+        let message = without_secrets(message);
         match self.format {
             LogFormat::Text => {
                 if self.times {
@@ -187,7 +200,9 @@ impl Style {
                 for (position, (name, value)) in fields.iter().enumerate() {
                     let before = if position == 0 { " (" } else { ", " };
                     match value {
-                        Value::String(text) => write!(out, "{before}{name} {text}")?,
+                        Value::String(text) => {
+                            write!(out, "{before}{name} {}", without_secrets(text))?;
+                        }
                         other => write!(out, "{before}{name} {other}")?,
                     }
                 }
@@ -200,9 +215,13 @@ impl Style {
                 let mut line = Map::new();
                 line.insert("time".into(), now()?.into());
                 line.insert("level".into(), json_level(level).into());
-                line.insert("message".into(), message.into());
+                line.insert("message".into(), message.as_ref().into());
                 for (name, value) in fields {
-                    line.entry(name).or_insert_with(|| value.clone());
+                    let value = match value {
+                        Value::String(text) => without_secrets(text).into(),
+                        other => other.clone(),
+                    };
+                    line.entry(name).or_insert(value);
                 }
                 writeln!(out, "{}", Value::Object(line))
             }

@@ -6,13 +6,16 @@ use clap::Args;
 use serde::Serialize;
 
 use super::print;
-use crate::bus::{BusName, Observer};
+use crate::bus::{BusName, Observer, is_nameless, traces};
 use crate::observe::{Baseline, BusState, ConsumerState, SCHEMA, Sampler, Thresholds};
 
 /// List the buses on this machine
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LsArgs {
+    /// Also the buses of other users that are for no group of yours
+    #[arg(short, long)]
+    pub all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -20,6 +23,9 @@ pub struct LsArgs {
 
 const AFTER_HELP: &str = "\
 A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next producer of that name.
+An unlinked bus has a producer whose segment somebody removed: its next frame makes it again.
+
+Listed are the buses that you or root have made, and those for a group that you are in.
 
 Examples:
   framebus ls
@@ -29,7 +35,7 @@ Examples:
 #[derive(Debug, Serialize)]
 struct Row {
     bus: String,
-    /// As in `top`, or `stale`: its producer is dead.
+    /// As in `top`, or `stale`: its producer is dead, or `unlinked`: it lives, and its segment was removed.
     state: String,
     width: Option<u32>,
     height: Option<u32>,
@@ -54,7 +60,24 @@ struct Listing {
 /// # Errors
 /// Fails when standard output does.
 pub fn main(args: &LsArgs) -> anyhow::Result<ExitCode> {
-    let buses: Vec<Row> = Observer::buses().into_iter().map(look).collect();
+    let mut names = Observer::buses();
+    // Buses with a producer whose segment somebody has removed.
+    let nameless = traces().into_iter().filter(is_nameless);
+    names.extend(nameless);
+    names.sort();
+    names.dedup();
+    let foreign = Observer::foreign_buses();
+    if args.all {
+        names.extend(foreign);
+        names.sort();
+    } else if !foreign.is_empty() {
+        let foreign: Vec<String> = foreign.iter().map(ToString::to_string).collect();
+        tracing::info!(
+            "left out, as other users have made them: {} (--all lists them)",
+            foreign.join(", ")
+        );
+    }
+    let buses: Vec<Row> = names.into_iter().map(look).collect();
     if args.json {
         let schema = SCHEMA;
         let text = serde_json::to_string(&Listing { schema, buses })?;
@@ -70,9 +93,14 @@ pub fn main(args: &LsArgs) -> anyhow::Result<ExitCode> {
 fn look(bus: BusName) -> Row {
     let snapshot = Sampler::new(bus.clone(), Baseline::Start, Thresholds::default()).sample(false);
     let alive = Observer::open(&bus).is_ok_and(|observer| observer.has_producer());
+    let findings = &snapshot.findings;
+    let is_unlinked = findings
+        .iter()
+        .any(|finding| finding.kind == "unlinked-segment");
     let (segment, producer) = (snapshot.segment, snapshot.producer);
     let state = match snapshot.state {
         BusState::Unreadable => "unreadable",
+        BusState::Absent if is_unlinked => "unlinked",
         BusState::Absent => "absent",
         BusState::Starting => "starting",
         _ if !alive => "stale",

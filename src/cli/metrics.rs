@@ -13,7 +13,7 @@ use clap::Args;
 use super::units::parse_duration;
 use super::{deadline, parse_bus, print, stopped};
 use crate::bus::{BusName, Observer};
-use crate::observe::{Baseline, Sampler, Snapshot, Thresholds};
+use crate::observe::{Baseline, BusState, Percentiles, Sampler, Snapshot, Thresholds};
 use crate::sink::replace_file;
 use crate::stop::Stop;
 
@@ -39,7 +39,8 @@ pub struct MetricsArgs {
 }
 
 const AFTER_HELP: &str = "\
-It only reads: no consumer index, no lease, and nothing that a request could change. A dashboard for Grafana is in
+It only reads: no consumer index, no lease, and nothing that a request could change. It answers GET and HEAD, takes no
+body, and hangs up on clients that take too long; it has no password. A dashboard for Grafana is in
 config/grafana.json.
 
 Examples:
@@ -62,7 +63,7 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let end_ns = deadline(args.duration);
     if let Some(address) = args.listen {
-        server::serve(address, &mut look, end_ns, &stop)?;
+        server::serve(address, look, end_ns, &stop)?;
         return Ok(stopped(&stop));
     }
     let every = args.interval.unwrap_or(INTERVAL);
@@ -80,7 +81,8 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
     Ok(stopped(&stop))
 }
 
-/// A sampler for each bus that is there.
+/// Looks at the buses. Of one whose producer is alive it keeps a sampler, for what is over time; of one that a dead producer
+/// left it keeps nothing, not even the mapping: there may be thousands.
 struct Look {
     only: Option<BusName>,
     samplers: Vec<Sampler>,
@@ -100,17 +102,37 @@ impl Look {
             Some(bus) => vec![bus.clone()],
             None => Observer::buses(),
         };
-        self.samplers
-            .retain(|sampler| buses.contains(sampler.bus()));
-        for bus in buses {
-            if !self.samplers.iter().any(|sampler| *sampler.bus() == bus) {
-                self.samplers
-                    .push(Sampler::new(bus, Baseline::Start, Thresholds::default()));
-            }
-        }
-        self.samplers
-            .iter_mut()
-            .map(|sampler| sampler.sample(false))
+        let mut before = std::mem::take(&mut self.samplers);
+        buses
+            .into_iter()
+            .map(|bus| {
+                let known = before.iter().position(|sampler| *sampler.bus() == bus);
+                let mut sampler = match known {
+                    Some(place) => before.swap_remove(place),
+                    None => Sampler::new(bus, Baseline::Start, Thresholds::default()),
+                };
+                let mut snapshot = sampler.sample(false);
+                if matches!(snapshot.state, BusState::Running | BusState::Stalled) {
+                    self.samplers.push(sampler);
+                } else {
+                    forget_percentiles(&mut snapshot);
+                }
+                snapshot
+            })
             .collect()
+    }
+}
+
+/// Percentiles are of the last minute, and nobody counts on a bus that nobody runs: what a single look makes of it is its
+/// whole life.
+fn forget_percentiles(snapshot: &mut Snapshot) {
+    if let Some(producer) = &mut snapshot.producer {
+        producer.interval_ms = Percentiles::default();
+        producer.copy_ms = Percentiles::default();
+    }
+    for consumer in &mut snapshot.consumers {
+        consumer.wait_ms = Percentiles::default();
+        consumer.busy_ms = Percentiles::default();
+        consumer.total_ms = Percentiles::default();
     }
 }

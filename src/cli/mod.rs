@@ -24,6 +24,7 @@ pub mod units;
 pub mod wait;
 mod worker;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::bus::{AttachError, BusName, CreateError};
+use crate::redact::without_secrets;
 use crate::source::SourceError;
 use crate::stop::Stop;
 
@@ -97,7 +99,7 @@ pub fn main() -> ExitCode {
     if let Some(result) = bench::play() {
         return end(result);
     }
-    let cli = Cli::parse();
+    let cli = parse(std::env::args_os());
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main(args, &config),
@@ -129,7 +131,7 @@ fn worker_work(open: impl produce::OpenSource, windows: show::OpenWindows) -> Ex
     if let Err(error) = worker::check_version() {
         return log::fail(&error);
     }
-    let cli = Cli::parse();
+    let cli = parse(worker::arguments());
     cli.log.init();
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main_with(args, &config, open),
@@ -140,6 +142,19 @@ fn worker_work(open: impl produce::OpenSource, windows: show::OpenWindows) -> Ex
         )),
     });
     end(result)
+}
+
+/// Parses the command line; the secrets of what cannot be parsed are not shown.
+fn parse(arguments: impl Iterator<Item = OsString>) -> Cli {
+    Cli::try_parse_from(arguments).unwrap_or_else(|error| {
+        let text = error.to_string();
+        let shown = without_secrets(&text);
+        if !error.use_stderr() || shown == text {
+            error.exit();
+        }
+        eprint!("{shown}");
+        std::process::exit(error.exit_code())
+    })
 }
 
 fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
@@ -155,9 +170,7 @@ fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
 /// The exit code of errors of the bus; `None` for others.
 fn exit_code(error: &anyhow::Error) -> Option<u8> {
     let of_attach = |error: &AttachError| match error {
-        AttachError::NoBus { .. } | AttachError::NoProducer { .. } | AttachError::Silent { .. } => {
-            EXIT_NO_BUS
-        }
+        error if error.is_passing() => EXIT_NO_BUS,
         AttachError::Denied { .. } | AttachError::Untrusted { .. } => EXIT_PERMISSION,
         AttachError::Version { .. } => EXIT_VERSION,
         _ => EXIT_ERROR,

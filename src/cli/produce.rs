@@ -4,6 +4,8 @@ mod combinations;
 mod run;
 mod viewer;
 
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,8 +22,8 @@ use crate::bus::{BusName, ProducerOptions};
 use crate::layout::{Geometry, MAX_CONSUMERS};
 use crate::recording::is_recording;
 use crate::source::{
-    FrameSource, PatternSource, RawFormat, RawSource, ReplaySource, SourceError, SourceInfo, Speed,
-    Y4mSource, standard_input,
+    FrameSource, PatternSource, Range, RawFormat, RawSource, ReplaySource, SourceError, SourceInfo,
+    Speed, Y4mSource, standard_input,
 };
 use crate::stop::Stop;
 use run::Run;
@@ -44,12 +46,15 @@ pub struct ProduceArgs {
     /// What to capture: a camera (0, /dev/video0), a video file, an image sequence (img_%04d.png), an rtsp:// or http://
     /// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-` (Y4M or raw
     /// video on stdin) [default: pattern]
+    ///
+    /// A password in a URL is hidden from the list of processes, but not at the very start, nor in the shell's history: set
+    /// it as FRAMEBUS_PRODUCE_SOURCE, or in a configuration that only you may read.
     #[arg(allow_hyphen_values = true)]
-    pub source: Option<String>,
+    pub source: Option<OsString>,
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// Frames a second: pace of files and the pattern, asked of a camera; 0 = as fast as possible
+    /// Frames a second, such as 30 or 30000/1001: pace of files and the pattern, asked of a camera; 0 = as fast as possible
     #[arg(long, value_name = "FPS", value_parser = parse_fps_or_unpaced)]
     pub fps: Option<f64>,
     /// Size of the pattern or of raw frames, or to ask a camera for [pattern: 640x480]
@@ -58,12 +63,23 @@ pub struct ProduceArgs {
     /// Pixel format of raw frames on stdin; without it they are Y4M
     #[arg(long, value_enum)]
     pub format: Option<RawPixels>,
+    /// Which luma is black and white in the source, where it says nothing of it or lies; gray on the bus is always full
+    /// range, 0 to 255 [default: auto]
+    #[arg(long, value_enum)]
+    pub range: Option<Range>,
     /// Start a file again when it ends
     #[arg(long = "loop")]
     pub looped: bool,
     /// Replay a recording this many times as fast as it was recorded, or `max`
     #[arg(long, value_name = "TIMES|max", value_parser = parse_speed, conflicts_with = "fps")]
     pub speed: Option<Speed>,
+    /// How long a source may take until its first frame, such as 1m for a time-lapse camera [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub open_timeout: Option<Duration>,
+    /// How long a source may be silent before it counts as stalled and is opened again [default: for a stream 4 times its
+    /// longest interval, 1.5s at the least; for a camera 1.5s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub read_timeout: Option<Duration>,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: Option<u8>,
@@ -136,10 +152,12 @@ impl ProduceArgs {
     fn over(&self, config: &Config) -> anyhow::Result<ProduceArgs> {
         let bus = choose_bus(self.bus.as_ref(), config)?;
         let named = config.of_bus(bus.as_str());
-        let source = self.source.clone().or_else(|| named.source.clone());
-        let source = source.unwrap_or_else(|| PATTERN.to_owned());
+        let named_source = || named.source.clone().map(OsString::from);
+        let source = self.source.clone().or_else(named_source);
+        let source = source.unwrap_or_else(|| PATTERN.into());
         // A size that the configuration has for cameras means nothing for what has a size of its own.
-        let takes_size = (source != "-" || self.format.is_some()) && !is_recording(&source);
+        let takes_size =
+            (source != "-" || self.format.is_some()) && !is_recording(Path::new(&source));
         let place = |key| config.place(bus.as_str(), key);
         let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
@@ -150,7 +168,10 @@ impl ProduceArgs {
             .transpose()?;
         Ok(ProduceArgs {
             fps: self.fps.or(named.fps.filter(|_| self.speed.is_none())),
+            range: self.range.or(named.range),
             size: self.size.or(named.size.filter(|_| takes_size)),
+            open_timeout: self.open_timeout.or(named.open_timeout),
+            read_timeout: self.read_timeout.or(named.read_timeout),
             consumers: self.consumers.or(named.consumers),
             history: self.history.or(named.history),
             color: self.color || named.color == Some(true),
@@ -164,19 +185,24 @@ impl ProduceArgs {
         })
     }
 
-    /// What is captured.
+    /// What is captured. A path may have any characters.
     #[must_use]
-    pub fn source(&self) -> &str {
-        self.source.as_deref().unwrap_or(PATTERN)
+    pub fn source(&self) -> &OsStr {
+        self.source.as_deref().unwrap_or(OsStr::new(PATTERN))
+    }
+
+    /// What is captured, as a text to look at and to show.
+    fn source_text(&self) -> Cow<'_, str> {
+        self.source().to_string_lossy()
     }
 
     /// Whether the source needs OpenCV.
     fn needs_opencv(&self) -> bool {
-        !matches!(self.source(), PATTERN | "-") && !self.is_recording()
+        self.source() != PATTERN && self.source() != "-" && !self.is_recording()
     }
 
     fn is_recording(&self) -> bool {
-        is_recording(self.source())
+        is_recording(Path::new(self.source()))
     }
 
     /// The pace at which frames are asked for; `None` = as they come, or as fast as possible.
@@ -217,7 +243,7 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     combinations::check(args, &merged, config)?;
     if merged.needs_opencv() {
-        return Err(worker::hand_over(merged.source()));
+        return Err(worker::hand_over(&merged.source_text()));
     }
     if merged.show {
         return Err(worker::hand_over("--show"));
@@ -265,10 +291,11 @@ fn capture(
 
 /// Opens a source of the library's own.
 fn open(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceError> {
+    let range = args.range.unwrap_or_default();
     if args.is_recording() {
         let (path, speed) = (Path::new(args.source()), args.speed.unwrap_or_default());
         let replay = ReplaySource::open(path, speed, args.fps.is_some(), args.looped, stop)?;
-        return Ok(replay.map(|source| Box::new(source) as BoxedSource));
+        return Ok(replay.map(|source| Box::new(source.with_range(range)) as BoxedSource));
     }
     if args.source() == PATTERN {
         let fps = args.fps.unwrap_or(PATTERN_FPS);
@@ -289,16 +316,10 @@ fn open(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceEr
     match args.format.zip(args.size) {
         Some((format, size)) => {
             let fps = args.fps.filter(|fps| *fps > 0.0);
-            Ok(Some(Box::new(RawSource::new(
-                input,
-                name,
-                format.into(),
-                size,
-                fps,
-                false,
-            )?)))
+            let source = RawSource::new(input, name, format.into(), size, fps, false)?;
+            Ok(Some(Box::new(source.with_range(range))))
         }
         None => Ok(Y4mSource::open(input, name, false, stop)?
-            .map(|source| Box::new(source) as BoxedSource)),
+            .map(|source| Box::new(source.with_range(range)) as BoxedSource)),
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
+use super::log::EXIT_ERROR;
 use super::units::parse_duration;
-use super::{EXIT_NO_BUS, choose_bus, parse_bus, stopped};
+use super::{EXIT_NO_BUS, choose_bus, exit_code, parse_bus, stopped};
 use crate::bus::{BusName, Observer};
 use crate::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use crate::stop::Stop;
@@ -23,10 +24,10 @@ pub struct TopArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// Print one snapshot and end, as when stdout is not a terminal
-    #[arg(long)]
+    /// Print one snapshot and end
+    #[arg(long, conflicts_with = "count")]
     pub once: bool,
-    /// Print snapshots as JSON, one a line
+    /// Print snapshots as JSON, a line each, until it is stopped; with --once one, with -n so many
     #[arg(long)]
     pub json: bool,
     /// Time between snapshots, 100ms to 10s, or a number of seconds [default: 500ms]
@@ -55,6 +56,10 @@ Examples:
   framebus top -b cam1 -d 2s
   framebus top --once --json | jq '.consumers[] | {index, fps, skipped}'
   framebus top --json -n 60 -d 1s >log.ndjson
+
+Without a terminal (a pipe, a file, TERM=dumb) the tables are printed as text: once, or with -d or -n every TIME or N times.
+What is printed more than once waits for a bus that is not there, as the view does, and says so each time.
+Exit codes of --once and -n: 3 when the last snapshot found no bus, 4 no permission to read it, 5 another layout version.
 
 Keys: ? shows them. Columns and findings: docs/top.md.";
 
@@ -107,10 +112,19 @@ pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
         .or(config.top.interval)
         .unwrap_or(LOOK)
         .clamp(SHORTEST, LONGEST);
-    if args.once || args.json || !io::stdout().is_terminal() {
+    if args.once || args.json || !has_screen() {
         return print(args, bus, interval, config.top.findings.thresholds());
     }
     view(args, &bus, interval, config.top.findings.thresholds())
+}
+
+/// Whether standard output is a terminal that can be drawn on; one that calls itself dumb knows no escape codes.
+fn has_screen() -> bool {
+    io::stdout().is_terminal() && !is_dumb()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// The live view.
@@ -149,21 +163,16 @@ fn print(
     thresholds: Thresholds,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    // One look, unless more are asked for.
-    let repeated = args.count.is_some() || (args.delay.is_some() && !args.once);
-    let count = if args.once || !repeated {
-        Some(1)
-    } else {
-        args.count
-    };
+    let count = snapshots(args);
     let baseline = if count == Some(1) {
         Baseline::Start
     } else {
         Baseline::FirstLook
     };
-    let mut sampler = Sampler::new(bus, baseline, thresholds);
+    let mut sampler = Sampler::new(bus.clone(), baseline, thresholds);
     // The first moment has no rates.
     let _ = sampler.sample(false);
+    let repeated = count != Some(1) || args.count.is_some();
     let pause = if repeated { interval } else { LOOK };
     let mut printed = 0;
     let mut state = BusState::Absent;
@@ -176,11 +185,29 @@ fn print(
         write(args, &snapshot)?;
         printed += 1;
     }
-    Ok(if state == BusState::Absent {
-        ExitCode::from(EXIT_NO_BUS)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(verdict(&bus, state))
+}
+
+/// How many snapshots are printed; `None` is until somebody asks to stop.
+fn snapshots(args: &TopArgs) -> Option<u64> {
+    match args.count {
+        _ if args.once => Some(1),
+        None if !args.json && args.delay.is_none() => Some(1),
+        count => count,
+    }
+}
+
+/// The exit code: whether there was a bus to look at, and whether it could be read.
+fn verdict(bus: &BusName, state: BusState) -> ExitCode {
+    match state {
+        BusState::Absent | BusState::Starting => ExitCode::from(EXIT_NO_BUS),
+        // The snapshot has the sentence; the error its kind.
+        BusState::Unreadable => match Observer::open(bus) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(exit_code(&error.into()).unwrap_or(EXIT_ERROR)),
+        },
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn write(args: &TopArgs, snapshot: &Snapshot) -> anyhow::Result<()> {
@@ -198,6 +225,7 @@ fn write(args: &TopArgs, snapshot: &Snapshot) -> anyhow::Result<()> {
 fn text_options(args: &TopArgs) -> TextOptions {
     let variable = |name: &str| std::env::var(name).ok();
     let terminal = io::stdout().is_terminal();
+    let plain = is_dumb();
     let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let width = terminal
         .then(|| crossterm::terminal::size().ok())
@@ -209,7 +237,7 @@ fn text_options(args: &TopArgs) -> TextOptions {
         colour: match args.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => terminal && !no_color,
+            Color::Auto => terminal && !no_color && !plain,
         },
     }
 }
@@ -259,6 +287,7 @@ impl tui::Sampler for Buses {
         let sampler = self.sampler(bus);
         match wants {
             Wants::Latest => sampler.picture(None).into_iter().collect(),
+            Wants::Sampled => sampler.sampled_picture().into_iter().collect(),
             Wants::Slot(slot) => sampler.picture(Some(slot)).into_iter().collect(),
             Wants::Coloured(slot) => sampler.picture_in_colour(slot).into_iter().collect(),
             Wants::EverySlot => sampler.pictures(),

@@ -5,8 +5,11 @@
 use std::fs;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use crate::layout::Geometry;
-use crate::source::Speed;
+use crate::source::{Range, Speed};
 pub use crate::units::show_bytes;
 
 /// The fastest frame rate that can be asked for.
@@ -62,7 +65,7 @@ pub fn parse_size(text: &str) -> Result<Geometry, String> {
         .ok_or_else(|| format!("has a side outside 1 to {} pixels", Geometry::MAX_SIDE))
 }
 
-/// Reads a frame rate above 0, up to [`MAX_FPS`]: `30`, `29.97`.
+/// Reads a frame rate above 0, up to [`MAX_FPS`]: `30`, `29.97`, `30000/1001`.
 ///
 /// # Errors
 /// Refuses what is no number, and one outside that range.
@@ -80,13 +83,50 @@ pub fn parse_fps(text: &str) -> Result<f64, String> {
 /// # Errors
 /// Refuses what is no number, and one outside that range.
 pub fn parse_fps_or_unpaced(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(fps) if (0.0..=MAX_FPS).contains(&fps) => Ok(fps),
-        Ok(fps) if !fps.is_nan() => Err(format!(
+    let parsed = match text.split_once('/') {
+        Some((frames, seconds)) => fraction(frames, seconds),
+        None => text.parse::<f64>().ok(),
+    };
+    match parsed {
+        Some(fps) if (0.0..=MAX_FPS).contains(&fps) => Ok(fps),
+        Some(fps) if !fps.is_nan() => Err(format!(
             "is outside the range from 0 to {MAX_FPS} frames a second"
         )),
-        _ => Err("is not a number of frames a second, such as 30 or 29.97".to_owned()),
+        _ => Err("is not a number of frames a second, such as 30, 29.97 or 30000/1001".to_owned()),
     }
+}
+
+/// Frames in so many seconds, as ffmpeg and Y4M have rates.
+fn fraction(frames: &str, seconds: &str) -> Option<f64> {
+    let number = |text: &str| text.parse::<f64>().ok().filter(|_| is_decimal(text));
+    let (frames, seconds) = (number(frames)?, number(seconds)?);
+    (seconds > 0.0).then(|| frames / seconds)
+}
+
+impl ValueEnum for Range {
+    fn value_variants<'a>() -> &'a [Range] {
+        &Range::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Range::Auto => {
+                "What the source says; else limited where it is YUV and full where it is gray"
+            }
+            Range::Full => "0 is black and 255 white",
+            Range::Limited => "16 is black and 235 white, as in most video",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+/// Reads a range of luma: `auto`, `full` or `limited`.
+///
+/// # Errors
+/// Refuses other words.
+pub fn parse_range(text: &str) -> Result<Range, String> {
+    let found = Range::ALL.into_iter().find(|range| range.name() == text);
+    found.ok_or_else(|| "is not a range: auto, full or limited".to_owned())
 }
 
 /// Reads how fast a recording is replayed: `2.0`, `0.5`, `max`.
@@ -270,9 +310,14 @@ mod tests {
     #[test]
     fn rates_are_finite() {
         assert_eq!(parse_fps("29.97"), Ok(29.97));
+        assert_eq!(parse_fps("30000/1001"), Ok(30_000.0 / 1001.0));
+        assert_eq!(parse_fps("1/5"), Ok(0.2));
         assert_eq!(parse_fps("10000"), Ok(10_000.0));
         assert_eq!(parse_fps_or_unpaced("0"), Ok(0.0));
-        for refused in ["0", "-1", "10001", "inf", "NaN", "", "30fps"] {
+        for refused in [
+            "0", "-1", "10001", "inf", "NaN", "", "30fps", "30/0", "0/0", "30/", "/1", "1/2/3",
+            "-1/-2", "20000/1",
+        ] {
             parse_fps(refused).expect_err(refused);
         }
         assert_eq!(

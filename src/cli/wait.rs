@@ -68,12 +68,13 @@ pub fn main(args: &WaitArgs, config: &Config) -> anyhow::Result<ExitCode> {
 fn look(bus: &BusName, frames: u64) -> Result<Option<String>, AttachError> {
     let observer = match Observer::open(bus) {
         Ok(observer) => observer,
-        Err(error @ (AttachError::NoBus { .. } | AttachError::Silent { .. })) => {
-            return Ok(Some(error.to_string()));
-        }
+        Err(error) if error.is_passing() => return Ok(Some(error.to_string())),
         Err(error) => return Err(error),
     };
     let published = observer.published();
+    if let Err(error) = observer.check() {
+        return Ok(Some(error.to_string()));
+    }
     Ok(match () {
         () if observer.has_ended() || !observer.has_producer() => {
             Some(format!("bus {bus} has no producer any more"))

@@ -1,13 +1,15 @@
 //! Handing over to the headless worker, which alone links OpenCV.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
+
+use crate::redact::without_secrets;
 
 const NAME: &str = "framebus-worker";
 /// Tells the worker which framebus has started it.
@@ -22,13 +24,45 @@ pub(super) fn hand_over(source: &str) -> anyhow::Error {
     let mut command = Command::new(&path);
     command
         .arg0(NAME)
-        .args(env::args_os().skip(1))
         .env(VERSION_VARIABLE, env!("CARGO_PKG_VERSION"));
+    for (number, argument) in env::args_os().enumerate().skip(1) {
+        match shown(&argument) {
+            Some(shown) => {
+                command.arg(shown).env(hidden(number), argument);
+            }
+            None => {
+                command.arg(argument);
+            }
+        }
+    }
     let error = command.exec();
     anyhow::Error::new(error).context(format!(
         "the headless worker {} cannot be started",
         path.display()
     ))
+}
+
+/// The variable with an argument that has a secret in it: every user of a machine sees arguments, and only the own one
+/// variables.
+fn hidden(number: usize) -> String {
+    format!("FRAMEBUS_ARGUMENT_{number}")
+}
+
+/// An argument without its secrets; `None` when it has none.
+fn shown(argument: &OsStr) -> Option<String> {
+    let text = argument.to_str()?;
+    let shown = without_secrets(text);
+    (shown != text).then(|| shown.into_owned())
+}
+
+/// In the worker: the arguments as the user gave them.
+pub(super) fn arguments() -> impl Iterator<Item = OsString> {
+    env::args_os().enumerate().map(|(number, argument)| {
+        // The variable may be that of another worker, which has started this one with arguments of its own.
+        let given = env::var_os(hidden(number));
+        let same = |given: &OsString| shown(given).is_some_and(|shown| argument == *shown);
+        given.filter(same).unwrap_or(argument)
+    })
 }
 
 /// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.

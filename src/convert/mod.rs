@@ -35,7 +35,7 @@ pub fn bgr_to_gray(bgr: &[u8], gray: &mut [u8]) {
 /// Takes the luma of packed YUYV (YUY2) pixels: `Y0 U Y1 V`, 2 bytes a pixel.
 ///
 /// Converts `min(yuyv.len() / 2, gray.len())` pixels and leaves the rest of `gray` as it is. The range stays what it is in
-/// the source, which for a camera is usually limited (16–235).
+/// the source, which for a camera is usually limited (16–235): [`stretch_luma`] makes it full.
 ///
 /// # Examples
 /// ```
@@ -46,6 +46,19 @@ pub fn bgr_to_gray(bgr: &[u8], gray: &mut [u8]) {
 pub fn yuyv_to_gray(yuyv: &[u8], gray: &mut [u8]) {
     let pixels = gray.len().min(yuyv.len() / 2);
     yuyv_to_gray_dispatched(&yuyv[..2 * pixels], &mut gray[..pixels]);
+}
+
+/// Stretches limited-range luma (16 is black, 235 white) to full range, in place: `(Y - 16) * 255 / 219`, rounded. What is
+/// below black or above white becomes black or white.
+///
+/// # Examples
+/// ```
+/// let mut gray = [0, 16, 126, 235, 255];
+/// framebus::convert::stretch_luma(&mut gray);
+/// assert_eq!(gray, [0, 0, 128, 255, 255]);
+/// ```
+pub fn stretch_luma(gray: &mut [u8]) {
+    stretch_luma_dispatched(gray);
 }
 
 /// Makes BGR pixels of the three planes of YCbCr, BT.601, in 16-bit fixed point; `limited` is luma from 16 to 235.
@@ -107,6 +120,28 @@ fn yuyv_to_gray_dispatched(yuyv: &[u8], gray: &mut [u8]) {
     for (gray, pair) in gray_tail.iter_mut().zip(tail.as_chunks::<2>().0) {
         *gray = pair[0];
     }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn stretch_luma_dispatched(gray: &mut [u8]) {
+    let (blocks, tail) = gray.as_chunks_mut::<BLOCK>();
+    for block in blocks {
+        for luma in block {
+            *luma = stretched(*luma);
+        }
+    }
+    for luma in tail {
+        *luma = stretched(*luma);
+    }
+}
+
+/// 38305 / 2^23 is 1/219 closely enough: a test compares all values with the formula. Of the product only the upper 16 bits
+/// are wanted, for which vectors have an instruction.
+#[inline(always)]
+fn stretched(luma: u8) -> u8 {
+    let above_black = u16::from(luma.clamp(16, 235) - 16);
+    let product = u32::from(above_black * 255 + 109) * 38305;
+    ((product >> 16) as u16 >> 7) as u8
 }
 
 #[inline(always)]
@@ -200,6 +235,21 @@ mod tests {
         let mut white = [0; 3];
         ycc_to_bgr(&[235], &[128], &[128], true, &mut white);
         assert_eq!(white, [255; 3]);
+    }
+
+    #[test]
+    fn limited_luma_is_stretched_as_the_formula_says_at_every_length() {
+        let wanted = |luma: u8| {
+            let full = (f64::from(luma) - 16.0) * 255.0 / 219.0;
+            full.round().clamp(0.0, 255.0) as u8
+        };
+        for len in (0..=256).chain([1000]) {
+            let luma: Vec<u8> = (0..len).map(|i: usize| (i % 256) as u8).collect();
+            let mut gray = luma.clone();
+            stretch_luma(&mut gray);
+            let want: Vec<u8> = luma.into_iter().map(wanted).collect();
+            assert_eq!(gray, want);
+        }
     }
 
     #[test]

@@ -88,8 +88,11 @@ layout! {
         160 created_ns: AtomicU64,
         /// When the segment was made, ns since 1970-01-01 UTC.
         168 created_wall_ns: AtomicU64,
+        /// Since when sequences have been counted, ms since 1970-01-01 UTC: the same as long as they only grow, another one
+        /// when they begin at 1 again (after a clean end). 0 = not known. Since version 1.1.
+        176 epoch_ms: AtomicU64,
         /// Zero.
-        176 reserved0: [AtomicU64; 2],
+        184 reserved0: AtomicU64,
         /// The newest frame: sequence << 8 | slot; 0 before the first. Release at publish; the lease protocol's word.
         192 latest: AtomicU64,
         /// Low half of the newest sequence: a word to wait on with FUTEX_WAIT (not private).

@@ -10,6 +10,7 @@ mod geometry;
 mod header;
 mod histogram;
 mod plan;
+mod read;
 mod record;
 mod slot;
 mod table;
@@ -34,7 +35,7 @@ pub const PAGE: u64 = 4096;
 /// Layout version that this library writes; it reads every minor of the same major.
 pub const ABI_MAJOR: u16 = 1;
 /// Minor layout version: grows when a field is added in reserved bytes.
-pub const ABI_MINOR: u16 = 0;
+pub const ABI_MINOR: u16 = 1;
 
 /// The ready word: magic, version and ready flag in one, stored last.
 pub(crate) const ABI: u32 = (ABI_MAJOR as u32) << 16 | ABI_MINOR as u32;

@@ -1,13 +1,12 @@
-//! Where the regions of a segment are: planned by the producer, checked by everybody else.
+//! Where the regions of a segment are, as its producer plans it.
 
 use thiserror::Error;
 
 use super::{
-    ABI, ABI_MAJOR, ClaimRecord, ConsumerRecord, FORMAT_BGR8, FORMAT_GRAY8, Geometry, Header,
-    HeaderFlags, MAGIC,
+    ABI_MAJOR, ClaimRecord, ConsumerRecord, FORMAT_BGR8, FORMAT_GRAY8, Geometry, Header,
+    HeaderFlags, MAGIC, PAGE, SlotHeader, Table2,
 };
-use super::{PAGE, SlotHeader, Table2};
-use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::sync::Ordering::Relaxed;
 
 /// The most consumer indices of a bus.
 pub const MAX_CONSUMERS: u8 = 250;
@@ -78,7 +77,7 @@ pub enum Malformed {
 }
 
 /// The bytes of shared memory that a bus needs, with a BGR image in every slot if `color`, else with one for all; `None`
-/// when it would have too many slots.
+/// when it would have too many slots, or no consumer, or more than [`MAX_CONSUMERS`].
 #[must_use]
 pub fn segment_bytes(geometry: Geometry, consumers: u8, history: u8, color: bool) -> Option<u64> {
     let request = Request {
@@ -91,13 +90,13 @@ pub fn segment_bytes(geometry: Geometry, consumers: u8, history: u8, color: bool
     Some(Layout::plan(request)?.segment_len)
 }
 
-const fn page_align(len: u64) -> u64 {
+pub(super) const fn page_align(len: u64) -> u64 {
     len.div_ceil(PAGE) * PAGE
 }
 
 impl Layout {
     /// Plans a segment: header page, slot headers, claim records, consumer records, BGR image, gray images, BGR planes.
-    /// `None` when the slots would be too many.
+    /// `None` when the slots would be too many, or the consumers none or too many.
     pub(crate) fn plan(request: Request) -> Option<Layout> {
         let slots = u16::from(request.consumers) + 2 + u16::from(request.history);
         if slots > MAX_SLOTS || request.consumers == 0 || request.consumers > MAX_CONSUMERS {
@@ -192,193 +191,5 @@ impl Layout {
             flags |= HeaderFlags::COLOR;
         }
         header.flags.store(flags, Relaxed);
-    }
-
-    /// Reads the header of a segment of `actual_len` bytes. Every value is read once, checked, and used as checked.
-    /// `Ok(None)`: its producer has not finished it.
-    pub(crate) fn read(
-        table2: &Table2,
-        header: &Header,
-        actual_len: u64,
-    ) -> Result<Option<Layout>, Malformed> {
-        // SYNC(ready): all that was written before `abi` happens-before what is read here.
-        let abi = header.abi.load(Acquire);
-        if abi == 0 {
-            return Ok(None);
-        }
-        if header.magic.load(Relaxed) != MAGIC {
-            return Err(Malformed::Foreign);
-        }
-        if abi >> 16 != ABI >> 16 {
-            return Err(Malformed::Version { abi });
-        }
-        let segment_len = header.segment_len.load(Relaxed);
-        if segment_len > actual_len {
-            return Err(Malformed::CutShort {
-                actual: actual_len,
-                expected: segment_len,
-            });
-        }
-        Self::read_regions(table2, header, segment_len).map(Some)
-    }
-
-    fn read_regions(
-        table2: &Table2,
-        header: &Header,
-        segment_len: u64,
-    ) -> Result<Layout, Malformed> {
-        let side = |field, value: i32| {
-            u32::try_from(value).map_err(|_| Malformed::Damaged {
-                field,
-                value: u64::from(value.cast_unsigned()),
-            })
-        };
-        let width = side(
-            "shared_frame_width",
-            table2.shared_frame_width.load(Relaxed),
-        )?;
-        let height = side(
-            "shared_frame_height",
-            table2.shared_frame_height.load(Relaxed),
-        )?;
-        let geometry = Geometry::new(width, height).ok_or(Malformed::Damaged {
-            field: "image size",
-            value: u64::from(width) << 32 | u64::from(height),
-        })?;
-        let same = |field, value: u32, wanted: u64| {
-            if u64::from(value) == wanted {
-                Ok(())
-            } else {
-                Err(Malformed::Damaged {
-                    field,
-                    value: value.into(),
-                })
-            }
-        };
-        same(
-            "slot_len",
-            header.slot_len.load(Relaxed),
-            size_of::<SlotHeader>() as u64,
-        )?;
-        same(
-            "claim_len",
-            header.claim_len.load(Relaxed),
-            size_of::<ClaimRecord>() as u64,
-        )?;
-        same(
-            "record_len",
-            header.record_len.load(Relaxed),
-            size_of::<ConsumerRecord>() as u64,
-        )?;
-        same(
-            "gray_format",
-            header.gray_format.load(Relaxed),
-            FORMAT_GRAY8.into(),
-        )?;
-        let count = |field, value: u32, most: u16| match u8::try_from(value) {
-            Ok(count) if u16::from(count) <= most => Ok(count),
-            _ => Err(Malformed::Damaged {
-                field,
-                value: value.into(),
-            }),
-        };
-        let slots = count("slot_count", header.slot_count.load(Relaxed), MAX_SLOTS)?;
-        let consumers = count(
-            "consumer_count",
-            header.consumer_count.load(Relaxed),
-            MAX_CONSUMERS.into(),
-        )?;
-        let history = count("history", header.history.load(Relaxed), MAX_SLOTS)?;
-        if u16::from(slots) != u16::from(consumers) + 2 + u16::from(history) || consumers == 0 {
-            return Err(Malformed::Damaged {
-                field: "slot_count",
-                value: slots.into(),
-            });
-        }
-        let region = |field, offset: u64, pitch: u64, count: u64| {
-            let end = pitch
-                .checked_mul(count)
-                .and_then(|len| len.checked_add(offset));
-            let inside = offset >= PAGE
-                && offset.is_multiple_of(PAGE)
-                && end.is_some_and(|end| end <= segment_len);
-            if inside {
-                Ok(offset)
-            } else {
-                Err(Malformed::Damaged {
-                    field,
-                    value: offset,
-                })
-            }
-        };
-        let pitch = |field, value: u64, least: usize| {
-            let enough = value >= least as u64 && value.is_multiple_of(PAGE);
-            if enough {
-                Ok(value)
-            } else {
-                Err(Malformed::Damaged { field, value })
-            }
-        };
-        let (slot_total, consumer_total) = (u64::from(slots), u64::from(consumers));
-        let gray_pitch = pitch(
-            "gray_pitch",
-            header.gray_pitch.load(Relaxed),
-            geometry.gray_len(),
-        )?;
-        let bgr_len = page_align(geometry.bgr_len() as u64);
-        let bgr_offset = match header.bgr_offset.load(Relaxed) {
-            0 => None,
-            offset => Some(region("bgr_offset", offset, bgr_len, 1)?),
-        };
-        let color = match header.color_offset.load(Relaxed) {
-            0 => None,
-            offset => {
-                let color_pitch = pitch(
-                    "color_pitch",
-                    header.color_pitch.load(Relaxed),
-                    geometry.bgr_len(),
-                )?;
-                Some((
-                    region("color_offset", offset, color_pitch, slot_total)?,
-                    color_pitch,
-                ))
-            }
-        };
-        let slot_len = size_of::<SlotHeader>() as u64;
-        let claim_len = size_of::<ClaimRecord>() as u64;
-        Ok(Layout {
-            geometry,
-            slots,
-            consumers,
-            history,
-            segment_len,
-            slots_offset: region(
-                "slots_offset",
-                header.slots_offset.load(Relaxed),
-                slot_len,
-                slot_total,
-            )?,
-            claims_offset: region(
-                "claims_offset",
-                header.claims_offset.load(Relaxed),
-                claim_len,
-                consumer_total,
-            )?,
-            records_offset: region(
-                "records_offset",
-                header.records_offset.load(Relaxed),
-                PAGE,
-                consumer_total,
-            )?,
-            bgr_offset,
-            gray_offset: region(
-                "gray_offset",
-                header.gray_offset.load(Relaxed),
-                gray_pitch,
-                slot_total,
-            )?,
-            gray_pitch,
-            color,
-        })
     }
 }

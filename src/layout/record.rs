@@ -18,7 +18,7 @@ layout! {
         16 start_ticks: AtomicU64,
         /// When it attached, CLOCK_MONOTONIC ns.
         24 attach_ns: AtomicU64,
-        /// Sequence that was the latest when it attached: `attach_sequence + taken + skipped == last_sequence`.
+        /// Sequence that was the latest when it attached: `attach_sequence + taken + skipped + missing == last_sequence`.
         32 attach_sequence: AtomicU64,
         /// Bit 0: takes every frame in order.
         40 flags: AtomicU32,
@@ -40,8 +40,10 @@ layout! {
         112 last_capture_ns: AtomicU64,
         /// How often a trigger woke it.
         120 wakes: AtomicU64,
+        /// Numbers between those frames that no frame has: only where a publisher gives the numbers.
+        128 missing: AtomicU64,
         /// Zero.
-        128 reserved1: [AtomicU64; 8],
+        136 reserved1: [AtomicU64; 7],
         /// The name it gave itself.
         192 name: Text<32>,
         /// What it is written in: rs, c, cpp, py, cs.
@@ -131,6 +133,7 @@ impl ConsumerRecord {
             &self.release_ns,
             &self.taken,
             &self.skipped,
+            &self.missing,
             &self.last_sequence,
             &self.last_capture_ns,
             &self.wakes,

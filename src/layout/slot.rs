@@ -18,7 +18,13 @@ layout! {
         /// Bit 0: the slot's BGR plane holds the same frame.
         40 flags: AtomicU32,
         /// Zero.
-        44 reserved: [AtomicU32; 21],
+        44 reserved0: AtomicU32,
+        /// How many numbers up to this sequence no frame of this generation has: only where a publisher gives the numbers.
+        48 missing: AtomicU64,
+        /// Whose number the sequence is: 0 = the producer's own, otherwise what the publisher says.
+        56 origin: AtomicU64,
+        /// Zero.
+        64 reserved1: [AtomicU64; 8],
     }
 }
 

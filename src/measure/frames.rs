@@ -22,7 +22,7 @@ pub fn picture(geometry: Geometry) -> Vec<u8> {
 pub fn publish(producer: &mut Producer, bgr: &[u8]) {
     let capture_ns = monotonic_ns();
     let wall_ns = wall_ns();
-    if let Some(mut claim) = producer.claim() {
+    if let Ok(Some(mut claim)) = producer.claim() {
         bgr_to_gray(bgr, claim.target().gray);
         claim.publish(FrameMeta {
             capture_ns,

@@ -39,7 +39,7 @@ impl Wakes for Nobody {
 /// Claims and publishes a frame without pixels. Its end is the bus's.
 impl Wakes for Producer {
     fn send(&mut self) {
-        if let Some(claim) = self.claim() {
+        if let Ok(Some(claim)) = self.claim() {
             let meta = FrameMeta {
                 capture_ns: monotonic_ns(),
                 ..FrameMeta::default()

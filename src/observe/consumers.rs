@@ -3,11 +3,11 @@
 use super::process::Usage;
 use super::rate::frame_rate;
 use super::sampler::{Changes, Reading};
-use super::snapshot::{Consumer, ConsumerState, Percentiles};
+use super::snapshot::{Consumer, ConsumerState, Percentiles, Released};
 use super::window::CountWindow;
 use super::world::World;
 use crate::bus::Ticket;
-use crate::layout::{ClaimState, ConsumerRecord, RecordState, TriggerKind, read_text};
+use crate::layout::{ClaimState, ConsumerRecord, RecordFlags, RecordState, TriggerKind, read_text};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_MS: f64 = 1e6;
@@ -20,6 +20,8 @@ const GONE_FOR_NS: u64 = 10_000_000_000;
 pub(super) struct ConsumerMemory {
     connected_ns: u64,
     last: Option<Last>,
+    /// When it released a frame last, and which, where that is known.
+    released: (u64, Option<(u64, u64)>),
     wait: CountWindow,
     busy: CountWindow,
     total: CountWindow,
@@ -30,6 +32,7 @@ pub(super) struct ConsumerMemory {
 struct Last {
     taken: u64,
     wake_ns: u64,
+    lease: Option<Ticket>,
     triggers: u64,
     coalesced: u64,
 }
@@ -37,9 +40,30 @@ struct Last {
 /// What happened on the bus since the snapshot before.
 pub(super) struct Since {
     pub(super) interval_s: Option<f64>,
+    /// Whether rates of the next snapshot are from this one on.
+    pub(super) counts: bool,
     pub(super) fps: Option<f64>,
     pub(super) sequence: u64,
+    /// When the newest frame of the snapshot before was published, and that of this one.
+    pub(super) published_ns: (u64, u64),
     pub(super) period_ms: Option<f64>,
+}
+
+/// What became of the frames since a consumer attached.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    published: u64,
+    taken: u64,
+    skipped: u64,
+    last_sequence: u64,
+}
+
+impl Counted {
+    const fn pending(&self) -> u64 {
+        self.published
+            .saturating_sub(self.taken)
+            .saturating_sub(self.skipped)
+    }
 }
 
 impl Reading<'_> {
@@ -83,16 +107,24 @@ impl Reading<'_> {
         }
         let attached = connected && record_state == RecordState::ATTACHED;
         let lease = Ticket::unpack(record.lease.load(Acquire)).filter(|_| attached);
-        let (taken, triggers) = (record.taken.load(Relaxed), claim.triggers.load(Relaxed));
-        let wake_ns = record.wake_ns.load(Relaxed);
+        let triggers = claim.triggers.load(Relaxed);
+        let counts = self.taken_and_skipped(record, lease, attached.then_some(since.sequence));
+        let (taken, wake_ns) = (counts.taken, record.wake_ns.load(Relaxed));
         // An eventfd coalesces by itself; a pipe when it is full, which the producer counts.
         let coalesced = claim.coalesced.load(Relaxed);
-        let last = memory.last.replace(Last {
-            taken,
-            wake_ns,
-            triggers,
-            coalesced,
-        });
+        let last = memory.last;
+        if since.counts || last.is_none() {
+            memory.last = Some(Last {
+                taken,
+                wake_ns,
+                lease,
+                triggers,
+                coalesced,
+            });
+        }
+        let released = self
+            .released(record, memory, lease.map(|_| (taken, last)))
+            .filter(|_| attached);
         let between = last.zip(since.interval_s).filter(|_| connected);
         let fps = between.filter(|_| attached).map(|(last, seconds)| {
             frame_rate(
@@ -127,7 +159,7 @@ impl Reading<'_> {
             .zip(since.period_ms)
             .map(|(busy, period)| busy / period);
         let held_ms = lease.map(|_| self.age_ms(wake_ns));
-        let last_sequence = record.last_sequence.load(Relaxed);
+        let last_sequence = counts.last_sequence;
         let state = match () {
             () if !connected => ConsumerState::Gone,
             () if !attached => ConsumerState::PipeOnly,
@@ -171,16 +203,22 @@ impl Reading<'_> {
             percent_of_camera: share
                 .map(|(taken, published)| (100.0 * taken / published).min(100.0)),
             attach_sequence: record.attach_sequence.load(Relaxed),
+            published: counts.published,
             taken,
-            skipped: record.skipped.load(Relaxed),
+            skipped: counts.skipped,
+            pending: counts.pending(),
             last_sequence,
             triggers,
-            triggers_per_s: between
-                .map(|(last, seconds)| triggers.saturating_sub(last.triggers) as f64 / seconds),
+            triggers_per_s: between.map(|(last, seconds)| {
+                let (from_ns, to_ns) = since.published_ns;
+                let sent = triggers.saturating_sub(last.triggers);
+                frame_rate(sent, from_ns, to_ns, seconds)
+            }),
             coalesced,
             slot: lease.map(|ticket| ticket.slot),
             held_sequence: lease.map(|ticket| ticket.sequence),
             held_ms,
+            released,
             wait_ms,
             busy_ms,
             busy_histogram: busy.map_or_else(Vec::new, |counts| counts.buckets()),
@@ -190,6 +228,88 @@ impl Reading<'_> {
                 .then(|| self.age_ms(record.last_capture_ns.load(Relaxed))),
             cpu_percent: usage.cpu_percent,
             rss_bytes: usage.rss_bytes,
+        })
+    }
+
+    /// Counts what has become of the frames that were published since it attached. Its record counts those that went by when it
+    /// takes the next one: what goes by until then is added, up to `newest`, which was read before.
+    fn taken_and_skipped(
+        &self,
+        record: &ConsumerRecord,
+        lease: Option<Ticket>,
+        newest: Option<u64>,
+    ) -> Counted {
+        let attach = record.attach_sequence.load(Relaxed);
+        let mut counted = Counted::default();
+        // It may take a frame while this is read: what belongs together adds up.
+        for _ in 0..3 {
+            counted = Counted {
+                taken: record.taken.load(Relaxed),
+                skipped: record.skipped.load(Relaxed),
+                last_sequence: record.last_sequence.load(Relaxed),
+                published: 0,
+            };
+            let sum = attach.checked_add(counted.taken);
+            if sum.and_then(|sum| sum.checked_add(counted.skipped)) == Some(counted.last_sequence) {
+                break;
+            }
+        }
+        let last = counted.last_sequence;
+        counted.published = last.saturating_sub(attach);
+        let Some(newest) = newest.filter(|newest| *newest > last) else {
+            return counted;
+        };
+        counted.published = newest.saturating_sub(attach);
+        // One that it has leased and not counted yet is the next; else the newest is, or the oldest that is kept for it.
+        let leased = lease
+            .map(|ticket| ticket.sequence)
+            .filter(|next| *next > last);
+        let every_frame = record.flags.load(Relaxed) & RecordFlags::EVERY_FRAME != 0;
+        let next = match leased {
+            Some(next) => next.min(newest),
+            None if every_frame => self.oldest_after(last).unwrap_or(newest).min(newest),
+            None => newest,
+        };
+        counted.skipped = counted.skipped.saturating_add(next - last - 1);
+        counted
+    }
+
+    /// The oldest frame in the slots that came after this one.
+    fn oldest_after(&self, sequence: u64) -> Option<u64> {
+        let regions = self.observer.regions();
+        (0..regions.layout().slots)
+            .map(|slot| regions.slot(slot).sequence.load(Acquire))
+            .filter(|kept| *kept > sequence)
+            .min()
+    }
+
+    /// The frame that it released last. While it holds another, that is known of one that was held at the snapshot before and
+    /// released since without a third between: `holds` has what it has taken by now, and the counters of then.
+    fn released(
+        &self,
+        record: &ConsumerRecord,
+        memory: &mut ConsumerMemory,
+        holds: Option<(u64, Option<Last>)>,
+    ) -> Option<Released> {
+        let release_ns = record.release_ns.load(Relaxed);
+        if memory.released.0 != release_ns {
+            let frame = match holds {
+                None => Some((
+                    record.last_sequence.load(Relaxed),
+                    record.wake_ns.load(Relaxed),
+                )),
+                Some((taken, Some(last))) if taken == last.taken.saturating_add(1) => {
+                    last.lease.map(|ticket| (ticket.sequence, last.wake_ns))
+                }
+                Some(_) => None,
+            };
+            let frame = frame.filter(|(_, wake_ns)| *wake_ns != 0 && *wake_ns <= release_ns);
+            memory.released = (release_ns, frame);
+        }
+        memory.released.1.map(|(sequence, wake_ns)| Released {
+            sequence,
+            held_ms: (release_ns - wake_ns) as f64 / NS_PER_MS,
+            ago_ms: self.age_ms(release_ns),
         })
     }
 

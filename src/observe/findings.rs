@@ -99,10 +99,7 @@ pub(super) fn findings(
         }
     }
     if let Some(segment) = snapshot.segment.as_ref().filter(|segment| segment.unlinked) {
-        let text = format!(
-            "{} is gone from /dev/shm: new consumers cannot attach; restart the producer",
-            segment.name
-        );
+        let text = unlinked(&segment.name);
         add("unlinked-segment", Severity::Critical, None, text);
     }
     for consumer in &snapshot.consumers {
@@ -129,6 +126,13 @@ pub(super) fn findings(
     }
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
+}
+
+/// What is said of a bus with a producer whose segment has lost its name.
+pub(super) fn unlinked(name: &str) -> String {
+    format!(
+        "{name} is gone from /dev/shm: nobody can attach until the next frame makes it again; if not, restart the producer"
+    )
 }
 
 fn period_ms(producer: &super::Producer) -> f64 {
@@ -166,7 +170,8 @@ fn of_consumer(
                 .producer
                 .as_ref()?
                 .sequence
-                .saturating_sub(consumer.last_sequence);
+                .saturating_sub(consumer.last_sequence)
+                .saturating_sub(consumer.pending);
             let text = format!(
                 "{who} (pid {}) takes no frames: {behind} have gone by, and it holds none",
                 consumer.pid

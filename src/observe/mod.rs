@@ -7,6 +7,7 @@ mod pictures;
 mod process;
 mod rate;
 mod sampler;
+mod slots;
 mod snapshot;
 mod window;
 mod world;

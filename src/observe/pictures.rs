@@ -29,15 +29,29 @@ impl Sampler {
         })
     }
 
-    /// Copies the gray image of every slot that has one.
+    /// Copies the gray image of the newest frame of the last snapshot; of the newest now, where that is overwritten.
+    #[must_use]
+    pub fn sampled_picture(&self) -> Option<Picture> {
+        let newest = self.sampled().iter().max_by_key(|(_, sequence)| *sequence);
+        newest
+            .and_then(|frame| self.picture_of(*frame))
+            .or_else(|| self.picture(None))
+    }
+
+    /// Copies the gray images of the frames that were in the slots in the last snapshot, without those that are overwritten.
     #[must_use]
     pub fn pictures(&self) -> Vec<Picture> {
-        let slots = self
-            .observer()
-            .map_or(0, |observer| observer.layout().slots);
-        (0..slots)
-            .filter_map(|slot| self.picture(Some(slot)))
-            .collect()
+        let mut frames = self.sampled().to_vec();
+        // The oldest first: they are overwritten next.
+        frames.sort_by_key(|(_, sequence)| *sequence);
+        let pictures = frames.into_iter().map(|frame| self.picture_of(frame));
+        pictures.flatten().collect()
+    }
+
+    /// Copies the gray image of a slot if it still is of this sequence.
+    fn picture_of(&self, (slot, sequence): (u8, u64)) -> Option<Picture> {
+        let picture = self.picture(Some(slot))?;
+        (picture.sequence == sequence).then_some(picture)
     }
 
     /// Copies an image as [`Sampler::picture`] does, with its colours where the bus keeps them: of every slot, or

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
-use super::findings::{Thresholds, findings};
+use super::findings::{Thresholds, findings, unlinked};
 use super::rate::frame_rate;
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use super::world::{Machine, World};
-use crate::bus::{AttachError, BusName, Observer, Ticket};
+use crate::bus::{AttachError, BusName, HandleError, Observer, Ticket, check_home};
 use crate::layout::{ClaimState, Header, HeaderFlags, SegmentState, read_text};
+use crate::shm::Home;
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_MS: f64 = 1e6;
 const NS_PER_S: f64 = 1e9;
+/// Rates are over no less than this: a look right after another, for a picture, goes on from the counters of the one before.
+const SHORTEST_NS: u64 = 90_000_000;
 
 /// Where percentiles begin to count, until a window of 60 s is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +34,12 @@ pub struct Sampler {
     thresholds: Thresholds,
     baseline: Baseline,
     observer: Option<Observer>,
+    home: Home,
     world: Box<dyn World>,
     /// What is remembered of the segment in view.
     memory: Memory,
+    /// The slots and sequences of the last snapshot.
+    sampled: Vec<(u8, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -80,8 +86,10 @@ impl Sampler {
             thresholds,
             baseline,
             observer: None,
+            home: Home::here(),
             world,
             memory: Memory::default(),
+            sampled: Vec::new(),
         }
     }
 
@@ -91,7 +99,7 @@ impl Sampler {
         &self.bus
     }
 
-    /// Takes a snapshot; with `picture` also a copy of the newest gray frame.
+    /// Takes a snapshot; with `picture` also a copy of its newest gray frame.
     pub fn sample(&mut self, picture: bool) -> Snapshot {
         if let Some(trouble) = self.look() {
             return trouble;
@@ -101,15 +109,35 @@ impl Sampler {
         };
         let reading = Reading {
             observer,
-            now_ns: self.world.monotonic_ns(),
+            now_ns: observer.on_its_clock(self.world.monotonic_ns()),
             baseline: self.baseline,
             thresholds: &self.thresholds,
         };
         let mut snapshot = reading.snapshot(&mut self.memory, &mut *self.world);
+        // What was read of a segment that was cut short meanwhile is nobody's word. The next look opens what is there.
+        if let Err(error) = observer.check() {
+            self.observer = None;
+            return self.unreadable(error.to_string());
+        }
+        let frame = |slot: &Slot| Some((slot.slot, slot.sequence?));
+        self.sampled = snapshot.slots.iter().filter_map(frame).collect();
         if picture {
-            snapshot.picture = self.picture(None);
+            snapshot.picture = self.sampled_picture();
         }
         snapshot
+    }
+
+    /// Whether this process is the one that it was made in.
+    ///
+    /// # Errors
+    /// Fails in a process that was forked from that one.
+    pub fn check(&self) -> Result<(), HandleError> {
+        check_home(self.home, "observer", &self.bus)
+    }
+
+    /// The slots and sequences of the last snapshot.
+    pub(super) fn sampled(&self) -> &[(u8, u64)] {
+        &self.sampled
     }
 
     /// The segment in view.
@@ -134,17 +162,33 @@ impl Sampler {
                 BusState::Absent,
                 Some(format!("waiting for bus {}", self.bus)),
             )),
+            Err(error @ AttachError::Unlinked { .. }) => {
+                let mut blank = self.blank(BusState::Absent, Some(error.to_string()));
+                blank.findings = vec![Finding {
+                    kind: "unlinked-segment".to_owned(),
+                    severity: Severity::Critical,
+                    consumer: None,
+                    text: unlinked(&format!("/framebus.{}", self.bus)),
+                }];
+                Some(blank)
+            }
             Err(AttachError::Silent { .. }) => Some(self.blank(
                 BusState::Starting,
                 Some(format!("bus {} is being made", self.bus)),
             )),
-            Err(error) => {
-                let mut blank = self.blank(BusState::Unreadable, Some(error.to_string()));
-                let shm = self.world.shm_usage();
-                blank.findings = findings(&blank, Changes::default(), &self.thresholds, shm);
-                Some(blank)
+            // A segment that this user may not read is nobody's mistake of layout.
+            Err(error @ (AttachError::Denied { .. } | AttachError::Untrusted { .. })) => {
+                Some(self.blank(BusState::Unreadable, Some(error.to_string())))
             }
+            Err(error) => Some(self.unreadable(error.to_string())),
         }
+    }
+
+    fn unreadable(&self, why: String) -> Snapshot {
+        let mut blank = self.blank(BusState::Unreadable, Some(why));
+        let shm = self.world.shm_usage();
+        blank.findings = findings(&blank, Changes::default(), &self.thresholds, shm);
+        blank
     }
 
     fn blank(&self, state: BusState, message: Option<String>) -> Snapshot {
@@ -184,12 +228,17 @@ impl Reading<'_> {
         let sequence = newest.map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence);
         let starved = header.starved.load(Relaxed);
         let publish_ns = header.publish_ns.load(Relaxed);
-        let last = memory.last.replace(Last {
-            at_ns: self.now_ns,
-            sequence,
-            starved,
-            publish_ns,
-        });
+        let last = memory.last;
+        let counts =
+            last.is_none_or(|last| self.now_ns - last.at_ns.min(self.now_ns) >= SHORTEST_NS);
+        if counts {
+            memory.last = Some(Last {
+                at_ns: self.now_ns,
+                sequence,
+                starved,
+                publish_ns,
+            });
+        }
         let interval_s = last
             .map(|last| self.now_ns.saturating_sub(last.at_ns) as f64 / NS_PER_S)
             .filter(|s| *s > 0.0);
@@ -215,7 +264,9 @@ impl Reading<'_> {
             let since = Since {
                 interval_s,
                 fps,
+                counts,
                 sequence,
+                published_ns: (last.map_or(0, |last| last.publish_ns), publish_ns),
                 period_ms,
             };
             let consumer = self.consumer(
@@ -260,6 +311,8 @@ impl Reading<'_> {
             _ if self.age_ms(header.heartbeat_ns.load(Relaxed)) > self.thresholds.gone_after_ms => {
                 BusState::Gone
             }
+            // No age says whether it lives: then its process, or its lock, does.
+            _ if !self.observer.is_clock_known() && !self.observer.has_producer() => BusState::Gone,
             Some(SegmentState::Stalled) => BusState::Stalled,
             _ => BusState::Running,
         }
@@ -273,6 +326,7 @@ impl Reading<'_> {
             name: format!("/framebus.{}", self.observer.bus()),
             abi: format!("{}.{}", abi >> 16, abi & 0xffff),
             generation: header.generation.load(Relaxed),
+            epoch_ms: header.epoch_ms.load(Relaxed),
             bytes: layout.segment_len,
             width: layout.geometry.width,
             height: layout.geometry.height,
@@ -341,37 +395,6 @@ impl Reading<'_> {
             cpu_percent: usage.cpu_percent,
             rss_bytes: usage.rss_bytes,
         }
-    }
-
-    fn slots(&self, newest: Option<Ticket>, consumers: &[Consumer]) -> Vec<Slot> {
-        let regions = self.observer.regions();
-        let writing = regions.header().writing_slot.load(Relaxed);
-        (0..regions.layout().slots)
-            .map(|slot| {
-                let header = regions.slot(slot);
-                let sequence =
-                    Some(header.sequence.load(Acquire)).filter(|sequence| *sequence != 0);
-                let holders: Vec<u8> = consumers
-                    .iter()
-                    .filter(|consumer| consumer.slot == Some(slot))
-                    .map(|consumer| consumer.index)
-                    .collect();
-                let state = match () {
-                    () if newest.is_some_and(|ticket| ticket.slot == slot) => SlotState::Latest,
-                    () if writing == u32::from(slot) + 1 => SlotState::Writing,
-                    () if !holders.is_empty() => SlotState::Held,
-                    () => SlotState::Free,
-                };
-                Slot {
-                    slot,
-                    state,
-                    references: holders.len() as u32,
-                    sequence,
-                    age_ms: sequence.map(|_| self.age_ms(header.capture_ns.load(Relaxed))),
-                    holders,
-                }
-            })
-            .collect()
     }
 
     pub(super) fn age_ms(&self, then_ns: u64) -> f64 {

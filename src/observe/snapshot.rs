@@ -53,7 +53,7 @@ pub enum BusState {
     Absent,
     /// There is one, and its producer has not finished it.
     Starting,
-    /// It has a layout that this program cannot read, or is damaged.
+    /// It has a layout that this program cannot read, is damaged, or may not be read by this user.
     Unreadable,
     /// Frames are published.
     Running,
@@ -75,6 +75,9 @@ pub struct Segment {
     pub abi: String,
     /// Generation: 1 more at every producer start and every change of size.
     pub generation: u64,
+    /// Since when sequences have been counted, ms since 1970-01-01 UTC: another one when they have begun at 1 again, as after
+    /// a clean end of the producer. 0 where the producer does not say.
+    pub epoch_ms: u64,
     /// Its size in bytes.
     pub bytes: u64,
     /// Image width in pixels.
@@ -131,9 +134,9 @@ pub struct Producer {
     pub interval_ms: Percentiles,
     /// Milliseconds from capture to published: decoding, conversion, copy.
     pub copy_ms: Percentiles,
-    /// CPU of one core, in percent.
+    /// CPU of one core, in percent; that of its children with it.
     pub cpu_percent: Option<f64>,
-    /// Resident memory in bytes.
+    /// Resident memory of its own in bytes, without shared memory such as the segment; that of its children with it.
     pub rss_bytes: Option<u64>,
 }
 
@@ -226,17 +229,21 @@ pub struct Consumer {
     pub fps: Option<f64>,
     /// 100 * used / published over the interval.
     pub percent_of_camera: Option<f64>,
-    /// Frames published when it attached: `published_at_attach + taken + skipped == last_sequence`.
+    /// Sequence of the newest frame when it attached: `attach_sequence + published` is the newest now.
     pub attach_sequence: u64,
+    /// Frames published since it attached: `published == taken + skipped + pending`.
+    pub published: u64,
     /// Frames taken.
     pub taken: u64,
-    /// Frames that went by.
+    /// Frames that went by, also while it holds one or hangs.
     pub skipped: u64,
+    /// Frames that it has not taken and still may: the newest, or those that the slots keep for one that takes every frame.
+    pub pending: u64,
     /// The last frame it took; 0 before the first.
     pub last_sequence: u64,
     /// Triggers sent to it.
     pub triggers: u64,
-    /// Triggers sent to it, a second.
+    /// Triggers sent to it, a second, over the frames of the interval as `fps`.
     pub triggers_per_s: Option<f64>,
     /// Triggers that found one still waiting.
     pub coalesced: u64,
@@ -246,6 +253,8 @@ pub struct Consumer {
     pub held_sequence: Option<u64>,
     /// How long it has had it, in milliseconds.
     pub held_ms: Option<f64>,
+    /// The frame that it released last, where that is known: one look sees the last frame, not those between two looks.
+    pub released: Option<Released>,
     /// Published → woken, in milliseconds.
     pub wait_ms: Percentiles,
     /// Woken → released, in milliseconds.
@@ -258,10 +267,22 @@ pub struct Consumer {
     pub busy_per_period: Option<f64>,
     /// Milliseconds since the frame it took last was captured.
     pub age_ms: Option<f64>,
-    /// CPU of one core, in percent.
+    /// CPU of one core, in percent; that of its children with it.
     pub cpu_percent: Option<f64>,
-    /// Resident memory in bytes.
+    /// Resident memory of its own in bytes, without shared memory such as the segment; that of its children with it.
     pub rss_bytes: Option<u64>,
+}
+
+/// A frame that a consumer had and gave back.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Released {
+    /// Its sequence.
+    pub sequence: u64,
+    /// How long it was held, in milliseconds.
+    pub held_ms: f64,
+    /// How long ago it was given back, in milliseconds.
+    pub ago_ms: f64,
 }
 
 /// What a consumer does now.

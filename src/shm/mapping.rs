@@ -7,11 +7,15 @@ use std::ptr::{NonNull, null_mut};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
+use super::fault::Guard;
+
 /// A mapped range; unmapped when dropped.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     base: NonNull<c_void>,
     len: usize,
+    /// `None` only while it is being dropped.
+    guard: Option<Guard>,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread; what is in it is reached through atomics only, or through
@@ -36,7 +40,19 @@ impl Mapping {
         let base = unsafe { mmap(null_mut(), len, protection, MapFlags::SHARED, fd, offset) }?;
         let base =
             NonNull::new(base).ok_or_else(|| io::Error::other("mmap returned a null pointer"))?;
-        Ok(Mapping { base, len })
+        let writable = protection.contains(ProtFlags::WRITE);
+        // SAFETY: the range was mapped above with this protection, and the guard goes before it is unmapped.
+        let guard = unsafe { Guard::new(base.cast(), len, writable) };
+        Ok(Mapping {
+            base,
+            len,
+            guard: Some(guard),
+        })
+    }
+
+    /// Whether the object was cut short, and what is mapped now is zeros.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_cut)
     }
 
     /// Has the kernel map the pages now, so that the first frames do not pay for it. Old kernels cannot; no harm.
@@ -52,6 +68,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        self.guard = None;
         // SAFETY: the range was mapped by `map`, and every view of it borrows from this value.
         let _ = unsafe { munmap(self.base.as_ptr(), self.len) };
     }

@@ -82,6 +82,12 @@ impl AsFd for ShmObject {
     }
 }
 
+/// The user who owns what a bus's name means; `None` when it means nothing.
+pub(crate) fn object_owner(bus: &BusName) -> Option<u32> {
+    let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
+    Some(rustix::fs::lstat(&path).ok()?.st_uid)
+}
+
 /// Removes the name of a bus's object; who has it mapped keeps it.
 pub(crate) fn unlink_object(bus: &BusName) -> io::Result<()> {
     Ok(shm::unlink(object_name(bus))?)
@@ -105,6 +111,25 @@ pub(crate) fn list_objects() -> Vec<BusName> {
         .collect();
     buses.sort();
     buses
+}
+
+/// Whether a bus's object was made by somebody this user has nothing to do with: not by itself or root, nor for a group that
+/// it is in. Such a one says what its owner likes.
+pub(crate) fn is_foreign(bus: &BusName) -> bool {
+    let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
+    let Ok(stat) = rustix::fs::lstat(&path) else {
+        return false;
+    };
+    let own = stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw();
+    let shared = || {
+        let groups = rustix::process::getgroups().unwrap_or_default();
+        let in_group = |gid: u32| {
+            gid == rustix::process::getegid().as_raw()
+                || groups.iter().any(|group| group.as_raw() == gid)
+        };
+        stat.st_mode & 0o040 != 0 && in_group(stat.st_gid)
+    };
+    !own && !shared()
 }
 
 /// Bytes used and bytes in all of /dev/shm.

@@ -10,10 +10,13 @@ use rustix::mm::{Advice, madvise};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 use thiserror::Error;
 
+use super::fault::Guard;
+use super::home::Home;
 use super::object::{ObjectId, SHM_DIR, ShmObject, object_name, unlink_object};
 use super::regions::Regions;
-use crate::bus::BusName;
+use crate::bus::{BusName, Claimed};
 use crate::layout::Layout;
+use crate::sync::Ordering;
 
 /// Who else may use a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,9 @@ pub(crate) struct OwnedSegment {
     bus: BusName,
     regions: Regions,
     id: ObjectId,
+    home: Home,
+    // Dropped before the memory that it guards.
+    guard: Guard,
     /// Owns the mapping and the name; `regions` points into it.
     _memory: Memory,
 }
@@ -97,10 +103,14 @@ impl OwnedSegment {
         let base = reserve(&memory, &object, permissions).map_err(unlink)?;
         // SAFETY: `memory` maps `segment_len` bytes on pages, and lives as long as `regions`, beside which it is kept.
         let regions = unsafe { Regions::new(base, layout) };
+        // SAFETY: the crate has mapped the range for reading and writing, and unmaps it after the guard is dropped.
+        let guard = unsafe { Guard::new(base, len, true) };
         let segment = Arc::new(OwnedSegment {
             bus: bus.clone(),
             regions,
             id: object.id,
+            home: Home::here(),
+            guard,
             _memory: Memory(memory),
         });
         let pixels = Pixels {
@@ -113,9 +123,21 @@ impl OwnedSegment {
         &self.regions
     }
 
+    /// Whether the bus's name still means this segment.
+    pub(crate) fn is_linked(&self) -> bool {
+        ShmObject::current(&self.bus) == Some(self.id)
+    }
+
+    /// Whether somebody has cut the object short: what is written now reaches nobody.
+    pub(crate) fn is_cut(&self) -> bool {
+        // The word first: reading it may be what comes to a page that is gone. Filled up again, such pages are zero.
+        let emptied = self.regions.header().abi.load(Ordering::Relaxed) == 0;
+        emptied || self.guard.is_cut()
+    }
+
     /// Removes the name, if it still means this segment. The caller holds the bus's named lock.
     pub(crate) fn unlink(&self) {
-        if ShmObject::current(&self.bus) == Some(self.id) {
+        if self.is_linked() {
             let _ = unlink_object(&self.bus);
         }
     }
@@ -123,7 +145,10 @@ impl OwnedSegment {
 
 impl Drop for OwnedSegment {
     fn drop(&mut self) {
-        self.unlink();
+        // A forked child has a copy of this value, and no say in the name.
+        if self.home.is_here() {
+            self.unlink();
+        }
     }
 }
 
@@ -183,7 +208,8 @@ pub(crate) struct SlotPixels<'a> {
 impl Pixels {
     /// The images of a slot that the lease protocol has given to the producer: no valid lease names it, so no process
     /// reads it but observers, which copy and check.
-    pub(crate) fn slot(&mut self, slot: u8) -> SlotPixels<'_> {
+    pub(crate) fn slot(&mut self, claimed: &Claimed) -> SlotPixels<'_> {
+        let slot = claimed.slot();
         let regions = &self.segment.regions;
         let layout = regions.layout();
         let gray = regions.image(regions.gray_offset(slot));

@@ -11,7 +11,7 @@ use super::{
     CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,
     SHM_DIR,
 };
-use crate::bus::BusName;
+use crate::bus::{BusName, Claimed, Leased};
 use crate::layout::{ABI, Geometry, Layout, Malformed, Request};
 use crate::sync::Ordering::Release;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ fn read_everything(segment: &ObserverSegment) {
 #[test]
 fn what_the_producer_writes_an_observer_reads() {
     let mut fixture = Fixture::new();
-    let images = fixture.pixels.slot(3);
+    let images = fixture.pixels.slot(&Claimed::without_a_claim(3));
     images.gray.fill(77);
     images.bgr.expect("BGR image").fill(88);
     let observer = ObserverSegment::open(&fixture.bus).expect("open");
@@ -135,6 +135,39 @@ fn a_segment_that_is_cut_short_is_refused_at_every_length() {
             ),
             "{cut}: {refused:?}"
         );
+    }
+}
+
+#[test]
+fn regions_that_are_on_one_page_are_refused() {
+    let header = |name: &str| {
+        let fields = crate::layout::Header::FIELDS;
+        let field = fields.iter().find(|field| field.name == name);
+        512 + field.expect("a field").offset as u64
+    };
+    let offsets = [
+        "slots_offset",
+        "claims_offset",
+        "records_offset",
+        "bgr_offset",
+        "gray_offset",
+    ];
+    for moved in offsets {
+        for onto in offsets.iter().filter(|onto| **onto != moved) {
+            let fixture = Fixture::new();
+            let bytes = fs::read(fixture.file()).expect("the segment");
+            let place = header(onto) as usize;
+            // The images are longer than what is behind the records, and then do not fit into the segment either.
+            fixture.overwrite(header(moved), &bytes[place..place + 8]);
+            let refused = ObserverSegment::open(&fixture.bus);
+            assert!(
+                matches!(
+                    refused,
+                    Err(OpenSegmentError::Malformed(Malformed::Damaged { .. }))
+                ),
+                "{moved} on {onto}: {refused:?}"
+            );
+        }
     }
 }
 
@@ -233,7 +266,10 @@ fn a_vandal_is_one_only_when_asked() {
     let segment = super::ConsumerSegment::open(&bus, 1).expect("open");
     let regions = segment.regions();
     let place = match target {
-        "slot" => segment.gray(2).as_ptr().cast_mut(),
+        "slot" => segment
+            .gray(&Leased::without_a_lease(2))
+            .as_ptr()
+            .cast_mut(),
         "header" => std::ptr::from_ref(regions.header()).cast_mut().cast(),
         "other record" => std::ptr::from_ref(regions.record(0)).cast_mut().cast(),
         "own record" => std::ptr::from_ref(segment.own()).cast_mut().cast(),

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::mapping::Mapping;
 use super::object::{ObjectId, ShmObject};
 use super::regions::Regions;
-use crate::bus::BusName;
+use crate::bus::{BusName, Leased};
 use crate::layout::{ConsumerRecord, Header, Layout, Malformed, PAGE, SegmentState, Table2};
 use crate::sync::Ordering;
 
@@ -101,7 +101,15 @@ fn read_layout(object: &ShmObject) -> Result<Option<Layout>, OpenSegmentError> {
     let place = unsafe { page.base().as_ptr().add(size_of::<Table2>()) };
     // SAFETY: 3584 more bytes are; the place is 8-byte aligned.
     let header = unsafe { &*place.cast::<Header>() };
-    Ok(Layout::read(table2, header, object.len)?)
+    let layout = Layout::read(table2, header, object.len);
+    if page.is_cut() {
+        return Err(Malformed::CutShort {
+            actual: 0,
+            expected: object.len,
+        }
+        .into());
+    }
+    Ok(layout?)
 }
 
 impl ObserverSegment {
@@ -117,6 +125,13 @@ impl ObserverSegment {
     /// The user that owns the object.
     pub(crate) fn owner_uid(&self) -> u32 {
         self.owner_uid
+    }
+
+    /// Whether somebody has cut the object short since it was mapped: what is read now is not the segment.
+    pub(crate) fn is_cut(&self) -> bool {
+        // The word first: reading it may be what comes to a page that is gone. Filled up again, such pages are zero.
+        let emptied = self.regions.header().abi.load(Ordering::Relaxed) == 0;
+        emptied || self.mapping.is_cut()
     }
 
     /// Whether the bus's name still means this segment.
@@ -181,6 +196,11 @@ impl ConsumerSegment {
         self.view.id
     }
 
+    /// Whether somebody has cut the object short since it was mapped.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.own.is_cut() || self.view.is_cut()
+    }
+
     pub(crate) fn index(&self) -> u8 {
         self.index
     }
@@ -191,19 +211,19 @@ impl ConsumerSegment {
         unsafe { &*self.own.base().as_ptr().cast::<ConsumerRecord>() }
     }
 
-    /// The gray image of a slot, under a lease: the caller has acquired `slot` and not released it.
-    pub(crate) fn gray(&self, slot: u8) -> &[u8] {
+    /// The gray image of a leased slot, for as long as the lease.
+    pub(crate) fn gray<'a>(&'a self, leased: &'a Leased) -> &'a [u8] {
         let regions = &self.view.regions;
-        let image = regions.image(regions.gray_offset(slot));
-        // SAFETY: inside the mapping. `bus::frame` hands it out only while its lease names the slot, during
-        // which the producer does not claim the slot, so no byte of it changes.
+        let image = regions.image(regions.gray_offset(leased.ticket().slot));
+        // SAFETY: inside the mapping. `leased` comes from the lease protocol and goes with the lease, during which the
+        // producer does not claim the slot, so no byte of it changes.
         unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.gray_len()) }
     }
 
     /// The BGR plane of a slot, under a lease, on a bus with colour.
-    pub(crate) fn color(&self, slot: u8) -> Option<&[u8]> {
+    pub(crate) fn color<'a>(&'a self, leased: &'a Leased) -> Option<&'a [u8]> {
         let regions = &self.view.regions;
-        let image = regions.image(regions.color_offset(slot)?);
+        let image = regions.image(regions.color_offset(leased.ticket().slot)?);
         // SAFETY: as for `gray`.
         Some(unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.bgr_len()) })
     }

@@ -25,6 +25,7 @@ pub struct ExecSink {
     bus: String,
     index: u8,
     generation: u64,
+    epoch_ms: u64,
     image: Vec<u8>,
 }
 
@@ -39,6 +40,7 @@ impl ExecSink {
             bus: String::new(),
             index: 0,
             generation: 0,
+            epoch_ms: 0,
             image: Vec::new(),
         }
     }
@@ -49,6 +51,7 @@ impl ExecSink {
             .env("FRAMEBUS_BUS", &self.bus)
             .env("FRAMEBUS_INDEX", self.index.to_string())
             .env("FRAMEBUS_GENERATION", self.generation.to_string())
+            .env("FRAMEBUS_EPOCH_MS", self.epoch_ms.to_string())
             .env("FRAMEBUS_SEQ", frame.sequence.to_string())
             .env("FRAMEBUS_SLOT", frame.slot.to_string())
             .env("FRAMEBUS_SKIPPED", frame.skipped.to_string())
@@ -69,6 +72,7 @@ impl Sink for ExecSink {
         self.bus.clone_from(&stream.bus);
         self.index = stream.index;
         self.generation = stream.generation;
+        self.epoch_ms = stream.epoch_ms;
         Ok(())
     }
 

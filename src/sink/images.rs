@@ -23,8 +23,28 @@ pub struct ImageSink {
 #[derive(Debug)]
 enum Destination {
     Stream(Output),
-    Files(FileName),
+    Files(FileName, Numbers),
     Latest(PathBuf),
+}
+
+/// The numbers of files: the frames' sequences, and never one that this run has used. Where sequences begin again, as after a producer
+/// that kept none of the one before it, they go on from the last number, with the same gaps.
+#[derive(Debug, Default)]
+struct Numbers {
+    last: u64,
+    /// What is added to a sequence.
+    ahead: u64,
+}
+
+impl Numbers {
+    fn of(&mut self, sequence: u64) -> u64 {
+        let number = sequence.saturating_add(self.ahead);
+        if number <= self.last {
+            self.ahead += (self.last - number).saturating_add(1);
+        }
+        self.last = sequence.saturating_add(self.ahead);
+        self.last
+    }
 }
 
 impl ImageSink {
@@ -37,13 +57,14 @@ impl ImageSink {
         Ok(ImageSink::new(Destination::Stream(output), encoding))
     }
 
-    /// Writes one file a frame, named by its sequence.
+    /// Writes one file a frame, named by its sequence; a file of this run is never replaced.
     ///
     /// # Errors
     /// Fails when the directory is not there.
     pub(super) fn files(name: FileName, encoding: Encoding) -> Result<ImageSink, SinkError> {
         check_directory(&name.path(1))?;
-        Ok(ImageSink::new(Destination::Files(name), encoding))
+        let numbers = Numbers::default();
+        Ok(ImageSink::new(Destination::Files(name, numbers), encoding))
     }
 
     /// Keeps the latest frame in `path`, replaced at once by each frame. A symbolic link stays one.
@@ -82,9 +103,9 @@ impl Sink for ImageSink {
     }
 
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
-        let target = match &self.destination {
+        let target = match &mut self.destination {
             Destination::Stream(output) => PathBuf::from(output.target()),
-            Destination::Files(name) => name.path(frame.sequence),
+            Destination::Files(name, numbers) => name.path(numbers.of(frame.sequence)),
             Destination::Latest(path) => path.clone(),
         };
         self.image.clear();
@@ -93,21 +114,21 @@ impl Sink for ImageSink {
             .map_err(|source| write_error(&target, source))?;
         match &mut self.destination {
             Destination::Stream(output) => output.write_frame(&[&self.image]),
-            Destination::Files(_) | Destination::Latest(_) => replace_file(&target, &self.image),
+            Destination::Files(..) | Destination::Latest(_) => replace_file(&target, &self.image),
         }
     }
 
     fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
         match &self.destination {
             Destination::Stream(output) => output.check_reader(),
-            Destination::Files(_) | Destination::Latest(_) => Ok(()),
+            Destination::Files(..) | Destination::Latest(_) => Ok(()),
         }
     }
 
     fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
         match &mut self.destination {
             Destination::Stream(output) => output.finish(),
-            Destination::Files(_) | Destination::Latest(_) => Ok(()),
+            Destination::Files(..) | Destination::Latest(_) => Ok(()),
         }
     }
 }

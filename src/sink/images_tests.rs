@@ -39,6 +39,27 @@ fn files(directory: &Path, pattern: &str, encoding: Encoding) -> ImageSink {
 }
 
 #[test]
+fn a_file_of_this_run_is_never_replaced_whatever_the_sequences_do() {
+    let directory = tempfile::tempdir().expect("directory");
+    let mut sink = files(directory.path(), "o-%03d.pgm", Encoding::Pgm);
+    let mut take = |sequences: &[u64]| {
+        sink.begin(&stream(1, 1)).expect("begin");
+        for sequence in sequences {
+            sink.frame(&Frame::new(1, 1, *sequence).view())
+                .expect("frame");
+        }
+    };
+    take(&[5, 6, 9]);
+    // They begin again, with a gap; they begin again before what is written; they go on, as after a crash.
+    take(&[1, 3]);
+    take(&[2]);
+    take(&[40]);
+    let numbers = ["005", "006", "009", "010", "012", "013", "051"];
+    let expected = numbers.map(|number| format!("o-{number}.pgm"));
+    assert_eq!(names(directory.path()), expected);
+}
+
+#[test]
 fn a_stream_of_pgm_may_change_its_size() {
     let (output, reader, _stop) = piped();
     let mut sink = ImageSink::stream(output, Encoding::Pgm).expect("sink");

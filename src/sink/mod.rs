@@ -47,6 +47,8 @@ pub struct StreamInfo {
     pub nominal_fps: Option<f64>,
     /// The generation of the segment.
     pub generation: u64,
+    /// Since when sequences have been counted, ms since 1970-01-01 UTC; another one when they have begun at 1 again.
+    pub epoch_ms: u64,
     /// Whether gray is limited-range luma (16–235).
     pub limited_range: bool,
 }

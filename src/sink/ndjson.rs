@@ -9,6 +9,7 @@ use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
 pub struct NdjsonSink {
     output: Output,
     generation: u64,
+    epoch_ms: u64,
     /// The line, kept for its capacity.
     line: Vec<u8>,
 }
@@ -30,6 +31,8 @@ struct Line {
     width: u32,
     height: u32,
     generation: u64,
+    /// Sequences only grow while this is the same.
+    epoch_ms: u64,
 }
 
 impl NdjsonSink {
@@ -39,6 +42,7 @@ impl NdjsonSink {
         NdjsonSink {
             output,
             generation: 0,
+            epoch_ms: 0,
             line: Vec::with_capacity(512),
         }
     }
@@ -47,6 +51,7 @@ impl NdjsonSink {
 impl Sink for NdjsonSink {
     fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
         self.generation = stream.generation;
+        self.epoch_ms = stream.epoch_ms;
         Ok(())
     }
 
@@ -65,6 +70,7 @@ impl Sink for NdjsonSink {
             width: frame.geometry.width,
             height: frame.geometry.height,
             generation: self.generation,
+            epoch_ms: self.epoch_ms,
         };
         self.line.clear();
         serde_json::to_writer(&mut self.line, &line).map_err(|error| SinkError::Write {
@@ -103,7 +109,7 @@ mod tests {
         let text = String::from_utf8(read_all(reader)).expect("text");
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2);
-        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"wait_us":40,"width":4,"height":2,"generation":1}"#);
+        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"wait_us":40,"width":4,"height":2,"generation":1,"epoch_ms":1700000000000}"#);
         let second: serde_json::Value = serde_json::from_str(lines[1]).expect("JSON");
         assert_eq!(second["sequence"], 9);
     }

@@ -70,6 +70,8 @@ impl From<PathBuf> for Target {
 pub enum Kind {
     /// A line a second on standard error.
     Stats,
+    /// A line a second in the log.
+    LoggedStats,
     /// A line of JSON a frame.
     Json(Target),
     /// Pixels.
@@ -97,6 +99,7 @@ pub enum ExecMode {
 pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
     Ok(match kind {
         Kind::Stats => Box::new(StatsSink::new(io::stderr())),
+        Kind::LoggedStats => Box::new(StatsSink::logged()),
         Kind::Json(target) => Box::new(NdjsonSink::new(stream(target, stop)?)),
         Kind::Recording(path, plane) => Box::new(RecordingSink::create(path, *plane, stop)?),
         Kind::Exec(command, ExecMode::Frame, plane) => {

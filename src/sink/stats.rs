@@ -1,5 +1,6 @@
 //! A line a second about how a consumer keeps up.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use super::{FrameView, Sink, SinkError, StreamInfo, Summary};
@@ -18,8 +19,10 @@ const MOST_SAMPLES: usize = 1 << 16;
 /// Percentiles are exact: the times of one second are kept and sorted.
 #[derive(Debug)]
 pub struct StatsSink<W> {
-    output: W,
-    name: String,
+    /// `None`: the lines go where log lines go.
+    output: Option<W>,
+    bus: String,
+    index: u8,
     interval: Interval,
     total: Total,
 }
@@ -52,18 +55,22 @@ impl<W: Write> StatsSink<W> {
     #[must_use]
     pub fn new(output: W) -> StatsSink<W> {
         StatsSink {
-            output,
-            name: String::new(),
+            output: Some(output),
+            bus: String::new(),
+            index: 0,
             interval: Interval::default(),
             total: Total::default(),
         }
     }
 
     fn write_line(&mut self, text: &str) -> Result<(), SinkError> {
-        let line = format!("{}: {text}\n", self.name);
-        self.output
+        let line = format!("{}/{}: {text}\n", self.bus, self.index);
+        let Some(output) = &mut self.output else {
+            return Ok(());
+        };
+        output
             .write_all(line.as_bytes())
-            .and_then(|()| self.output.flush())
+            .and_then(|()| output.flush())
             .map_err(|source| match source.kind() {
                 io::ErrorKind::BrokenPipe => SinkError::Closed,
                 _ => SinkError::Write {
@@ -74,9 +81,20 @@ impl<W: Write> StatsSink<W> {
     }
 }
 
+impl StatsSink<io::Stderr> {
+    /// Logs the lines instead, with their numbers as fields: in the form of the log, and silent where it is.
+    #[must_use]
+    pub fn logged() -> Self {
+        let mut sink = StatsSink::new(io::stderr());
+        sink.output = None;
+        sink
+    }
+}
+
 impl<W: Write> Sink for StatsSink<W> {
     fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
-        self.name = format!("{}/{}", stream.bus, stream.index);
+        self.bus.clone_from(&stream.bus);
+        self.index = stream.index;
         Ok(())
     }
 
@@ -115,32 +133,51 @@ impl<W: Write> Sink for StatsSink<W> {
         }
         self.total.line_ns = now_ns;
         self.total.last_ns = self.total.last_ns.max(now_ns);
+        let (fps, skipped) = (rate(self.interval.frames, elapsed), self.interval.skipped);
+        let wait = Percentiles::of(&mut self.interval.waits_ns);
+        let busy = Percentiles::of(&mut self.interval.busy_ns);
+        let (all, sequence) = (self.total.skipped, self.total.sequence);
         let text = format!(
-            "{:.1} fps, skipped {} ({} in all), wait {}, busy {}, sequence {}",
-            rate(self.interval.frames, elapsed),
-            self.interval.skipped,
-            self.total.skipped,
-            percentiles(&mut self.interval.waits_ns),
-            percentiles(&mut self.interval.busy_ns),
-            self.total.sequence,
+            "{fps:.1} fps, skipped {skipped} ({all} in all), wait {wait}, busy {busy}, sequence {sequence}"
         );
         self.interval.frames = 0;
         self.interval.skipped = 0;
+        if self.output.is_none() {
+            tracing::info!(
+                bus = self.bus,
+                consumer = self.index,
+                fps,
+                skipped,
+                skipped_in_all = all,
+                wait_p50_ms = wait.p50_ms,
+                wait_p99_ms = wait.p99_ms,
+                busy_p50_ms = busy.p50_ms,
+                busy_p99_ms = busy.p99_ms,
+                sequence,
+                "{text}"
+            );
+        }
         self.write_line(&text)
     }
 
     fn finish(&mut self, summary: &Summary) -> Result<(), SinkError> {
+        let (bus, consumer) = (self.bus.as_str(), self.index);
+        let logged = self.output.is_none();
         let Some(start_ns) = self.total.start_ns else {
-            return self.write_line("no frame taken");
+            let text = "no frame taken";
+            if logged {
+                tracing::info!(bus, consumer, taken = 0, "{text}");
+            }
+            return self.write_line(text);
         };
         let duration_ns = self.total.last_ns.saturating_sub(start_ns);
-        let text = format!(
-            "taken {}, skipped {} in {:.1} s, {:.1} fps on average",
-            summary.taken,
-            summary.skipped,
-            seconds(duration_ns),
-            rate(self.total.frames, duration_ns),
-        );
+        let (taken, skipped) = (summary.taken, summary.skipped);
+        let (seconds, fps) = (seconds(duration_ns), rate(self.total.frames, duration_ns));
+        let text =
+            format!("taken {taken}, skipped {skipped} in {seconds:.1} s, {fps:.1} fps on average");
+        if logged {
+            tracing::info!(bus, consumer, taken, skipped, seconds, fps, "{text}");
+        }
         self.write_line(&text)
     }
 }
@@ -151,15 +188,34 @@ fn keep(samples: &mut Vec<u64>, sample: u64) {
     }
 }
 
-/// Returns `p50 0.05 ms p99 0.11 ms` and empties the samples; without any, a dash.
-fn percentiles(samples: &mut Vec<u64>) -> String {
-    samples.sort_unstable();
-    let text = match (nearest_rank(samples, 50), nearest_rank(samples, 99)) {
-        (Some(p50), Some(p99)) => format!("p50 {:.2} ms p99 {:.2} ms", millis(p50), millis(p99)),
-        _ => "-".to_owned(),
-    };
-    samples.clear();
-    text
+/// The times of an interval; `None` without any.
+#[derive(Debug, Clone, Copy)]
+struct Percentiles {
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+}
+
+impl Percentiles {
+    /// Counts the samples, and empties them.
+    fn of(samples: &mut Vec<u64>) -> Percentiles {
+        samples.sort_unstable();
+        let at = |percent| nearest_rank(samples, percent).map(millis);
+        let percentiles = Percentiles {
+            p50_ms: at(50),
+            p99_ms: at(99),
+        };
+        samples.clear();
+        percentiles
+    }
+}
+
+impl fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.p50_ms, self.p99_ms) {
+            (Some(p50), Some(p99)) => write!(f, "p50 {p50:.2} ms p99 {p99:.2} ms"),
+            _ => f.write_str("-"),
+        }
+    }
 }
 
 /// Returns the smallest sample that `percent` of all are not above (the nearest-rank definition).
@@ -203,7 +259,7 @@ mod tests {
     }
 
     fn text(sink: StatsSink<Vec<u8>>) -> String {
-        String::from_utf8(sink.output).expect("text")
+        String::from_utf8(sink.output.expect("an output")).expect("text")
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(super) fn stream(width: u32, height: u32) -> StreamInfo {
         geometry: Geometry::new(width, height).expect("a size"),
         nominal_fps: Some(30.0),
         generation: 1,
+        epoch_ms: 1_700_000_000_000,
         limited_range: false,
     }
 }

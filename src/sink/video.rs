@@ -1,7 +1,7 @@
 //! Video as one stream of bytes: raw gray, raw BGR, or Y4M.
 
 use super::{FrameView, Output, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
-use crate::convert::bgr_to_chroma;
+use crate::convert::{bgr_to_chroma, bgr_to_gray};
 use crate::layout::Geometry;
 
 /// Y4M's frame rate when the bus announces none: what most players assume.
@@ -16,7 +16,8 @@ pub(super) enum Encoding {
     Bgr,
     /// YUV4MPEG2 with `Cmono`: a header with size and frame rate, then each gray image after a line `FRAME`.
     Y4m,
-    /// YUV4MPEG2 with `C444`, in full range: the Y plane is the gray image, which BT.601 computes in the same way.
+    /// YUV4MPEG2 with `C444`, in full range: the BGR image. Its luma is the gray image of nearly every source; that of a
+    /// Y4M is off by rounding, and a program may publish what it likes.
     Y4mColor,
 }
 
@@ -29,8 +30,8 @@ pub struct VideoSink {
     output: Output,
     encoding: Encoding,
     begun: Option<Geometry>,
-    /// The chroma planes of a frame, kept for their capacity.
-    chroma: Vec<u8>,
+    /// Luma and chroma of a BGR frame, kept for their capacity.
+    planes: Vec<u8>,
     /// Y4M's header, until it goes out in one piece with the first frame: a file never has a header alone.
     header: Vec<u8>,
 }
@@ -72,7 +73,7 @@ impl VideoSink {
         Ok(VideoSink {
             output,
             encoding,
-            chroma: Vec::new(),
+            planes: Vec::new(),
             begun: None,
             header: Vec::new(),
         })
@@ -99,12 +100,12 @@ impl Sink for VideoSink {
             Encoding::Bgr => self.output.expect_frames_of(geometry.bgr_len()),
             Encoding::Y4m => {
                 self.output.expect_frames_of(geometry.gray_len());
-                self.header = y4m_header(stream, "mono").into_bytes();
+                self.header = y4m_header(stream, "mono", stream.limited_range).into_bytes();
             }
             Encoding::Y4mColor => {
                 self.output.expect_frames_of(geometry.bgr_len());
-                self.chroma = vec![0; 2 * geometry.gray_len()];
-                self.header = y4m_header(stream, "444").into_bytes();
+                self.planes = vec![0; 3 * geometry.gray_len()];
+                self.header = y4m_header(stream, "444", false).into_bytes();
             }
         }
         Ok(())
@@ -121,10 +122,13 @@ impl Sink for VideoSink {
             }
             Encoding::Y4mColor => {
                 let bgr = in_colour(frame)?;
-                let (blue, red) = self.chroma.split_at_mut(frame.geometry.gray_len());
+                let pixels = frame.geometry.gray_len();
+                let (luma, chroma) = self.planes.split_at_mut(pixels);
+                let (blue, red) = chroma.split_at_mut(pixels);
+                bgr_to_gray(bgr, luma);
                 bgr_to_chroma(bgr, blue, red);
-                let parts: [&[u8]; 4] = [&self.header, b"FRAME\n", frame.gray, &self.chroma];
-                self.output.write_frame(&parts)?;
+                self.output
+                    .write_frame(&[&self.header, b"FRAME\n", &self.planes])?;
                 self.header.clear();
                 Ok(())
             }
@@ -148,14 +152,10 @@ fn in_colour<'a>(frame: &FrameView<'a>) -> Result<&'a [u8], SinkError> {
 }
 
 /// Returns the first line of a Y4M stream (`yuv4mpeg(5)` of mjpegtools; `Cmono` and `XCOLORRANGE` as FFmpeg has them).
-fn y4m_header(stream: &StreamInfo, space: &str) -> String {
+fn y4m_header(stream: &StreamInfo, space: &str, limited: bool) -> String {
     let Geometry { width, height } = stream.geometry;
     let (numerator, denominator) = stream.nominal_fps.map_or(UNKNOWN_RATE, rational);
-    let range = if stream.limited_range {
-        "LIMITED"
-    } else {
-        "FULL"
-    };
+    let range = if limited { "LIMITED" } else { "FULL" };
     format!(
         "YUV4MPEG2 W{width} H{height} F{numerator}:{denominator} Ip A1:1 C{space} XCOLORRANGE={range}\n"
     )

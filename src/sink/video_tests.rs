@@ -1,5 +1,9 @@
+use std::io::{Seek, Write};
+
 use super::*;
 use crate::sink::testing::{Frame, piped, read_all, stream};
+use crate::source::{Filled, FrameSource, FrameTarget, Y4mSource};
+use crate::stop::Stop;
 
 #[test]
 fn raw_is_the_pixels() {
@@ -35,10 +39,9 @@ fn y4m_has_one_header_and_a_line_before_each_frame() {
 #[test]
 fn the_header_says_limited_range_and_the_rate() {
     let mut info = stream(640, 480);
-    info.limited_range = true;
     info.nominal_fps = None;
     assert_eq!(
-        y4m_header(&info, "mono"),
+        y4m_header(&info, "mono", true),
         "YUV4MPEG2 W640 H480 F25:1 Ip A1:1 Cmono XCOLORRANGE=LIMITED\n"
     );
 }
@@ -113,17 +116,71 @@ fn a_reader_that_has_gone_shows_without_a_frame() {
 }
 
 #[test]
-fn y4m_in_colour_has_the_gray_image_and_two_chroma_planes() {
+fn y4m_in_colour_has_the_luma_of_the_colours_and_two_chroma_planes() {
     let (output, reader, _stop) = piped();
     let mut sink = VideoSink::y4m(output, Plane::Bgr).expect("sink");
-    let mut frame = Frame::new(2, 1, 65);
+    // Its gray image is another one, and of limited range besides.
+    let mut frame = Frame::new(2, 1, 99);
+    let mut info = stream(2, 1);
+    info.limited_range = true;
     // A gray pixel has no chroma; a blue one has all of the first and some of the second.
     frame.bgr = Some(vec![65, 65, 65, 255, 0, 0]);
-    sink.begin(&stream(2, 1)).expect("begin");
+    sink.begin(&info).expect("begin");
     sink.frame(&frame.view()).expect("frame");
     drop(sink);
     let bytes = read_all(reader);
     let header = b"YUV4MPEG2 W2 H1 F30:1 Ip A1:1 C444 XCOLORRANGE=FULL\nFRAME\n";
     assert_eq!(bytes[..header.len()], header[..]);
-    assert_eq!(bytes[header.len()..], [65, 66, 128, 255, 128, 107]);
+    assert_eq!(bytes[header.len()..], [65, 29, 128, 255, 128, 107]);
+}
+
+/// Reads the only frame of a Y4M stream: gray and BGR.
+fn read_y4m(bytes: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    let mut file = tempfile::tempfile().expect("file");
+    file.write_all(&bytes).expect("write");
+    file.rewind().expect("rewind");
+    let stop = Stop::new().expect("eventfd");
+    let source = Y4mSource::open(file, "a file", false, &stop).expect("Y4M");
+    let mut source = source.expect("nobody asks to stop");
+    source.wait(&stop).expect("a frame");
+    let geometry = source.info().geometry;
+    let (mut gray, mut bgr) = (vec![0; geometry.gray_len()], vec![0; geometry.bgr_len()]);
+    let mut target = FrameTarget {
+        geometry,
+        gray: &mut gray,
+        bgr: Some(&mut bgr),
+    };
+    assert_eq!(source.fill(&mut target).expect("a frame"), Filled::Frame);
+    (gray, bgr)
+}
+
+#[test]
+fn colours_of_limited_range_video_are_recorded_as_the_bus_has_them() {
+    // Every luma, with chroma that lies inside and outside of what colours can be.
+    let geometry = Geometry::new(256, 9).expect("a size");
+    let mut video = b"YUV4MPEG2 W256 H9 C444 XCOLORRANGE=LIMITED\nFRAME\n".to_vec();
+    video.extend((0..9).flat_map(|_| 0..=255));
+    for chroma in [
+        [128, 100, 60, 240, 128, 128, 16, 170, 90],
+        [128, 128, 128, 128, 60, 240, 16, 110, 200],
+    ] {
+        video.extend(chroma.iter().flat_map(|chroma| [*chroma; 256]));
+    }
+    let (gray, bgr) = read_y4m(video);
+    assert_eq!((gray[16], gray[235]), (0, 255));
+    let (output, reader, _stop) = piped();
+    let mut sink = VideoSink::y4m(output, Plane::Bgr).expect("sink");
+    let frame = Frame {
+        geometry,
+        gray,
+        bgr: Some(bgr.clone()),
+        ..Frame::new(1, 1, 1)
+    };
+    sink.begin(&stream(256, 9)).expect("begin");
+    let read = std::thread::spawn(move || read_all(reader));
+    sink.frame(&frame.view()).expect("frame");
+    drop(sink);
+    let (_, recorded) = read_y4m(read.join().expect("a reader"));
+    let off = bgr.iter().zip(&recorded).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(off <= Some(2), "{off:?}");
 }

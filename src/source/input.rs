@@ -1,7 +1,11 @@
 //! A byte stream that is cut into frames: interruptible, resumable, without a copy where one can be spared.
 
+mod streams;
+mod words;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::mem;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -34,6 +38,8 @@ pub(super) enum FrameHeader {
     Complete(usize),
     /// Not enough to know.
     Incomplete,
+    /// The header of another stream, which begins here.
+    Stream,
     /// No header.
     Bad,
 }
@@ -80,6 +86,14 @@ pub(super) struct Input<R> {
     left: usize,
     /// The number of the frame at `place`.
     frame: u64,
+    /// When the frame came that was announced last.
+    capture: Capture,
+    /// Whether that one may still be filled for the first time.
+    untouched: bool,
+    /// How the header of a stream begins; empty where there are none.
+    magic: &'static [u8],
+    /// Whether what comes is no frame, up to the next stream.
+    lost: bool,
     stop: Option<Stop>,
 }
 
@@ -109,6 +123,10 @@ impl<R: Read + AsFd> Input<R> {
             payload: 0,
             left: 0,
             frame: 0,
+            capture: Capture::default(),
+            untouched: false,
+            magic: &[],
+            lost: false,
             stop: None,
         })
     }
@@ -131,16 +149,24 @@ impl<R: Read + AsFd> Input<R> {
         self.payload = payload;
     }
 
-    /// Passes over the header of the whole stream, which is not read again when the stream is looped.
-    pub(super) fn consume_stream_header(&mut self, len: usize) {
-        self.consume(len);
-        if let Some(position) = &mut self.rewind_to {
-            *position += len as u64;
-        }
+    /// Says how the header of a stream begins, so that one is found behind a frame that was cut off.
+    pub(super) fn set_magic(&mut self, magic: &'static [u8]) {
+        self.magic = magic;
     }
 
-    pub(super) fn buffered(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+    /// When the frame came that was announced last.
+    pub(super) fn capture(&self) -> Capture {
+        self.capture
+    }
+
+    /// Whether a frame was announced that nobody has begun to fill: each is filled once.
+    pub(super) fn begin_to_fill(&mut self) -> bool {
+        mem::take(&mut self.untouched)
+    }
+
+    /// Whether so many bytes of the payload that was announced have been read.
+    pub(super) fn has_read(&self, len: usize) -> bool {
+        self.place == Place::Announced && self.payload - self.left >= len
     }
 
     /// Reads some more bytes behind those that are buffered, for a header.
@@ -165,17 +191,27 @@ impl<R: Read + AsFd> Input<R> {
     }
 
     /// Waits until the header and the first byte of the next frame are there; whatever is left of the last one is skipped.
+    ///
+    /// `None` when another stream begins here: its header is in the buffer.
     pub(super) fn wait(
         &mut self,
         stop: &Stop,
         header: impl Fn(&[u8]) -> FrameHeader,
-    ) -> Result<Arrival, SourceError> {
+    ) -> Result<Option<Arrival>, SourceError> {
         self.stop = Some(stop.clone());
+        self.untouched = false;
         if stop.is_set() {
-            return Ok(Arrival::Stopped);
+            return Ok(Some(Arrival::Stopped));
         }
+        let due_ns = self.due_ns();
         loop {
             let got = match self.place {
+                _ if self.lost => {
+                    if self.find_stream() {
+                        continue;
+                    }
+                    self.more(stop, Some(self.patience))?
+                }
                 Place::Announced if self.left == 0 => {
                     self.place = Place::Header;
                     self.frame += 1;
@@ -190,25 +226,43 @@ impl<R: Read + AsFd> Input<R> {
                         continue;
                     }
                     FrameHeader::Incomplete => self.more(stop, Some(self.patience))?,
-                    FrameHeader::Bad => return Err(self.bad_header()),
+                    FrameHeader::Stream => return Ok(None),
+                    // A file does not mend itself; a pipe may have a writer that is started again.
+                    FrameHeader::Bad if self.regular_file || self.magic.is_empty() => {
+                        return Err(self.bad_header());
+                    }
+                    FrameHeader::Bad => {
+                        self.lost = true;
+                        continue;
+                    }
                 },
+                Place::Payload if self.begins_stream(self.buffered()) => {
+                    self.place = Place::Header;
+                    continue;
+                }
                 Place::Payload if self.start < self.end => {
                     self.place = Place::Announced;
-                    return Ok(Arrival::Frame(Capture {
+                    self.capture = Capture {
                         capture_ns: monotonic_ns(),
                         wall_ns: wall_ns(),
                         source_frame: self.frame,
-                    }));
+                    };
+                    self.untouched = true;
+                    return Ok(Some(Arrival::Frame(self.capture)));
                 }
                 Place::Payload => self.more(stop, Some(self.patience))?,
             };
             match got {
+                Got::Data(_) if self.lost && monotonic_ns() > due_ns => {
+                    return Ok(Some(Arrival::Stalled(self.bad_header().to_string())));
+                }
                 Got::Data(_) => {}
-                Got::Nothing => return Ok(Arrival::Stalled(self.no_data())),
-                Got::Stopped => return Ok(Arrival::Stopped),
+                Got::End if self.lost => return Err(self.bad_header()),
+                Got::Nothing => return Ok(Some(Arrival::Stalled(self.no_data()))),
+                Got::Stopped => return Ok(Some(Arrival::Stopped)),
                 Got::End if self.place == Place::Header && self.start == self.end => {
                     if !self.rewind()? {
-                        return Ok(Arrival::End);
+                        return Ok(Some(Arrival::End));
                     }
                 }
                 Got::End => return Err(self.truncated()),
@@ -216,30 +270,46 @@ impl<R: Read + AsFd> Input<R> {
         }
     }
 
-    /// Reads the next bytes of the payload that was announced; waits for them as long as it takes.
+    /// Reads the bytes of the payload that was announced from `begin` on. What `target` has of them since an unfinished
+    /// call is not read again.
     ///
-    /// [`Filled::Damaged`] when somebody asked to stop, or when the payload has fewer bytes left than that.
-    pub(super) fn read_payload(&mut self, target: &mut [u8]) -> Result<Filled, SourceError> {
+    /// [`Filled::Unfinished`] when they are not all there after as long as the patience lasts. [`Filled::Damaged`] when
+    /// somebody asked to stop, or when the payload has no such bytes or is not read in order.
+    pub(super) fn read_payload(
+        &mut self,
+        begin: usize,
+        target: &mut [u8],
+    ) -> Result<Filled, SourceError> {
         let Some(stop) = self.stop.clone() else {
             return Ok(Filled::Damaged);
         };
-        if self.place != Place::Announced || self.left < target.len() {
+        let (end, had) = (begin + target.len(), self.payload - self.left);
+        if self.place != Place::Announced || self.payload < end || had < begin {
             return Ok(Filled::Damaged);
         }
-        let mut done = target.len().min(self.end - self.start);
-        target[..done].copy_from_slice(&self.buffered()[..done]);
-        self.consume(done);
-        self.left -= done;
+        let mut done = had.min(end) - begin;
+        let buffered = (target.len() - done).min(self.end - self.start);
+        target[done..][..buffered].copy_from_slice(&self.buffered()[..buffered]);
+        self.consume(buffered);
+        self.left -= buffered;
+        done += buffered;
+        let due_ns = self.due_ns();
         while done < target.len() {
-            let got = read(&mut self.reader, &mut target[done..], &stop, None)
+            let patience = Duration::from_nanos(due_ns.saturating_sub(monotonic_ns()));
+            let got = read(&mut self.reader, &mut target[done..], &stop, Some(patience))
                 .map_err(|error| unusable(&self.name, "read", error))?;
             match got {
+                Got::Data(len) if self.begins_stream(&target[done..][..len]) => {
+                    self.cut_off(&target[done..][..len]);
+                    return Ok(Filled::Damaged);
+                }
                 Got::Data(len) => {
                     done += len;
                     self.left -= len;
                 }
                 Got::End => return Err(self.truncated()),
-                Got::Nothing | Got::Stopped => return Ok(Filled::Damaged),
+                Got::Nothing => return Ok(Filled::Unfinished),
+                Got::Stopped => return Ok(Filled::Damaged),
             }
         }
         Ok(Filled::Frame)
@@ -260,10 +330,20 @@ impl<R: Read + AsFd> Input<R> {
             Some(self.patience),
         )
         .map_err(|error| unusable(&self.name, "read", error))?;
-        if let Got::Data(len) = got {
-            self.left -= len;
+        match got {
+            Got::Data(len) if self.begins_stream(&self.buffer[..len]) => {
+                let stream = self.buffer[..len].to_vec();
+                self.cut_off(&stream);
+            }
+            Got::Data(len) => self.left -= len,
+            _ => {}
         }
         Ok(got)
+    }
+
+    fn due_ns(&self) -> u64 {
+        let patience_ns = u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX);
+        monotonic_ns().saturating_add(patience_ns)
     }
 
     /// Goes back to the first frame. A stream without a frame is not looped: that would never end.
@@ -276,36 +356,20 @@ impl<R: Read + AsFd> Input<R> {
         self.frame = 0;
         Ok(true)
     }
+}
 
-    fn consume(&mut self, len: usize) {
+impl<R> Input<R> {
+    pub(super) fn buffered(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Passes over bytes that are buffered.
+    pub(super) fn consume(&mut self, len: usize) {
         self.start += len;
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
         }
-    }
-
-    fn no_data(&self) -> String {
-        let seconds = self.patience.as_secs();
-        format!("no data on {} for {seconds} s", self.name)
-    }
-
-    fn bad_header(&self) -> SourceError {
-        let (name, frame) = (&self.name, self.frame);
-        SourceError::Damaged(format!(
-            "{name} is damaged: frame {frame} has no valid header"
-        ))
-    }
-
-    fn truncated(&self) -> SourceError {
-        let (name, frame, all) = (&self.name, self.frame, self.payload);
-        SourceError::Damaged(match self.place {
-            Place::Header => format!("{name} ended in the header of frame {frame}"),
-            Place::Payload | Place::Announced => {
-                let read = all - self.left;
-                format!("{name} ended in the middle of frame {frame}: {read} of {all} bytes")
-            }
-        })
     }
 }
 

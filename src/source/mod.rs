@@ -1,8 +1,10 @@
 //! Where frames come from.
 
 mod input;
+mod late;
 mod pacer;
 pub mod pattern;
+mod range;
 mod raw;
 mod replay;
 mod y4m;
@@ -10,6 +12,7 @@ mod y4m;
 pub use input::standard_input;
 pub use pacer::Pacer;
 pub use pattern::PatternSource;
+pub use range::Range;
 pub use raw::{RawFormat, RawSource};
 pub use replay::{ReplaySource, Speed};
 pub use y4m::Y4mSource;
@@ -30,14 +33,15 @@ pub struct SourceInfo {
     pub bgr: bool,
     /// Whether frames come at their own time (camera, stream, pipe); if not, the producer paces them.
     pub live: bool,
-    /// Whether its gray is limited-range luma (16–235) as YUV video carries it, not computed from BGR.
+    /// Whether its gray is limited-range luma (16–235) as YUV video carries it. None of framebus's own sources has such:
+    /// they make it full range.
     pub limited_range: bool,
     /// What a person calls it, such as `/dev/video0` or `pattern 640x480`.
     pub description: String,
 }
 
 /// A frame that has arrived and has not been written yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capture {
     /// When it was captured: [`crate::clock::monotonic_ns`].
     pub capture_ns: u64,
@@ -67,8 +71,13 @@ pub enum Arrival {
 pub enum Filled {
     /// Every pixel of the target was written.
     Frame,
+    /// The gray image was written and the BGR image left as it is: a debugging image need not be of every frame.
+    Gray,
     /// The frame is damaged; nothing is to be published.
     Damaged,
+    /// The rest of the frame has not come yet; nothing is to be published, and nothing is lost. The source keeps what it
+    /// has, and a later `wait` announces the frame once more.
+    Unfinished,
 }
 
 /// Where a source writes its pixels: packed rows, no padding.
@@ -87,7 +96,7 @@ impl FrameTarget<'_> {
     ///
     /// # Errors
     /// [`SourceError::Unusable`] when the size is another one, or when an image is longer or shorter than its size says.
-    fn expect(&self, geometry: Geometry) -> Result<(), SourceError> {
+    pub fn expect(&self, geometry: Geometry) -> Result<(), SourceError> {
         if self.geometry != geometry {
             return Err(SourceError::Unusable(format!(
                 "the source has frames of {geometry}, the target is {}",
@@ -126,6 +135,20 @@ pub trait FrameSource {
     /// # Errors
     /// An error is final: the source cannot go on.
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError>;
+}
+
+impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
+    fn info(&self) -> SourceInfo {
+        (**self).info()
+    }
+
+    fn wait(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
+        (**self).wait(stop)
+    }
+
+    fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
+        (**self).fill(target)
+    }
 }
 
 /// Why a source cannot be opened or cannot go on. The text is one sentence for a person: what, which device or file, why.

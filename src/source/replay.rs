@@ -1,15 +1,16 @@
 //! A recording: a Y4M file whose frames come again when they came, by the times in the sidecar beside it.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, SourceError, SourceInfo, Y4mSource,
+    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo, Y4mSource,
 };
 use crate::clock::{monotonic_ns, wall_ns};
+use crate::file;
 use crate::recording::sidecar;
 use crate::stop::Stop;
 
@@ -27,6 +28,9 @@ impl Default for Speed {
         Speed::Times(1.0)
     }
 }
+
+/// How long a line of the sidecar may be; those of a recording have some 300 bytes.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 /// A line of the sidecar, as far as a replay needs it.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -61,10 +65,14 @@ impl ReplaySource {
         stop: &Stop,
     ) -> Result<Option<ReplaySource>, SourceError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = file::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 SourceError::Permission(format!("cannot open {name}: {error}"))
             }
+            // A stream of Y4M from a pipe is no recording.
+            io::ErrorKind::InvalidInput => SourceError::Unusable(format!(
+                "cannot open {name}: {error}; a stream is read with `framebus produce - < {name}`"
+            )),
             _ => SourceError::Unusable(format!("cannot open {name}: {error}")),
         })?;
         let Some(video) = Y4mSource::open(file, &name, looped, stop)? else {
@@ -85,6 +93,13 @@ impl ReplaySource {
         }))
     }
 
+    /// Sets the range of its luma, where its header lies about it.
+    #[must_use]
+    pub fn with_range(mut self, range: Range) -> ReplaySource {
+        self.video = self.video.with_range(range);
+        self
+    }
+
     /// When a frame is due, in nanoseconds after the first.
     fn due_ns(&self, frame: u64) -> u64 {
         let known = self.times_ns.len() as u64;
@@ -96,7 +111,8 @@ impl ReplaySource {
             // Recorded, but its line was not written any more.
             None => {
                 let last_ns = self.times_ns.last().copied().unwrap_or(0);
-                last_ns + (frame + 1 - known) * self.period_ns
+                let more = frame.saturating_add(1).saturating_sub(known);
+                last_ns.saturating_add(more.saturating_mul(self.period_ns))
             }
         };
         match self.speed {
@@ -158,46 +174,66 @@ impl FrameSource for ReplaySource {
 /// Reads the times of a recording, and says where frames are missing; none without a sidecar.
 fn read_times(path: &Path) -> Result<Vec<u64>, SourceError> {
     let name = path.display();
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let failed = |error: io::Error| SourceError::Unusable(format!("cannot read {name}: {error}"));
+    let mut file = match file::open(path) {
+        Ok(file) => BufReader::new(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            return Err(SourceError::Unusable(format!(
-                "cannot read {name}: {error}"
-            )));
-        }
+        Err(error) => return Err(failed(error)),
     };
-    let mut times_ns: Vec<u64> = Vec::new();
-    let mut before: Option<Line> = None;
-    let mut first_ns = 0;
-    let (mut gaps, mut lost) = (0u64, 0u64);
-    for (number, line) in (1..).zip(text.lines()) {
-        let line: Line = serde_json::from_str(line).map_err(|error| {
+    let mut times = Times::default();
+    let mut text = String::new();
+    for number in 1.. {
+        text.clear();
+        let read = (&mut file).take(LONGEST_LINE).read_line(&mut text);
+        if read.map_err(failed)? == 0 {
+            break;
+        }
+        let line = serde_json::from_str(&text).map_err(|error| {
             SourceError::Damaged(format!(
                 "{name} line {number} is not a recorded frame: {error}"
             ))
         })?;
-        match before {
-            None => first_ns = line.capture_ns,
-            // Another producer: sequences may begin again.
-            Some(before) if line.sequence > before.sequence + 1 => {
-                gaps += 1;
-                lost += line.sequence - before.sequence - 1;
-            }
-            Some(_) => {}
-        }
-        let after_first = line.capture_ns.saturating_sub(first_ns);
-        times_ns.push(after_first.max(times_ns.last().copied().unwrap_or(0)));
-        before = Some(line);
+        times.take(line);
     }
-    if gaps > 0 {
+    if times.gaps > 0 {
+        let (gaps, lost) = (times.gaps, times.lost);
         tracing::warn!("the recording has {gaps} gaps: {lost} frames are missing in it");
     }
-    Ok(times_ns)
+    Ok(times.times_ns)
+}
+
+/// What is known of a sidecar's lines so far. Their numbers may be any.
+#[derive(Default)]
+struct Times {
+    times_ns: Vec<u64>,
+    first_ns: u64,
+    before: Option<u64>,
+    gaps: u64,
+    lost: u64,
+}
+
+impl Times {
+    fn take(&mut self, line: Line) {
+        match self.before {
+            None => self.first_ns = line.capture_ns,
+            // Smaller ones are another producer's: sequences may begin again.
+            Some(before) => {
+                let lost = line.sequence.saturating_sub(before).saturating_sub(1);
+                self.gaps += u64::from(lost > 0);
+                self.lost = self.lost.saturating_add(lost);
+            }
+        }
+        let after_first = line.capture_ns.saturating_sub(self.first_ns);
+        let last_ns = self.times_ns.last().copied().unwrap_or(0);
+        self.times_ns.push(after_first.max(last_ns));
+        self.before = Some(line.sequence);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn line(sequence: u64, capture_ms: u64) -> String {
@@ -220,6 +256,39 @@ mod tests {
         fs::write(&path, line(7, 100) + "{\n").expect("write");
         let error = read_times(&path).expect_err("damaged").to_string();
         assert!(error.contains("line 2 is not a recorded frame"), "{error}");
+    }
+
+    #[test]
+    fn numbers_near_the_end_of_their_range_do_not_wrap() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("a.y4m");
+        fs::write(&path, "YUV4MPEG2 W1 H1 F1:4294967295 Cmono\nFRAME\nx").expect("write");
+        let line = |sequence: u64, capture_ns: u64| {
+            format!("{{\"sequence\":{sequence},\"capture_ns\":{capture_ns}}}\n")
+        };
+        let lines =
+            line(u64::MAX - 1, 0) + &line(u64::MAX, u64::MAX) + &line(0, 5) + &line(u64::MAX, 9);
+        fs::write(sidecar(&path), lines).expect("write");
+        let times = read_times(&sidecar(&path)).expect("times");
+        assert_eq!(times, [0, u64::MAX, u64::MAX, u64::MAX]);
+        let stop = Stop::new().expect("eventfd");
+        let source = ReplaySource::open(&path, Speed::Times(0.001), false, false, &stop);
+        let source = source.expect("a recording").expect("nobody asks to stop");
+        for frame in [0, 1, 3, 4, 5, u64::MAX] {
+            assert!(frame == 0 || source.due_ns(frame) == u64::MAX, "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_sidecar_that_is_no_file_or_has_no_lines_is_refused() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("a");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        let refusal = || read_times(&path).expect_err("refused").to_string();
+        assert!(refusal().contains("it is a device, not a file"));
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, vec![b' '; 70_000]).expect("write");
+        assert!(refusal().contains("line 1 is not a recorded frame"));
     }
 
     #[test]

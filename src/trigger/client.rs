@@ -8,7 +8,8 @@ use std::time::Duration;
 use interprocess::ConnectWaitMode;
 use interprocess::local_socket::{ConnectOptions, GenericFilePath, Stream, ToFsName};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, getpeername, recvmsg, send,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, getpeername,
+    recvmsg, send,
 };
 use thiserror::Error;
 
@@ -39,6 +40,9 @@ pub(crate) enum ConnectError {
     /// This user may not.
     #[error("permission denied")]
     Denied,
+    /// The producer has no descriptor for it.
+    #[error("the producer has no file descriptor left")]
+    Exhausted,
     /// The producer does not answer in time: it is stopped, or no framebus.
     #[error("no answer")]
     Silent,
@@ -90,6 +94,7 @@ pub(crate) fn connect(
     let kind = match Answer::decode(&answer) {
         Some(Answer::Welcome { trigger, .. }) => trigger,
         Some(Answer::InUse { pid }) => return Err(ConnectError::InUse { pid }),
+        Some(Answer::Exhausted) => return Err(ConnectError::Exhausted),
         None => {
             return Err(ConnectError::System(io::Error::other(
                 "the producer's answer is not framebus's",
@@ -133,6 +138,10 @@ fn read_answer(
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
         let count = match recvmsg(stream_fd(stream), &mut parts, &mut ancillary, flags) {
             Ok(message) if message.bytes == 0 => return Err(ConnectError::Nobody),
+            // The descriptor was there, and this process has no place for it.
+            Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => {
+                return Err(ConnectError::System(rustix::io::Errno::MFILE.into()));
+            }
             Ok(message) => message.bytes,
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => continue,
             Err(rustix::io::Errno::CONNRESET | rustix::io::Errno::PIPE) => {

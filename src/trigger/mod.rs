@@ -5,10 +5,12 @@
 //! kernel's hang-up of the connection is the notice of death, in both directions.
 
 mod client;
+mod descriptors;
 mod protocol;
 mod server;
 mod wait;
 
 pub(crate) use client::{ConnectError, Connection, connect};
+pub(crate) use descriptors::{is_exhaustion, limit, reserve};
 pub(crate) use server::{HEARTBEAT_MS, ServerError, TriggerServer};
 pub(crate) use wait::{Waiter, Wake};

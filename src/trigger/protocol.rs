@@ -42,6 +42,8 @@ pub(crate) enum Answer {
         /// That process; 0 = not known.
         pid: u32,
     },
+    /// The producer has no descriptor left.
+    Exhausted,
 }
 
 impl Answer {
@@ -52,6 +54,7 @@ impl Answer {
                 generation,
             } => (0, hello(trigger), 0, generation),
             Self::InUse { pid } => (1, 0, pid, 0),
+            Self::Exhausted => (2, 0, 0, 0),
         };
         let mut bytes = [0; ANSWER_LEN];
         bytes[..4].copy_from_slice(&[b'F', b'B', status, trigger]);
@@ -73,6 +76,7 @@ impl Answer {
             (b"FB", 1) => Some(Self::InUse {
                 pid: u32::from_le_bytes(*pid),
             }),
+            (b"FB", 2) => Some(Self::Exhausted),
             _ => None,
         }
     }
@@ -91,6 +95,7 @@ mod tests {
                 generation: u64::MAX,
             },
             Answer::InUse { pid: 4415 },
+            Answer::Exhausted,
         ] {
             let bytes = answer.encode();
             assert_ne!(bytes[0], TRIGGER);

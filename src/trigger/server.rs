@@ -2,32 +2,32 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use interprocess::local_socket::traits::Listener as _;
-use interprocess::local_socket::{
-    GenericFilePath, Listener, ListenerNonblockingMode, ListenerOptions, ToFsName,
-};
-use interprocess::os::unix::local_socket::ListenerOptionsExt;
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::net::{SendFlags, send};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
-use super::protocol::TRIGGER;
-use crate::bus::pipe_path;
+use super::descriptors::is_exhaustion;
+use super::protocol::{Answer, TRIGGER};
+use crate::bus::Names;
 use crate::clock::monotonic_ns;
 use crate::shm::OwnedSegment;
 use crate::sync::{Ordering, bump};
 
+mod listener;
 mod peers;
+#[cfg(test)]
+mod tests;
+mod token;
+use listener::{NamedListener, listen};
 use peers::Peers;
+use token::Token;
 
 /// How often the control thread shows that the producer lives, in milliseconds.
 pub(crate) const HEARTBEAT_MS: i64 = 200;
@@ -35,7 +35,7 @@ const HEARTBEAT: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: HEARTBEAT_MS * 1_000_000,
 };
-/// How long accepting rests when the system has no descriptor left.
+/// How long the control thread rests, once a loop, when not even its spare descriptor helps.
 const EXHAUSTED: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Why a named pipe cannot be listened to.
@@ -95,39 +95,22 @@ pub(crate) struct TriggerServer {
 
 impl TriggerServer {
     /// Listens on the pipes of every consumer index. The caller holds the bus's named lock, so that a socket file that is
-    /// already there is a dead producer's.
+    /// already there is a dead producer's, and has made room for the descriptors.
     pub(crate) fn start(
-        pipes: &Path,
-        mode: u32,
-        gid: Option<u32>,
+        names: Arc<Names>,
         segment: Arc<OwnedSegment>,
     ) -> Result<TriggerServer, ServerError> {
+        let pipes = &names.pipes_dir();
         let consumers = segment.regions().layout().consumers;
-        allow_descriptors(consumers);
         let epoll =
             epoll::create(CreateFlags::CLOEXEC).map_err(|error| ServerError::new(pipes, error))?;
         let shutdown = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| ServerError::new(pipes, error))?;
-        epoll::add(
-            &epoll,
-            &shutdown,
-            EventData::new_u64(SHUTDOWN),
-            EventFlags::IN,
-        )
-        .map_err(|error| ServerError::new(pipes, error))?;
+        epoll::add(&epoll, &shutdown, Token::Shutdown.pack(), EventFlags::IN)
+            .map_err(|error| ServerError::new(pipes, error))?;
         let mut listeners = Vec::with_capacity(consumers.into());
         for index in 0..consumers {
-            let path = pipe_path(pipes, index);
-            let listener = NamedListener::new(&path, mode, gid)
-                .map_err(|source| ServerError::new(&path, source))?;
-            epoll::add(
-                &epoll,
-                listener.fd(),
-                EventData::new_u64(index.into()),
-                EventFlags::IN,
-            )
-            .map_err(|error| ServerError::new(&path, error))?;
-            listeners.push(listener);
+            listeners.push(listen(&epoll, pipes, index, names.access())?);
         }
         let shared = Arc::new(Shared {
             segment: Mutex::new(segment),
@@ -137,8 +120,12 @@ impl TriggerServer {
         let control = Control {
             epoll,
             listeners,
+            names: Arc::clone(&names),
+            shared: Arc::clone(&shared),
+            looked_ns: monotonic_ns(),
             peers: Arc::clone(&peers),
             refusing: Cell::new(false),
+            spare: Cell::new(spare()),
         };
         let thread = std::thread::Builder::new()
             .name("control".into())
@@ -197,75 +184,6 @@ impl Drop for TriggerServer {
     }
 }
 
-/// Makes room for a listener, a connection and an eventfd for each consumer: the usual soft limit of 1024 is for programs
-/// that use `select`. Where the hard limit is lower still, making the pipes says so.
-fn allow_descriptors(consumers: u8) {
-    let needed = 64 + 3 * u64::from(consumers);
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < needed) {
-        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current,
-                maximum: limit.maximum,
-            },
-        );
-    }
-}
-
-/// A named pipe that is listened to. Its name goes with it, unless it is a successor's by then.
-#[derive(Debug)]
-struct NamedListener {
-    listener: Listener,
-    path: PathBuf,
-    id: (u64, u64),
-}
-
-impl NamedListener {
-    fn new(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<NamedListener> {
-        let listener = ListenerOptions::new()
-            .name(path.to_fs_name::<GenericFilePath>()?)
-            .nonblocking(ListenerNonblockingMode::Both)
-            .mode(u16::try_from(mode).unwrap_or(0o600).into())
-            .try_overwrite(true)
-            // The crate would remove whatever has the name when it is dropped.
-            .reclaim_name(false)
-            .create_sync()?;
-        let named = NamedListener {
-            listener,
-            path: path.to_owned(),
-            id: file_id(path)?,
-        };
-        if let Some(gid) = gid {
-            std::os::unix::fs::chown(path, None, Some(gid))?;
-        }
-        // What binding makes of the mode is without the bits of the umask.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-        Ok(named)
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        match &self.listener {
-            Listener::UdSocket(listener) => listener.as_fd(),
-        }
-    }
-}
-
-impl Drop for NamedListener {
-    fn drop(&mut self) {
-        if file_id(&self.path).is_ok_and(|id| id == self.id) {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn file_id(path: &Path) -> io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
 pub(super) fn stream_fd(
     stream: &interprocess::local_socket::Stream,
 ) -> std::os::fd::BorrowedFd<'_> {
@@ -274,21 +192,28 @@ pub(super) fn stream_fd(
     }
 }
 
-/// Tokens of the control thread's events: listeners are their index, connections are above `CONNECTION`.
-const CONNECTION: u64 = 1 << 16;
-const SHUTDOWN: u64 = 1 << 32;
-
 /// The control thread.
 struct Control {
     epoll: OwnedFd,
     listeners: Vec<NamedListener>,
+    names: Arc<Names>,
+    shared: Arc<Shared>,
+    /// When it last looked whether the names are there.
+    looked_ns: u64,
     peers: Arc<Mutex<Peers>>,
     /// Whether the last connection could not be accepted: said once, not twenty times a second.
     refusing: Cell<bool>,
+    /// A descriptor to give up when there is no other: with its place whoever wants to come in is told why not, and does not
+    /// stand in the queue, which would be an event that never ends.
+    spare: Cell<Option<OwnedFd>>,
+}
+
+fn spare() -> Option<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC).ok()
 }
 
 impl Control {
-    fn run(self) {
+    fn run(mut self) {
         // Everything that can be ready at once: two descriptors an index, and the request to end.
         let mut events = Vec::with_capacity(2 * self.listeners.len() + 1);
         loop {
@@ -298,8 +223,9 @@ impl Control {
                 rustix::buffer::spare_capacity(&mut events),
                 Some(&HEARTBEAT),
             );
+            self.shared.heartbeat();
+            self.look_at_names();
             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-            peers.shared.heartbeat();
             if let Err(error) = waited
                 && error != rustix::io::Errno::INTR
             {
@@ -307,41 +233,95 @@ impl Control {
                 return;
             }
             // The structure is packed: its fields are copied out.
-            let ready = || events.iter().map(|event| (event.data.u64(), event.flags));
+            let ready = || {
+                events
+                    .iter()
+                    .map(|event| (Token::unpack(event.data), event.flags))
+            };
             for (token, flags) in ready() {
                 match token {
-                    SHUTDOWN => {
+                    Token::Shutdown => {
                         peers.hang_up();
                         return;
                     }
-                    CONNECTION.. => peers.serve(&self.epoll, (token - CONNECTION) as u8, flags),
-                    _ => {}
+                    Token::Peer { index, connection } => {
+                        peers.serve(&self.epoll, index, connection, flags);
+                    }
+                    Token::Listener(_) => {}
                 }
             }
             // Only now those who want to come in: the index of one that has just gone is free for them.
-            for (token, _) in ready().filter(|(token, _)| *token < CONNECTION) {
-                self.accept(&mut peers, token as u8);
+            let mut exhausted = false;
+            for (token, _) in ready() {
+                if let Token::Listener(index) = token {
+                    exhausted |= !self.accept(&mut peers, index);
+                }
+            }
+            drop(peers);
+            if exhausted {
+                std::thread::sleep(EXHAUSTED);
             }
         }
     }
 
-    fn accept(&self, peers: &mut Peers, index: u8) {
-        let Some(listener) = self.listeners.get(usize::from(index)) else {
+    /// Puts back what others have removed of the bus's names; not more often than the heart beats.
+    fn look_at_names(&mut self) {
+        let now_ns = monotonic_ns();
+        if now_ns.saturating_sub(self.looked_ns) < HEARTBEAT_MS as u64 * 1_000_000 {
             return;
+        }
+        self.looked_ns = now_ns;
+        let (epoll, listeners, access) = (&self.epoll, &mut self.listeners, self.names.access());
+        let segment = || {
+            let segment = self.shared.segment.lock();
+            Arc::clone(&segment.unwrap_or_else(PoisonError::into_inner))
         };
-        match listener.listener.accept() {
+        self.names.look(segment, |pipes| {
+            let mut made = 0;
+            for (index, listener) in (0u8..).zip(listeners) {
+                if !listener.is_in(pipes) || !listener.has_its_name() {
+                    // Who is connected stays so; who waits to be accepted tries again at the new one.
+                    *listener = listen(epoll, pipes, index, access)?;
+                    made += 1;
+                }
+            }
+            Ok::<usize, ServerError>(made)
+        });
+    }
+
+    /// Lets somebody in; `false` when they are still at the door.
+    fn accept(&self, peers: &mut Peers, index: u8) -> bool {
+        let Some(listener) = self.listeners.get(usize::from(index)) else {
+            return true;
+        };
+        match listener.accept() {
             Ok(stream) => {
                 self.refusing.set(false);
-                peers.admit(&self.epoll, index, stream, CONNECTION + u64::from(index));
+                peers.admit(&self.epoll, index, stream);
+                true
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             Err(error) => {
                 if !self.refusing.replace(true) {
                     tracing::warn!("consumer {index} cannot connect: {error}");
                 }
-                std::thread::sleep(EXHAUSTED);
+                is_exhaustion(&error) && self.turn_away(listener)
             }
         }
+    }
+
+    /// Tells somebody that there is no descriptor for them, with the spare one.
+    fn turn_away(&self, listener: &NamedListener) -> bool {
+        drop(self.spare.take());
+        let accepted = listener.accept();
+        if let Ok(stream) = &accepted {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            let _ = send(stream_fd(stream), &Answer::Exhausted.encode(), flags);
+        }
+        let gone = accepted.is_ok();
+        drop(accepted);
+        self.spare.set(spare());
+        gone
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 
 use super::client::Connection;
 use crate::clock::monotonic_ns;
 use crate::layout::TriggerKind;
+use crate::shm::Home;
 use crate::stop::Stop;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -38,6 +39,7 @@ pub(crate) struct Waiter {
     connection: Connection,
     set: OwnedFd,
     stop: Stop,
+    home: Home,
 }
 
 /// How often a spinning consumer looks at its connection.
@@ -71,7 +73,13 @@ impl Waiter {
             connection,
             set,
             stop: stop.clone(),
+            home: Home::here(),
         })
+    }
+
+    /// The process that waits.
+    pub(crate) fn home(&self) -> Home {
+        self.home
     }
 
     /// How it waits.
@@ -202,5 +210,15 @@ impl Waiter {
             tv_nsec: 0,
         };
         poll(&mut fds, Some(&now)).unwrap_or(0) > 0
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        // A forked child may have a copy of the descriptor: closing this one alone would keep the index claimed. The
+        // child's own end of it ends nothing.
+        if self.home.is_here() {
+            let _ = shutdown(self.connection.fd(), Shutdown::Both);
+        }
     }
 }

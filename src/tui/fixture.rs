@@ -90,6 +90,7 @@ pub(crate) fn stuck() -> Snapshot {
     let hmi = &mut now.consumers[3];
     (hmi.state, hmi.fps, hmi.percent_of_camera, hmi.skipped) =
         (ConsumerState::Stuck, Some(0.0), Some(0.0), 3622);
+    hmi.taken = hmi.published - hmi.skipped;
     (hmi.held_ms, hmi.held_sequence, hmi.age_ms) =
         (Some(120_800.0), Some(117_012), Some(120_800.0));
     (hmi.wait_ms, hmi.busy_ms, hmi.busy_per_period) = Default::default();
@@ -205,10 +206,10 @@ pub(crate) fn coloured(slot: u8, sequence: u64) -> Picture {
     picture
 }
 
-/// A picture of every slot of [`live`] that has a frame.
-pub(crate) fn pictures() -> Vec<Picture> {
-    let slots = live().slots;
-    slots
+/// A picture of every slot that has a frame.
+pub(crate) fn pictures(snapshot: &Snapshot) -> Vec<Picture> {
+    snapshot
+        .slots
         .iter()
         .filter_map(|slot| Some(picture(slot.slot, slot.sequence?)))
         .collect()
@@ -248,6 +249,7 @@ fn segment() -> Segment {
         name: "/framebus.cam0".into(),
         abi: "1.0".into(),
         generation: 3,
+        epoch_ms: 1_700_000_000_000,
         bytes: 8_650_752,
         width: 1280,
         height: 720,
@@ -327,8 +329,10 @@ fn consumer(
         fps: Some(fps),
         percent_of_camera: Some(percent),
         attach_sequence: 12,
+        published: 120_622,
         taken: 120_622 - skipped,
         skipped,
+        pending: 0,
         last_sequence: 120_634,
         triggers: 120_622,
         triggers_per_s: Some(30.0),
@@ -336,6 +340,7 @@ fn consumer(
         slot: lease.map(|(slot, _)| slot),
         held_sequence: lease.map(|(slot, _)| 120_631 + u64::from(slot)),
         held_ms: lease.map(|(_, ms)| ms),
+        released: None,
         wait_ms: percentiles(wait, 5.0),
         busy_ms: percentiles(busy, 1.25),
         busy_histogram: histogram(&[

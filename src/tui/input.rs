@@ -33,7 +33,13 @@ pub(crate) enum Input {
     Click(u16, u16),
     /// The wheel was turned, by this many rows down.
     Wheel(i8),
+    /// A character of pasted text, which is no key.
+    Pasted(char),
 }
+
+/// What comes before and after pasted text.
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
 /// What the start of the bytes is.
 enum Step {
@@ -47,6 +53,8 @@ enum Step {
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     bytes: Vec<u8>,
+    /// Whether the bytes are pasted text.
+    pasting: bool,
 }
 
 impl Parser {
@@ -57,13 +65,21 @@ impl Parser {
 
     /// Returns whether bytes wait for more: an escape key looks like the start of an arrow key.
     pub(crate) fn waits(&self) -> bool {
-        !self.bytes.is_empty()
+        !self.bytes.is_empty() && !self.pasting
     }
 
     /// Takes the next input.
     pub(crate) fn next(&mut self) -> Option<Input> {
         while !self.bytes.is_empty() {
-            match step(&self.bytes) {
+            let next = match self.pasting {
+                true => self.pasted(),
+                false if self.bytes.starts_with(PASTE_BEGINS) => {
+                    self.pasting = true;
+                    Step::Done(PASTE_BEGINS.len(), None)
+                }
+                false => step(&self.bytes),
+            };
+            match next {
                 Step::More => return None,
                 Step::Done(used, input) => {
                     self.bytes.drain(..used.min(self.bytes.len()));
@@ -74,6 +90,28 @@ impl Parser {
             }
         }
         None
+    }
+
+    /// Reads pasted text: characters, never keys. Ctrl-C stays one, for a terminal that does not say where the text ends.
+    fn pasted(&mut self) -> Step {
+        if self.bytes.starts_with(PASTE_ENDS) {
+            self.pasting = false;
+            return Step::Done(PASTE_ENDS.len(), None);
+        }
+        match self.bytes[0] {
+            0x1b if PASTE_ENDS.starts_with(&self.bytes) => Step::More,
+            0x03 => {
+                self.pasting = false;
+                step(&self.bytes)
+            }
+            0x00..=0x1f | 0x7f => Step::Done(1, None),
+            _ => match step(&self.bytes) {
+                Step::Done(used, Some(Input::Key(Key::Char(c)))) => {
+                    Step::Done(used, Some(Input::Pasted(c)))
+                }
+                other => other,
+            },
+        }
     }
 
     /// Takes what is there as it is, because no more came: a lone escape byte is the escape key.
@@ -247,6 +285,27 @@ mod tests {
                 let _ = parse(&[0x1b, b'[', first, second]);
             }
         }
-        assert_eq!(keys(b"\xff\x1b[200~q"), [Key::Char('q')]);
+        assert_eq!(keys(b"\xff\x1b[2~q"), [Key::Char('q')]);
+    }
+
+    #[test]
+    fn pasted_text_is_characters_and_no_keys() {
+        let text = "\x1b[200~qü\r\x1b[A\x1bq\t\x1b[201~q";
+        assert_eq!(keys(text.as_bytes()), [Key::Char('q')]);
+        let pasted: Vec<_> = ['q', 'ü', '[', 'A', 'q'].map(Input::Pasted).to_vec();
+        assert_eq!(parse(text.as_bytes())[..5], pasted);
+        // However it is cut into pieces.
+        let mut parser = Parser::default();
+        let mut inputs = Vec::new();
+        for byte in text.as_bytes() {
+            parser.feed(&[*byte]);
+            inputs.extend(std::iter::from_fn(|| parser.next()));
+        }
+        assert_eq!(inputs, parse(text.as_bytes()));
+    }
+
+    #[test]
+    fn ctrl_c_is_heard_also_where_a_paste_has_no_end() {
+        assert_eq!(keys(b"\x1b[200~qq\x03q"), [Key::Ctrl('c'), Key::Char('q')]);
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | `model`, `track`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
+//! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
 //! | `input`, `keys`, `update`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
 //! | `terminal`, `tty`, `signals`, `run`, `files` | the only parts that touch the world |
@@ -15,6 +15,7 @@
 mod figures;
 mod files;
 mod format;
+mod held;
 mod input;
 mod keys;
 mod lens;
@@ -25,7 +26,9 @@ mod palette;
 mod rows;
 mod run;
 mod scale;
+mod seconds;
 mod signals;
+mod strip;
 mod table;
 mod terminal;
 mod text;
@@ -60,7 +63,8 @@ pub trait Sampler {
     /// Takes one moment of `bus`.
     fn sample(&mut self, bus: &str) -> Snapshot;
 
-    /// Copies the pictures that are wanted, on a clock of their own. One that could not be copied whole is left out.
+    /// Copies the pictures that are wanted: those of the last sample right after it, others on a clock of their own. One that could not
+    /// be copied whole, or is another frame by now, is left out.
     fn pictures(&mut self, bus: &str, wants: Wants) -> Vec<Picture>;
 }
 
@@ -73,6 +77,8 @@ pub enum Wants {
     Slot(u8),
     /// The newest frame, or the one in this slot, with its colours if it has some.
     Coloured(Option<u8>),
-    /// The frame in every slot that has one.
+    /// The newest frame of the last sample: what stands beside the tables is of their moment.
+    Sampled,
+    /// The frame in every slot that had one in the last sample.
     EverySlot,
 }

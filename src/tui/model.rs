@@ -128,7 +128,7 @@ impl Model {
 
     /// Lets the screen stand still, or go on.
     pub(crate) fn freeze(&mut self, freeze: bool) {
-        self.frozen = freeze.then(|| Box::new(self.live().clone()));
+        self.frozen = freeze.then(|| Box::new(self.live().at_its_pictures()));
     }
 
     /// Returns the snapshot that is shown.
@@ -169,7 +169,7 @@ impl Model {
             (Screen::View, slot) if self.shows_colours() => Some(Wants::Coloured(slot)),
             (Screen::View, Some(slot)) => Some(Wants::Slot(slot)),
             (Screen::View, None) => Some(Wants::Latest),
-            (Screen::Overview, _) if self.thumbnails => Some(Wants::Latest),
+            (Screen::Overview, _) if self.thumbnails => Some(Wants::Sampled),
             (Screen::Slots, _) if self.thumbnails => Some(Wants::EverySlot),
             _ => None,
         }

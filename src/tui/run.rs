@@ -89,7 +89,8 @@ impl Session<'_> {
         let mut escape_ns = None;
         while !stop.is_set() {
             let now = monotonic_ns();
-            if self.clocks.sample_is_due(now, self.model.interval_ms) {
+            let sampled = self.clocks.sample_is_due(now, self.model.interval_ms);
+            if sampled {
                 update(&mut self.model, Message::Buses(sampler.buses()));
                 let snapshot = Box::new(sampler.sample(&self.model.bus));
                 update(&mut self.model, Message::Snapshot(snapshot));
@@ -98,7 +99,7 @@ impl Session<'_> {
             let view = self.model.screen == View::View;
             if self
                 .clocks
-                .picture_is_due(now, self.model.interval_ms, view)
+                .picture_is_due(now, self.model.interval_ms, view, sampled)
                 && let Some(wants) = self.model.wants()
             {
                 let pictures = sampler.pictures(&self.model.bus, wants);
@@ -113,7 +114,7 @@ impl Session<'_> {
             }
             let deadline = self
                 .clocks
-                .next(self.model.dirty)
+                .next(self.model.dirty, view)
                 .min(escape_ns.unwrap_or(u64::MAX));
             let timeout = Duration::from_nanos(deadline.saturating_sub(monotonic_ns()));
             let woken = self.events.wait(stop, timeout)?;
@@ -173,7 +174,9 @@ impl Session<'_> {
                 self.model.dirty = true;
             }
             Effect::Sample => self.clocks.sample_now(),
-            Effect::Pictures => self.clocks.picture_now(),
+            Effect::Pictures if self.model.screen == View::View => self.clocks.picture_now(),
+            // Beside tables they are of the tables' moment.
+            Effect::Pictures => self.clocks.sample_now(),
             Effect::Mouse(on) => self.screen.set_mouse(on)?,
             Effect::WritePng => {
                 let model = &self.model;
@@ -231,15 +234,26 @@ impl Clocks {
         due(&mut self.sample_ns, now, interval_ms * 1_000_000)
     }
 
-    /// Pictures keep their own time: beside the tables as slow as the samples, in View fast where the line is.
-    fn picture_is_due(&mut self, now: u64, interval_ms: u64, view: bool) -> bool {
+    /// Pictures keep their own time in View, fast where the line is. Beside the tables they come with a sample, and with every one unless
+    /// those come faster than pictures should.
+    fn picture_is_due(&mut self, now: u64, interval_ms: u64, view: bool, sampled: bool) -> bool {
         let slow = self.slow_picture_ns;
-        let interval = match view {
-            true if slow < 1_000_000_000 => slow.min(VIEW_NS),
-            true => slow,
-            false => slow.max(interval_ms * 1_000_000),
-        };
-        due(&mut self.picture_ns, now, interval)
+        if view {
+            let interval = if slow < 1_000_000_000 {
+                slow.min(VIEW_NS)
+            } else {
+                slow
+            };
+            return due(&mut self.picture_ns, now, interval);
+        }
+        let interval = slow.max(interval_ms * 1_000_000);
+        // A sample is never quite on time.
+        let due = sampled
+            && self.picture_ns.min(now.saturating_add(interval)) <= now + interval_ms * 500_000;
+        if due {
+            self.picture_ns = now + interval;
+        }
+        due
     }
 
     fn draw_is_due(&mut self, now: u64) -> bool {
@@ -258,8 +272,11 @@ impl Clocks {
         self.picture_ns = 0;
     }
 
-    fn next(&self, dirty: bool) -> u64 {
-        let next = self.sample_ns.min(self.picture_ns);
+    fn next(&self, dirty: bool, view: bool) -> u64 {
+        let next = match view {
+            true => self.sample_ns.min(self.picture_ns),
+            false => self.sample_ns,
+        };
         if dirty { next.min(self.draw_ns) } else { next }
     }
 }
@@ -308,14 +325,31 @@ mod tests {
     #[test]
     fn pictures_are_slow_over_ssh_and_fast_in_view_elsewhere() {
         let counted = |mut clocks: Clocks, interval_ms, view| {
-            (0..100)
-                .filter(|step| clocks.picture_is_due(step * 100 * MS, interval_ms, view))
-                .count()
+            let mut is_due = |now| {
+                let sampled = clocks.sample_is_due(now, interval_ms);
+                clocks.picture_is_due(now, interval_ms, view, sampled)
+            };
+            (0..100).filter(|step| is_due(step * 100 * MS)).count()
         };
         assert_eq!(counted(clocks(500), 500, false), 20);
         assert_eq!(counted(clocks(500), 500, true), 50);
         assert_eq!(counted(clocks(1000), 500, true), 10);
         assert_eq!(counted(clocks(500), 5000, false), 2);
+        assert_eq!(counted(clocks(1000), 500, false), 10);
+        assert_eq!(counted(clocks(500), 100, false), 20);
+    }
+
+    #[test]
+    fn pictures_beside_tables_come_with_a_sample_and_wake_nobody_between() {
+        let mut clocks = clocks(500);
+        assert!(clocks.sample_is_due(0, 500) && clocks.picture_is_due(0, 500, false, true));
+        assert!(!clocks.picture_is_due(600 * MS, 500, false, false));
+        assert_eq!(clocks.next(false, false), 500 * MS);
+        clocks.picture_now();
+        assert_eq!(
+            (clocks.next(false, false), clocks.next(false, true)),
+            (500 * MS, 0)
+        );
     }
 
     #[test]
@@ -323,9 +357,13 @@ mod tests {
         let mut clocks = clocks(500);
         assert!(
             clocks.sample_is_due(0, 500)
-                && clocks.picture_is_due(0, 500, false)
+                && clocks.picture_is_due(0, 500, true, true)
                 && clocks.draw_is_due(0)
         );
-        assert_eq!((clocks.next(false), clocks.next(true)), (500 * MS, DRAW_NS));
+        assert_eq!(clocks.next(false, false), 500 * MS);
+        assert_eq!(
+            (clocks.next(false, true), clocks.next(true, false)),
+            (200 * MS, DRAW_NS)
+        );
     }
 }

@@ -22,6 +22,9 @@ use crate::stop::Stop;
 /// Presses and the wheel, with coordinates in decimal; not every movement.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+/// Bracketed paste: the terminal says where pasted text begins and ends, so that it is not taken for keys.
+const PASTE_ON: &[u8] = b"\x1b[?2004h";
+const PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
 /// Whether a panic has a terminal to give back.
 static BORROWED: Mutex<bool> = Mutex::new(false);
@@ -57,8 +60,12 @@ impl Screen {
     }
 
     /// Draws everything again with the next `draw`.
+    ///
+    /// Not by `Terminal::clear`: that asks the terminal where its cursor is, and one that does not answer, or answers late over a
+    /// slow line, would end the view.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Turns the mouse on or off.
@@ -83,12 +90,12 @@ impl Screen {
         enable_raw_mode()?;
         set_borrowed(true);
         let out = self.terminal.backend_mut();
-        execute!(out, EnterAlternateScreen, Hide)?;
+        queue!(out, EnterAlternateScreen, Hide)?;
+        out.write_all(PASTE_ON)?;
         if self.mouse {
             out.write_all(MOUSE_ON)?;
-            Write::flush(out)?;
         }
-        Ok(())
+        Write::flush(out)
     }
 }
 
@@ -123,7 +130,7 @@ pub(crate) fn plain(buffer: &Buffer) -> String {
 /// Gives the terminal back, if it is borrowed. It may be gone: nothing here can fail in a way that matters.
 fn give_back() {
     if set_borrowed(false) {
-        let mut words = MOUSE_OFF.to_vec();
+        let mut words = [MOUSE_OFF, PASTE_OFF].concat();
         let _ = queue!(words, EndSynchronizedUpdate, LeaveAlternateScreen, Show);
         let _ = tty::last_words(&words);
         let _ = disable_raw_mode();

@@ -102,8 +102,8 @@ pub(crate) struct Glyphs {
     pub(crate) cut: char,
     pub(crate) marker: &'static str,
     pub(crate) bars: [char; 8],
-    /// A slot in one second: never seen, free, latest, written, held.
-    pub(crate) strip: [char; 5],
+    /// A slot in one second: never seen, free, latest, written, held for a part of it, held.
+    pub(crate) strip: [char; 6],
 }
 
 /// Box drawing and block characters.
@@ -119,7 +119,7 @@ pub(crate) static UNICODE: Glyphs = Glyphs {
     cut: '…',
     marker: "▶",
     bars: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
-    strip: [' ', '·', '▪', '▫', '█'],
+    strip: [' ', '·', '▪', '▫', '▒', '█'],
 };
 
 /// ASCII only.
@@ -135,7 +135,7 @@ pub(crate) static ASCII: Glyphs = Glyphs {
     cut: '~',
     marker: ">",
     bars: ['_', '.', ':', '-', '=', '+', '*', '#'],
-    strip: [' ', '.', 'o', 'w', '#'],
+    strip: [' ', '.', 'o', 'w', '+', '#'],
 };
 
 impl Glyphs {

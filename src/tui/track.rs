@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::held::{self, Held};
 use super::log::{self, Entry};
-use crate::observe::{Consumer, Picture, SlotState, Snapshot};
+use super::seconds::Seconds;
+use super::strip::{self, Strips};
+use crate::observe::{Consumer, Picture, Snapshot};
 
 /// How many seconds of rates are kept.
 pub(crate) const HISTORY_S: usize = 120;
-/// How many seconds of slot use are kept.
-pub(crate) const STRIP_S: usize = 60;
 const LOG_ENTRIES: usize = 1000;
-const HELD_FRAMES: usize = 16;
+/// How old the pictures may be that a frozen screen takes its tables from.
+const PICTURE_AGE_NS: u64 = 1_500_000_000;
 
 /// Names a consumer for as long as it is attached: an index is used again, an index with a process is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,71 +29,6 @@ impl ConsumerKey {
             pid: consumer.pid,
         }
     }
-}
-
-/// One value a second, the newest last; seconds without a value are gaps.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Seconds<T> {
-    last_s: u64,
-    keep: usize,
-    values: VecDeque<Option<T>>,
-}
-
-impl<T: Copy> Seconds<T> {
-    fn new(keep: usize) -> Self {
-        Seconds {
-            last_s: 0,
-            keep,
-            values: VecDeque::with_capacity(keep),
-        }
-    }
-
-    /// Notes a value; within one second `merge` makes one of two.
-    fn push(&mut self, second: u64, value: Option<T>, merge: impl FnOnce(T, T) -> T) {
-        let steps = if self.values.is_empty() {
-            1
-        } else {
-            second.saturating_sub(self.last_s)
-        };
-        for _ in 0..steps.min(self.keep as u64) {
-            self.values.push_back(None);
-        }
-        self.last_s = self.last_s.max(second);
-        while self.values.len() > self.keep {
-            self.values.pop_front();
-        }
-        if let Some(newest) = self.values.back_mut() {
-            *newest = match (*newest, value) {
-                (Some(old), Some(new)) => Some(merge(old, new)),
-                (old, new) => new.or(old),
-            };
-        }
-    }
-
-    /// Returns the newest `count` seconds, oldest first, with gaps before the first value.
-    pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = Option<T>> + '_ {
-        let missing = count.saturating_sub(self.values.len());
-        let skip = self.values.len().saturating_sub(count);
-        std::iter::repeat_n(None, missing).chain(self.values.iter().skip(skip).copied())
-    }
-}
-
-/// What a slot was used for in a second, from the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Use {
-    Free = 1,
-    Latest,
-    Writing,
-    Held,
-}
-
-/// A frame that a consumer was seen to hold.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Held {
-    pub(crate) time_ms: u64,
-    pub(crate) sequence: u64,
-    pub(crate) slot: u8,
-    pub(crate) held_ms: f64,
 }
 
 /// What is remembered of a consumer.
@@ -117,9 +54,11 @@ pub(crate) struct Track {
     pub(crate) shown: Option<Snapshot>,
     /// The newest picture of every slot that was asked for.
     pub(crate) pictures: BTreeMap<u8, Picture>,
+    /// What was shown, and as it came, when the newest pictures were of that moment.
+    pictured: Option<Box<(Snapshot, Snapshot)>>,
     pub(crate) fps: Seconds<f32>,
     pub(crate) consumers: BTreeMap<ConsumerKey, ConsumerTrack>,
-    pub(crate) slots: BTreeMap<u8, Seconds<Use>>,
+    pub(crate) slots: Strips,
     pub(crate) log: VecDeque<Entry>,
     base: Option<Base>,
 }
@@ -130,9 +69,10 @@ impl Default for Track {
             raw: None,
             shown: None,
             pictures: BTreeMap::new(),
+            pictured: None,
             fps: Seconds::new(HISTORY_S),
             consumers: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            slots: Strips::new(),
             log: VecDeque::new(),
             base: None,
         }
@@ -151,8 +91,10 @@ impl Track {
             |snapshot: &Snapshot| snapshot.segment.as_ref().map(|segment| segment.generation);
         if self.raw.as_ref().and_then(generation) != generation(&snapshot) {
             self.pictures.clear();
+            self.pictured = None;
             self.slots.clear();
             self.base = None;
+            self.raw = None;
         }
         self.take_pictures(picture.into_iter().collect());
         self.remember(&snapshot);
@@ -168,9 +110,36 @@ impl Track {
 
     /// Takes pictures of slots.
     pub(crate) fn take_pictures(&mut self, pictures: Vec<Picture>) {
+        if let (Some(shown), Some(raw)) = (&self.shown, &self.raw) {
+            let is_shown = |picture: &Picture| {
+                let mut slots = raw.slots.iter();
+                slots.any(|slot| {
+                    (slot.slot, slot.sequence) == (picture.slot, Some(picture.sequence))
+                })
+            };
+            if !pictures.is_empty() && pictures.iter().all(is_shown) {
+                self.pictured = Some(Box::new((shown.clone(), raw.clone())));
+            }
+        }
         for picture in pictures {
             self.pictures.insert(picture.slot, picture);
         }
+    }
+
+    /// Returns a copy whose tables are of the moment of its newest pictures, which over a slow line come with every second sample.
+    pub(crate) fn at_its_pictures(&self) -> Track {
+        let mut track = self.clone();
+        if let Some((shown, raw)) = self.pictured.as_deref() {
+            let age = |now: &Snapshot| now.monotonic_ns.saturating_sub(raw.monotonic_ns);
+            if self
+                .raw
+                .as_ref()
+                .is_some_and(|now| age(now) <= PICTURE_AGE_NS)
+            {
+                (track.shown, track.raw) = (Some(shown.clone()), Some(raw.clone()));
+            }
+        }
+        track
     }
 
     /// Counts from now on; when it counts so already, from the beginning again.
@@ -202,20 +171,7 @@ impl Track {
         let second = snapshot.monotonic_ns / 1_000_000_000;
         let fps = snapshot.producer.as_ref().and_then(|producer| producer.fps);
         self.fps.push(second, fps.map(|fps| fps as f32), f32::min);
-        for slot in &snapshot.slots {
-            let used = match slot.state {
-                _ if slot.references > 0 => Use::Held,
-                SlotState::Held => Use::Held,
-                SlotState::Writing => Use::Writing,
-                SlotState::Latest => Use::Latest,
-                SlotState::Free => Use::Free,
-            };
-            let strip = self
-                .slots
-                .entry(slot.slot)
-                .or_insert_with(|| Seconds::new(STRIP_S));
-            strip.push(second, Some(used), Ord::max);
-        }
+        strip::remember(&mut self.slots, self.raw.as_ref(), snapshot);
         self.consumers.retain(|key, _| {
             snapshot
                 .consumers
@@ -237,29 +193,7 @@ impl Track {
             track
                 .cpu
                 .push(second, consumer.cpu_percent.map(|cpu| cpu as f32), f32::max);
-            if let (Some(sequence), Some(slot), Some(held_ms)) =
-                (consumer.held_sequence, consumer.slot, consumer.held_ms)
-            {
-                let held = Held {
-                    time_ms: snapshot.time_ms.saturating_sub(held_ms as u64),
-                    sequence,
-                    slot,
-                    held_ms,
-                };
-                match track.held.back_mut() {
-                    // It began when it was first seen to: rounding would let the time jump.
-                    Some(newest) if newest.sequence == sequence => {
-                        *newest = Held {
-                            time_ms: newest.time_ms,
-                            ..held
-                        };
-                    }
-                    _ => track.held.push_back(held),
-                }
-                if track.held.len() > HELD_FRAMES {
-                    track.held.pop_front();
-                }
-            }
+            held::remember(&mut track.held, consumer, snapshot);
         }
     }
 }
@@ -284,6 +218,7 @@ impl Base {
                 .iter()
                 .find(|base| ConsumerKey::of(base) == key)
             {
+                less(&mut consumer.published, base.published);
                 less(&mut consumer.taken, base.taken);
                 less(&mut consumer.skipped, base.skipped);
                 less(&mut consumer.triggers, base.triggers);
@@ -308,23 +243,6 @@ fn same(a: &Snapshot, b: &Snapshot) -> bool {
 mod tests {
     use super::super::fixture::{self, at};
     use super::*;
-
-    #[test]
-    fn a_second_without_a_value_is_a_gap_and_old_ones_fall_out() {
-        let mut seconds = Seconds::new(4);
-        seconds.push(10, Some(1), |a, _| a);
-        seconds.push(10, Some(9), i32::max);
-        seconds.push(12, Some(2), |a, _| a);
-        assert_eq!(
-            seconds.newest(5).collect::<Vec<_>>(),
-            [None, None, Some(9), None, Some(2)]
-        );
-        seconds.push(1_000_000, Some(3), |a, _| a);
-        assert_eq!(
-            seconds.newest(4).collect::<Vec<_>>(),
-            [None, None, None, Some(3)]
-        );
-    }
 
     #[test]
     fn a_snapshot_that_differs_only_in_its_time_changes_nothing() {

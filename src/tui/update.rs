@@ -97,6 +97,12 @@ fn input_effect(model: &mut Model, input: Input) -> Option<Effect> {
             }
         }
         Input::Key(key) => act(model, keys::action(key)?),
+        Input::Pasted(c) => {
+            if model.editing {
+                edit_filter(model, Key::Char(c));
+            }
+            None
+        }
         Input::Wheel(rows) => act(model, if rows < 0 { Action::Up } else { Action::Down }),
         Input::Click(x, y) => {
             let hit = model

@@ -290,13 +290,3 @@ fn a_runtime_directory_that_cannot_be_used_is_named() {
         assert!(!bus.segment_path().exists() && !bus.lock_path().exists());
     }
 }
-
-#[test]
-fn a_limit_on_descriptors_is_an_error_at_start() {
-    let bus = Bus::new();
-    let mut command = bus.command("sh");
-    let script = format!("ulimit -n 40; exec {FRAMEBUS} -q produce pattern --consumers 100");
-    command.args(["-c", &script]);
-    refused(&Process::spawn(command).wait(), 2, "Too many open files");
-    bus.assert_nothing_left();
-}

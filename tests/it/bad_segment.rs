@@ -219,24 +219,3 @@ fn no_damaged_field_keeps_the_next_producer_away() {
         assert_replaced(&bus);
     }
 }
-
-#[test]
-fn a_segment_that_was_removed_by_hand_can_be_made_again() {
-    let bus = Bus::new();
-    let old = bus.produce(LIVELY);
-    let consumer = bus.consume(&[]);
-    bus.attached(0, &consumer);
-    // As the end of a login does where nobody has told it not to.
-    fs::remove_file(bus.segment_path()).expect("removed");
-    fs::remove_file(bus.lock_path()).expect("removed");
-    let new = bus.produce(LIVELY);
-    assert_eq!(old.end(Signal::INT).exit, Exit::Code(130));
-    assert_eq!(consumer.wait().exit, Exit::Code(0));
-    // What the old one left behind it did not take from the new one.
-    let third = bus.run(&["produce"]);
-    assert_eq!(third.exit, Exit::Code(2), "{}", third.stderr);
-    let run = bus.run(&["consume", "--count", "2", "--timeout", "10s"]);
-    assert_eq!(run.exit, Exit::Code(0), "{}", run.stderr);
-    assert_eq!(new.end(Signal::INT).exit, Exit::Code(130));
-    bus.assert_nothing_left();
-}

@@ -211,7 +211,8 @@ fn a_producer_that_is_stopped_or_killed_is_gone() {
 #[test]
 fn a_segment_whose_name_is_removed_is_unlinked() {
     let bus = Bus::new();
-    let producer = bus.produce(LIVELY);
+    // Its next frame, which makes the segment again, does not come while somebody looks.
+    let producer = bus.produce(&["--size", "64x48", "--fps", "0.01"]);
     let watcher = top(&bus, 15);
     until("it looks at the bus", || {
         !crate::harness::maps(&watcher, &bus).is_empty()

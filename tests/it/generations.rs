@@ -4,8 +4,42 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Bus, Exit, Process, Random, until};
+use crate::harness::{Bus, Exit, FRAMEBUS, Process, Random, until};
 use crate::roles::{Report, Taker, start_resizing};
+
+#[test]
+fn a_producer_that_ends_by_an_error_is_lost_to_its_consumers() {
+    let bus = Bus::new();
+    let go = bus.runtime().join("go");
+    let script = format!(
+        "{{ printf 'YUV4MPEG2 W64 H48 F25:1 Cmono\\n'; \
+         while [ ! -e {go} ]; do printf 'FRAME\\n'; head -c 3072 /dev/zero; sleep 0.02; done; \
+         head -c 9000 /dev/zero; }} | exec {FRAMEBUS} produce -",
+        go = go.display()
+    );
+    let mut command = bus.command("bash");
+    command.args(["-c", &format!("set -o pipefail; {script}")]);
+    let producer = Process::spawn(command);
+    until("the bus is there", || bus.try_segment().is_some());
+    let kinds = [
+        &["-i", "0"][..],
+        &["-i", "1", "--trigger", "pipe"],
+        &["-i", "2", "--trigger", "spin"],
+    ];
+    let consumers: Vec<Process> = kinds.iter().map(|args| bus.consume(args)).collect();
+    for (index, consumer) in (0..).zip(&consumers) {
+        bus.attached(index, consumer);
+    }
+    std::fs::write(&go, "").expect("written");
+    assert_eq!(producer.wait().exit, Exit::Code(2));
+    for consumer in consumers {
+        let consumer = consumer.wait();
+        assert_eq!(consumer.exit, Exit::Code(3), "{}", consumer.stderr);
+        assert!(consumer.stderr.contains("was lost"), "{}", consumer.stderr);
+    }
+    std::fs::remove_file(go).expect("removed");
+    bus.assert_nothing_left();
+}
 
 fn takers(bus: &Bus, follow: bool) -> Vec<Process> {
     let kinds = [("eventfd", true), ("pipe", false), ("spin", false)];
@@ -17,7 +51,7 @@ fn takers(bus: &Bus, follow: bool) -> Vec<Process> {
             trigger,
             every_frame,
             follow,
-            hold_ms: 0,
+            ..Taker::default()
         })
         .map(|taker| taker.start_taking(bus))
         .collect()

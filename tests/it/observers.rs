@@ -6,7 +6,9 @@ use framebus::observe::{Baseline, Sampler, Thresholds};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Bus, Exit, HEADER, LIVELY, Process, Random, RawSegment, fields, maps, until};
+use crate::harness::{
+    Bus, Exit, FRAMEBUS, HEADER, LIVELY, Process, Random, RawSegment, fields, maps, until,
+};
 
 fn top_once(bus: &Bus) -> Value {
     let top = bus.run(&["top", "--once", "--json"]);
@@ -98,6 +100,63 @@ fn an_observer_agrees_with_what_the_consumers_counted() {
         assert!((skipped > 0) || index == 0 || index == 2, "{consumer}");
     }
     producer.signal(Signal::CONT);
+    producer.end(Signal::INT);
+}
+
+#[test]
+fn published_is_taken_skipped_and_pending_for_whoever_is_stuck_too() {
+    let bus = Bus::new();
+    let producer = bus.produce(&["--size", "160x120", "--fps", "120", "--history", "8"]);
+    let consumers = [
+        bus.consume(&["-i", "0"]),
+        bus.consume(&["-i", "1", "--work", "1h"]),
+        bus.consume(&["-i", "2", "--every-frame", "--work", "20ms"]),
+        bus.consume(&["-i", "3", "--max-fps", "0.001"]),
+    ];
+    for (index, consumer) in (0..).zip(&consumers) {
+        bus.attached(index, consumer);
+    }
+    consumers[0].freeze();
+    bus.frames_go_by(60);
+    for round in 0..3 {
+        let snapshot = top_once(&bus);
+        let newest = number(&snapshot["producer"], "sequence");
+        for index in 0..consumers.len() {
+            let consumer = &snapshot["consumers"][index];
+            let of = |key| number(consumer, key);
+            let published = of("published");
+            assert_eq!(
+                published,
+                of("taken") + of("skipped") + of("pending"),
+                "{consumer}"
+            );
+            let sum = of("attach_sequence") + published;
+            assert!(sum >= newest, "{newest}: {consumer}");
+            // The stopped ones take nothing: what goes by is counted all the same.
+            if index != 2 {
+                assert!(
+                    of("pending") <= 1 && of("skipped") >= 50,
+                    "{round}: {consumer}"
+                );
+            }
+        }
+        bus.frames_go_by(10);
+    }
+    consumers[0].signal(Signal::CONT);
+    producer.end(Signal::INT);
+}
+
+#[test]
+fn memory_is_a_process_its_own_without_the_segment() {
+    let bus = Bus::new();
+    let producer = bus.produce(&["--size", "1920x1080", "--fps", "30", "--history", "40"]);
+    let snapshot = top_once(&bus);
+    let (own, segment) = (
+        number(&snapshot["producer"], "rss_bytes"),
+        number(&snapshot["segment"], "bytes"),
+    );
+    // It has touched all of it.
+    assert!(own > 0 && own < segment / 2, "{own} of {segment}");
     producer.end(Signal::INT);
 }
 
@@ -212,4 +271,33 @@ fn garbage_in_a_consumers_record_does_not_crash_an_observer() {
     consumer.end(Signal::KILL);
     producer.end(Signal::INT);
     bus.assert_nothing_left();
+}
+
+/// Takes a snapshot in time and process namespaces of its own; needs root, as CI has it.
+fn top_apart(bus: &Bus, namespaces: &[&str]) -> Value {
+    let mut command = bus.command("unshare");
+    command
+        .args(namespaces)
+        .arg(FRAMEBUS)
+        .args(["top", "--once", "--json"]);
+    let run = Process::spawn(command).wait();
+    assert!(!run.stderr.contains("unshare:"), "{}", run.stderr);
+    run.json().remove(0)
+}
+
+#[test]
+fn a_live_producer_is_not_called_gone_where_the_clock_is_another() {
+    const DAY_S: &str = "86400";
+    let seen: &[&str] = &["-T", "--monotonic", DAY_S, "--fork"];
+    let unseen: &[&str] = &["-T", "--monotonic", DAY_S, "-p", "--mount-proc", "--fork"];
+    let bus = Bus::new();
+    let producer = bus.produce(&["--size", "64x48", "--fps", "60"]);
+    for namespaces in [seen, unseen] {
+        let snapshot = top_apart(&bus, namespaces);
+        assert_eq!(snapshot["state"], "running", "{snapshot}");
+        let age_ms = snapshot["producer"]["age_ms"].as_f64().expect("an age");
+        assert!(age_ms < 86_400_000.0, "a day is not its age: {snapshot}");
+    }
+    producer.end(Signal::KILL);
+    assert_eq!(top_apart(&bus, unseen)["state"], "gone");
 }

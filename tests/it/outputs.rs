@@ -208,6 +208,8 @@ fn a_consumer_takes_no_more_frames_a_second_than_it_was_told() {
     let consumer = bus.run(&["consume", "--json", "--max-fps", "20", "--count", "20"]);
     assert_eq!(consumer.exit, Exit::Code(0), "{}", consumer.stderr);
     let sequences = consumer.sequences();
+    // Also of the first two: a tenth of the rate is nine frames between any, with some of them late.
+    assert!(sequences[1] - sequences[0] >= 8, "{sequences:?}");
     // 20 frames a second of 200: some nine frames go by between two that are taken, more on a busy machine.
     let span = sequences[19] - sequences[0];
     assert!(span >= 19 * 8, "{sequences:?}");
@@ -274,4 +276,63 @@ fn no_frame_at_all_is_a_count_too() {
     let consumer = bus.run(&["consume", "--json", "--count", "0"]);
     assert_eq!(consumer.exit, Exit::Code(0), "{}", consumer.stderr);
     assert!(consumer.stdout.is_empty());
+}
+
+#[test]
+fn statistics_are_silent_with_the_log_and_json_with_it() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let consume = ["consume", "--duration", "1500ms"];
+    let quiet = bus.run(&[&["-q"][..], &consume].concat());
+    assert_eq!((quiet.exit, quiet.stderr.as_str()), (Exit::Code(0), ""));
+    let plain = bus.run(&consume);
+    assert!(plain.stderr.contains("on average"), "{}", plain.stderr);
+    let json = bus.run(&[&["--log-format", "json"][..], &consume].concat());
+    assert_eq!(json.exit, Exit::Code(0), "{}", json.stderr);
+    let lines: Vec<serde_json::Value> = json
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let line = lines.first().expect("a second");
+    assert_eq!(line["bus"], bus.name());
+    assert!(
+        line["fps"].is_number() && line["wait_p99_ms"].is_number(),
+        "{line}"
+    );
+    let last = lines.last().expect("an end");
+    assert!(
+        last["taken"].as_u64().is_some_and(|taken| taken > 0),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_consumer_that_follows_replaces_no_picture_of_its_own() {
+    let bus = Bus::new();
+    let directory = bus.runtime().join("pictures");
+    std::fs::create_dir(&directory).expect("a directory");
+    let pattern = directory.join("o-%06d.pgm").display().to_string();
+    let follower = bus.consume(&["--follow", "-o", &pattern]);
+    let pictures = |head: &str| {
+        let files = std::fs::read_dir(&directory).expect("a directory");
+        let is_so = |path: std::path::PathBuf| {
+            std::fs::read(path).is_ok_and(|image| image.starts_with(head.as_bytes()))
+        };
+        files.flatten().filter(|file| is_so(file.path())).count()
+    };
+    let mut before = 0;
+    for (size, head) in [("64x48", "P5\n64 48\n"), ("128x96", "P5\n128 96\n")] {
+        let producer = bus.produce(&["--size", size, "--fps", "100"]);
+        until("some pictures are there", || pictures(head) >= 15);
+        producer.end(Signal::INT);
+        if before == 0 {
+            before = pictures(head);
+        }
+    }
+    let follower = follower.end(Signal::TERM);
+    assert_eq!(follower.exit, Exit::Code(143), "{}", follower.stderr);
+    assert!(pictures("P5\n64 48\n") >= before, "some are gone");
+    std::fs::remove_dir_all(&directory).expect("removed");
+    bus.assert_nothing_left();
 }

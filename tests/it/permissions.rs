@@ -72,6 +72,13 @@ fn another_user_may_not_consume_unless_the_mode_lets_it() {
     let producer = bus.produce(LIVELY);
     let run = run_as(&bus, uid, gid, &program, consume);
     refused(&run, 4, "no permission for the segment of bus");
+    for look in [&["top", "--once"][..], &["top", "--once", "--json"]] {
+        let run = run_as(&bus, uid, gid, &program, look);
+        assert_eq!(run.exit, Exit::Code(4), "{run:?}");
+        let text = String::from_utf8_lossy(&run.stdout);
+        assert!(text.contains("no permission"), "{text}");
+        assert!(!text.contains("layout-mismatch"), "{text}");
+    }
     producer.end(Signal::INT);
 
     let open = bus.produce(&["--mode", "0666", "--size", "64x48"]);

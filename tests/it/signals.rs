@@ -184,9 +184,44 @@ fn a_stale_segment_is_replaced_and_its_sequences_go_on() {
     let next = bus.segment();
     assert_eq!(next.header("generation"), segment.header("generation") + 1);
     assert_eq!(next.header("base_sequence"), last);
+    assert_eq!(next.header("epoch_ms"), segment.header("epoch_ms"));
     assert!(next.header("latest") >> 8 > last);
     assert_eq!(segment.header("state"), 4, "the old one is retired");
     producer.end(Signal::INT);
+    bus.assert_nothing_left();
+}
+
+/// Nothing is left to go on from: sequences begin at 1 again, every line says so, and what the next producer published
+/// before the consumer came back is not taken for what it missed.
+#[test]
+fn after_a_clean_end_sequences_belong_to_a_new_epoch() {
+    let bus = Bus::new();
+    let first = bus.produce(LIVELY);
+    let follower = bus.consume(&["--follow", "--json"]);
+    bus.attached(0, &follower);
+    let segment = bus.segment();
+    until("it takes frames", || segment.record(0, "taken") > 5);
+    follower.freeze();
+    first.end(Signal::INT);
+    let last = segment.header("latest") >> 8;
+    let second = bus.produce(LIVELY);
+    bus.frames_go_by(last + 60);
+    follower.signal(Signal::CONT);
+    bus.attached(0, &follower);
+    let segment = bus.segment();
+    until("it takes frames of the second", || {
+        segment.record(0, "taken") > 5
+    });
+    second.end(Signal::INT);
+    let lines = follower.end(Signal::INT).json();
+    let number = |line: &serde_json::Value, key: &str| line[key].as_u64().expect("a number");
+    let place = |line| (number(line, "epoch_ms"), number(line, "sequence"));
+    assert!(lines.iter().is_sorted_by(|a, b| place(a) < place(b)));
+    let epochs = lines.iter().map(|line| number(line, "epoch_ms"));
+    let first = epochs.min().expect("a line");
+    let mut new = lines.iter().filter(|line| number(line, "epoch_ms") > first);
+    let line = new.next().expect("a line of the second");
+    assert!(first > 0 && number(line, "skipped") + last + 1 < number(line, "sequence"));
     bus.assert_nothing_left();
 }
 

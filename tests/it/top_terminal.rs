@@ -8,7 +8,7 @@ use framebus::stop::Stop;
 use framebus::tui::{self, Options, Wants};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Bus, FRAMEBUS, LIVELY, Terminal, until};
+use crate::harness::{Bus, FRAMEBUS, LIVELY, Mute, Terminal, until};
 
 const PANICS: &str = "FRAMEBUS_IT_VIEW_PANICS";
 
@@ -157,6 +157,62 @@ fn a_view_that_nobody_would_continue_is_not_suspended() {
     terminal.press(&["C-z"]);
     terminal.press(&["2"]);
     terminal.shows("[2]Consumers");
+}
+
+#[test]
+fn a_terminal_that_answers_nothing_is_asked_nothing() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let mut command = bus.framebus(&["top", "-d", "0.2"]);
+    command
+        .env("TERM", "xterm-256color")
+        .env("LC_ALL", "C.UTF-8");
+    let mut view = Mute::start(command, 100, 30);
+    view.writes("READ-ONLY", 0);
+    let drawn = |view: &Mute| view.count("READ-ONLY");
+    let before = drawn(&view);
+    view.press(b"\x0c");
+    view.writes("READ-ONLY", before);
+    let before = drawn(&view);
+    view.signal(Signal::STOP);
+    view.signal(Signal::CONT);
+    view.writes("READ-ONLY", before);
+    let before = drawn(&view);
+    view.resize(80, 24);
+    view.signal(Signal::WINCH);
+    view.writes("READ-ONLY", before);
+    // Keys that come at once with Ctrl-L are not taken for an answer.
+    view.press(b"\x0c2jk5\x0c");
+    view.writes("UTC", 0);
+    // What is pasted is no key, also the q of it.
+    let before = view.count("UTC");
+    view.press(b"\x1b[200~quit 1\r\x1b[201~\x0c");
+    view.writes("UTC", before);
+    assert!(
+        view.count("\x1b[?2004h") > 0,
+        "nobody told it to mark pastes"
+    );
+    view.press(b"q");
+    assert_eq!(view.exit(), Some(0));
+    let asked = [
+        "\x1b[6n", "\x1b[5n", "\x1b[c", "\x1b[>c", "\x1b[14t", "\x1b[18t", "\x1b[?u",
+    ];
+    for question in asked {
+        assert_eq!(view.count(question), 0, "{question:?}");
+    }
+}
+
+/// What a terminal without escapes gets: the tables as text, as in a pipe.
+#[test]
+fn a_dumb_terminal_gets_no_escapes() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    let mut command = bus.framebus(&["top"]);
+    command.env("TERM", "dumb");
+    let mut view = Mute::start(command, 100, 30);
+    assert_eq!(view.exit(), Some(0));
+    view.writes("CONSUMERS", 0);
+    assert!(!view.seen().contains(&0x1b), "{:?}", view.seen());
 }
 
 #[test]

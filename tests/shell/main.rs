@@ -5,6 +5,7 @@ mod configuration;
 mod containers;
 mod examples;
 mod harness;
+mod inputs;
 mod packages;
 mod recipes;
 mod recordings;

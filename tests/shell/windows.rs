@@ -67,8 +67,14 @@ impl Shown {
         let pid = self.running.pid();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
         let children = children.expect("its children");
-        let child = children.trim().parse().ok().and_then(Pid::from_raw);
-        child.expect("one child")
+        // The other one decodes.
+        let shows = |pid: &&str| {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program.ends_with("framebus-worker")
+        };
+        let child = children.split_whitespace().find(shows);
+        let child = child.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+        child.expect("a child with windows")
     }
 
     fn end(self) -> Done {

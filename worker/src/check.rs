@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use framebus::source::SourceError;
 
 use crate::options::OpenOptions;
-use crate::spec::{Pattern, split_pattern, without_passwords};
+use crate::spec::without_passwords;
 
 /// How much of a file is looked at to tell a text from a video.
 const SNIFFED: u64 = 4096;
@@ -112,53 +112,6 @@ fn cameras() -> String {
     format!("this machine has /dev/{}", names.join(", /dev/"))
 }
 
-/// Checks that an image sequence has a first image. OpenCV looks only for number 0 and number 1.
-pub(crate) fn images(path: &Path) -> Result<(), SourceError> {
-    let shown = path.display();
-    let Some(pattern) = path.to_str().and_then(split_pattern) else {
-        return unusable(format!(
-            "the images {shown} cannot be opened: their name has no number such as %04d"
-        ));
-    };
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let entries = fs::read_dir(&directory).map_err(|error| cannot_read(&directory, &error))?;
-    let lowest = entries
-        .flatten()
-        .filter_map(|entry| number(entry.file_name().to_str()?, &pattern))
-        .min();
-    match lowest {
-        Some(0 | 1) => Ok(()),
-        Some(number) => unusable(format!(
-            "the images {shown} cannot be opened: their numbers begin at {number}, and OpenCV looks only for 0 or 1; rename \
-             them"
-        )),
-        None => unusable(format!(
-            "no image matches {shown}; check the directory, the name and how many digits it has"
-        )),
-    }
-}
-
-fn number(name: &str, pattern: &Pattern<'_>) -> Option<u64> {
-    let digits = name
-        .strip_prefix(pattern.before)?
-        .strip_suffix(pattern.after)?;
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())?
-}
-
-/// Says that images are there and cannot be decoded.
-pub(crate) fn no_images(path: &Path) -> SourceError {
-    SourceError::Unusable(format!(
-        "the images {} cannot be opened: the first one is not an image that OpenCV can read",
-        path.display()
-    ))
-}
-
 /// Says that GStreamer could not start a pipeline.
 pub(crate) fn no_pipeline(pipeline: &str) -> SourceError {
     let shown = without_passwords(pipeline);
@@ -168,11 +121,26 @@ pub(crate) fn no_pipeline(pipeline: &str) -> SourceError {
     ))
 }
 
-/// Asks the server of a URL why there is no video. It is asked only after OpenCV has failed.
+/// Asks the server of a URL why there is no video. It is asked only after FFmpeg has failed.
 pub(crate) fn url(url: &str, options: &OpenOptions) -> SourceError {
+    no_video_from(url, options, false)
+}
+
+/// Asks the server of a URL why nothing has come in time.
+pub(crate) fn silent_url(url: &str, options: &OpenOptions) -> SourceError {
+    no_video_from(url, options, true)
+}
+
+fn no_video_from(url: &str, options: &OpenOptions, silent: bool) -> SourceError {
+    let limit = options
+        .open_timeout
+        .unwrap_or(Duration::from_secs(10))
+        .as_secs_f64();
     let shown = without_passwords(url);
     let text = match Server::of(url) {
-        None => format!("{shown} cannot be opened: it names no host and port"),
+        None => format!(
+            "{shown} cannot be opened: it names no host and port; a / in a password is written %2F"
+        ),
         Some(server) => match server.ask(url) {
             Answer::NoHost => format!(
                 "{shown} cannot be opened: the host {} is not known; check its name",
@@ -186,8 +154,11 @@ pub(crate) fn url(url: &str, options: &OpenOptions) -> SourceError {
                 format!("{shown} cannot be opened: the server answers {status}; check the path")
             }
             Answer::Silent => format!(
-                "{shown} cannot be opened: the server accepts the connection and sends no video within {} s",
-                options.open_timeout.as_secs_f64()
+                "{shown} cannot be opened: the server accepts the connection and sends no video within {limit} s"
+            ),
+            Answer::Something if silent => format!(
+                "{shown} cannot be opened: the server answers and sends no video within {limit} s; a camera that is slower \
+                 than that needs a longer --open-timeout"
             ),
             Answer::Something => format!(
                 "{shown} cannot be opened: the server answers, but not with video that FFmpeg can read; check the path and \
@@ -216,6 +187,12 @@ impl Server<'_> {
     fn of(url: &str) -> Option<Server<'_>> {
         let (scheme, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?']).next()?;
+        // What looks like a port may be the beginning of a password, and is not shown.
+        let user_in_path =
+            authority.contains(':') && !authority.contains('@') && rest.contains('@');
+        if user_in_path {
+            return None;
+        }
         let authority = authority
             .rsplit_once('@')
             .map_or(authority, |(_, host)| host);
@@ -324,6 +301,7 @@ mod tests {
         assert_eq!(parts("https://[::1]/x"), Some(("::1".into(), 443)));
         assert_eq!(parts("https://[::1]:9/x"), Some(("::1".into(), 9)));
         assert_eq!(parts("http://cam:port/x"), None);
+        assert_eq!(parts("http://me:12/3@cam/x"), None);
     }
 
     #[test]

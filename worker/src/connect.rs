@@ -1,4 +1,4 @@
-//! Opens a source once, and reads the frame that proves it works.
+//! Opens a camera or a pipeline once, and reads the frame that proves it works.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,10 +8,8 @@ use framebus::source::SourceError;
 use framebus::stop::Stop;
 use opencv::core::{Mat, Vector};
 use opencv::videoio::{
-    CAP_FFMPEG, CAP_GSTREAMER, CAP_IMAGES, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT,
-    CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_PROP_OPEN_TIMEOUT_MSEC,
-    CAP_PROP_READ_TIMEOUT_MSEC, CAP_V4L2, VideoCapture, VideoCaptureAPIs, VideoCaptureTrait,
-    VideoCaptureTraitConst, has_backend,
+    CAP_GSTREAMER, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_V4L2,
+    VideoCapture, VideoCaptureAPIs, VideoCaptureTrait, VideoCaptureTraitConst, has_backend,
 };
 
 use crate::call::{Call, Returned};
@@ -21,12 +19,10 @@ use crate::mat;
 use crate::options::OpenOptions;
 use crate::spec::SourceSpec;
 
-/// How many frames at the start of a file may be damaged.
+/// How many frames at the start of a pipeline that ends may be damaged.
 const DAMAGED_AT_START: u32 = 50;
 /// How many frames of a camera or a stream may be missing before it counts as dead.
 pub(crate) const MISSES_OF_LIVE: u32 = 3;
-/// What FFmpeg says when a stream over HTTP does not name its rate.
-const FFMPEG_GUESS: f64 = 25.0;
 /// A rate above this is a time base, not a rate.
 const HIGHEST_FPS: f64 = 1000.0;
 
@@ -38,8 +34,6 @@ pub(crate) struct Connection {
     pub(crate) capture_ns: u64,
     pub(crate) wall_ns: u64,
     pub(crate) fps: Option<f64>,
-    /// How many frames it has; `None` for a source without an end.
-    pub(crate) frames: Option<u64>,
 }
 
 /// Opens the source and reads its first frame.
@@ -54,7 +48,7 @@ pub(crate) fn connect(spec: &SourceSpec, options: &OpenOptions) -> Result<Connec
         Call::start(move || connect_unbounded(&spec_there, &options_there)).map_err(no_thread)?;
     let nobody = Stop::new().map_err(no_thread)?;
     match call
-        .wait(&nobody, options.open_timeout + options.read_timeout)
+        .wait(&nobody, options.opening() + options.silence())
         .map_err(no_thread)?
     {
         Returned::Value(result) => result,
@@ -79,18 +73,16 @@ pub(crate) fn connect_unbounded(
         let (capture_ns, wall_ns) = (monotonic_ns(), wall_ns());
         if grabbed && let Ok(Some(frame)) = mat::retrieve(&mut capture) {
             let first = in_bgr(&frame, spec)?;
-            let frames = frames(&capture, spec);
-            let fps = fps(&capture, spec, frames);
+            let fps = fps(&capture);
             return Ok(Connection {
                 capture,
                 first,
                 capture_ns,
                 wall_ns,
                 fps,
-                frames,
             });
         }
-        if is_over(started, options.read_timeout) && !spec.can_end() {
+        if is_over(started, options.silence()) && !spec.can_end() {
             break;
         }
     }
@@ -127,20 +119,9 @@ fn open_capture(spec: &SourceSpec, options: &OpenOptions) -> Result<VideoCapture
             request(&mut camera, options);
             Ok(camera)
         }
-        SourceSpec::File(path) => {
-            check::file(path)?;
-            // OpenCV reads a path with a colon in it as a URL, and one with a leading dash would be an option.
-            let full = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            opened(&full, CAP_FFMPEG, "FFmpeg", &Vector::new())?
-                .ok_or_else(|| check::no_video(path))
-        }
-        SourceSpec::Images(path) => {
-            check::images(path)?;
-            opened(path, CAP_IMAGES, "image sequences", &Vector::new())?
-                .ok_or_else(|| check::no_images(path))
-        }
-        SourceSpec::Url(url) => opened(Path::new(url), CAP_FFMPEG, "FFmpeg", &timeouts(options))?
-            .ok_or_else(|| check::url(url, options)),
+        SourceSpec::File(_) | SourceSpec::Images(_) | SourceSpec::Url(_) => Err(
+            SourceError::Unusable(format!("{spec} is neither a camera nor a pipeline")),
+        ),
         SourceSpec::Gst(pipeline) => {
             let complete = SourceSpec::complete_pipeline(pipeline);
             opened(
@@ -174,20 +155,6 @@ fn opened(
     Ok(capture.filter(|capture| capture.is_opened().unwrap_or(false)))
 }
 
-fn timeouts(options: &OpenOptions) -> Vector<i32> {
-    let millis = |timeout: Duration| {
-        i32::try_from(timeout.as_millis())
-            .unwrap_or(i32::MAX)
-            .max(1)
-    };
-    Vector::from_slice(&[
-        CAP_PROP_OPEN_TIMEOUT_MSEC,
-        millis(options.open_timeout),
-        CAP_PROP_READ_TIMEOUT_MSEC,
-        millis(options.read_timeout),
-    ])
-}
-
 /// Asks a camera for a size and a rate. It takes the nearest that it has, so a refusal is no error.
 fn request(camera: &mut VideoCapture, options: &OpenOptions) {
     if let Some(size) = options.size {
@@ -199,35 +166,16 @@ fn request(camera: &mut VideoCapture, options: &OpenOptions) {
     }
 }
 
-fn frames(capture: &VideoCapture, spec: &SourceSpec) -> Option<u64> {
-    let counted = matches!(spec, SourceSpec::File(_) | SourceSpec::Images(_)) || spec.is_http();
-    let count = capture.get(CAP_PROP_FRAME_COUNT).ok()?;
-    // A stream without an end has a count of 0 or less.
-    (counted && count.is_finite() && count >= 1.0).then_some(count as u64)
-}
-
-fn fps(capture: &VideoCapture, spec: &SourceSpec, frames: Option<u64>) -> Option<f64> {
-    if matches!(spec, SourceSpec::Images(_)) {
-        return None;
-    }
+fn fps(capture: &VideoCapture) -> Option<f64> {
     let fps = capture.get(CAP_PROP_FPS).ok()?;
-    let guessed = spec.is_http() && frames.is_none() && fps == FFMPEG_GUESS;
-    (fps.is_finite() && fps > 0.0 && fps <= HIGHEST_FPS && !guessed).then_some(fps)
+    (fps.is_finite() && fps > 0.0 && fps <= HIGHEST_FPS).then_some(fps)
 }
 
 fn no_frame(spec: &SourceSpec) -> SourceError {
     match spec {
-        SourceSpec::File(_) => SourceError::Damaged(format!(
-            "{spec} is damaged: none of its frames can be decoded; look at it with `ffprobe`"
-        )),
-        SourceSpec::Images(path) => check::no_images(path),
-        SourceSpec::Camera(path) => SourceError::Unusable(format!(
-            "camera {} can be opened but sends no frame; another program may have it, or it wants another size or cable",
-            path.display()
-        )),
-        SourceSpec::Url(_) => SourceError::Unusable(format!(
-            "{spec} can be opened but sends no frame; check that its camera runs"
-        )),
         SourceSpec::Gst(pipeline) => check::no_pipeline(pipeline),
+        _ => SourceError::Unusable(format!(
+            "camera {spec} can be opened but sends no frame; another program may have it, or it wants another size or cable"
+        )),
     }
 }

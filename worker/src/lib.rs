@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `spec` | what the source is, from its text |
 //! | `check` | finds out why a source cannot be opened, in one sentence |
-//! | `connect` | opens it once, and reads the frame that proves it works |
+//! | `decoded` | files and streams: FFmpeg, in a process of its own |
+//! | `connect` | opens a camera or a pipeline once, and reads the frame that proves it works |
 //! | `source` | the frame source: two phases, loops, stalls, reconnects |
+//! | `images` | image files and sequences of them |
 //! | `call` | waits for what may never return |
 //! | `mat`, `convert` | OpenCV images over memory that is not OpenCV's; colour and depth |
 //! | `show` | windows |
@@ -20,6 +22,8 @@ mod call;
 mod check;
 mod connect;
 mod convert;
+mod decoded;
+mod images;
 mod last_words;
 mod mat;
 mod options;
@@ -29,6 +33,8 @@ mod source;
 mod spec;
 
 pub use convert::to_gray;
+pub use decoded::DecodedSource;
+pub use images::ImageSource;
 pub use options::OpenOptions;
 pub use quiet::quiet;
 pub use show::open_windows;

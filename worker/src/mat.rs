@@ -4,6 +4,7 @@
 //! gives the Mat memory of its own. So every frame is wrapped anew, and afterwards we look where its pixels are.
 
 use framebus::layout::Geometry;
+use framebus::source::SourceError;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b};
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
@@ -46,6 +47,13 @@ pub(crate) fn retrieve(capture: &mut VideoCapture) -> opencv::Result<Option<Mat>
 pub(crate) fn copy_to(image: &Mat, bgr: &mut [u8]) -> opencv::Result<()> {
     bgr.copy_from_slice(image.data_bytes()?);
     Ok(())
+}
+
+/// Returns the pixels of an image with packed rows.
+pub(crate) fn bytes(image: &Mat) -> Result<&[u8], SourceError> {
+    image
+        .data_bytes()
+        .map_err(|error| SourceError::Damaged(format!("a frame cannot be read: {}", error.message)))
 }
 
 /// Returns the size of an image; `None` if it has none that a bus can carry.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use framebus::layout::Geometry;
+use framebus::source::Range;
 
 /// How to open a source. The defaults suit a camera or a stream in the local network.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,10 +14,18 @@ pub struct OpenOptions {
     pub fps: Option<f64>,
     /// Whether a source that ends starts again.
     pub looped: bool,
-    /// How long a URL may take to open. Default: 3 s.
-    pub open_timeout: Duration,
-    /// How long a URL may be silent before it counts as stalled. Default: 1.5 s.
-    pub read_timeout: Duration,
+    /// Whether a file plays at the times of its frames; if not, the producer paces it.
+    pub timed: bool,
+    /// Whether every frame needs BGR beside gray.
+    pub color: bool,
+    /// What luma means.
+    pub range: Range,
+    /// How long a source may take until its first frame. Default: 10 s; 3 s for
+    /// a camera or a pipeline.
+    pub open_timeout: Option<Duration>,
+    /// How long a source may be silent before it counts as stalled. Default: it follows the rate that is seen, and a
+    /// pipeline or a camera has 1.5 s.
+    pub read_timeout: Option<Duration>,
     /// How many threads OpenCV may use. Default: 1, because a second one costs more than it brings.
     pub threads: u16,
 }
@@ -27,9 +36,24 @@ impl Default for OpenOptions {
             size: None,
             fps: None,
             looped: false,
-            open_timeout: Duration::from_secs(3),
-            read_timeout: Duration::from_millis(1500),
+            timed: false,
+            color: false,
+            range: Range::Auto,
+            open_timeout: None,
+            read_timeout: None,
             threads: 1,
         }
+    }
+}
+
+impl OpenOptions {
+    /// How long a camera or a pipeline may take until its first frame.
+    pub(crate) fn opening(&self) -> Duration {
+        self.open_timeout.unwrap_or(Duration::from_secs(3))
+    }
+
+    /// How long a camera or a pipeline may be silent.
+    pub(crate) fn silence(&self) -> Duration {
+        self.read_timeout.unwrap_or(Duration::from_millis(1500))
     }
 }

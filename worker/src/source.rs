@@ -17,28 +17,39 @@ use crate::backoff::Backoff;
 use crate::call::Call;
 use crate::connect::{Connection, connect, in_bgr};
 use crate::convert::to_gray;
+use crate::decoded::DecodedSource;
+use crate::images::{ImageSource, is_image};
 use crate::mat::{self, Landed};
 use crate::options::OpenOptions;
 use crate::quiet;
 use crate::spec::SourceSpec;
 
-/// Opens a source and reads its first frame.
+/// Opens a source and reads its first frame; `None` when somebody asks to stop meanwhile.
 ///
 /// # Errors
 /// One sentence that says what failed, on which source, why, and what to do.
 pub fn open(
     source: &SourceSpec,
     options: &OpenOptions,
-) -> Result<Box<dyn FrameSource>, SourceError> {
-    Ok(Box::new(CaptureSource::open(source, options)?))
+    stop: &Stop,
+) -> Result<Option<Box<dyn FrameSource>>, SourceError> {
+    Ok(match source {
+        SourceSpec::Images(_) => Some(Box::new(ImageSource::open(source, options)?)),
+        SourceSpec::File(path) if is_image(path) => {
+            Some(Box::new(ImageSource::open(source, options)?))
+        }
+        SourceSpec::File(_) | SourceSpec::Url(_) => DecodedSource::open(source, options, stop)?
+            .map(|source| Box::new(source) as Box<dyn FrameSource>),
+        _ => Some(Box::new(CaptureSource::open(source, options)?)),
+    })
 }
 
-/// A source that OpenCV captures.
+/// A camera or a GStreamer pipeline, which OpenCV captures.
 ///
 /// - `wait` grabs and takes the time, `fill` decodes straight into the target: no copy, as long as the size stays.
 /// - The first frame was read when the source was opened; it, the first one after a reconnect and those of another size
 ///   or pixel type are copied.
-/// - A file ends or starts again. A camera, a stream or a live pipeline that is silent or gone is
+/// - A pipeline that has an end ends or starts again. A camera or a live pipeline that is silent or gone is
 ///   [`Arrival::Stalled`]: each further `wait` sleeps (250 ms, doubling up to 5 s) and tries once to open it again.
 pub struct CaptureSource {
     spec: SourceSpec,
@@ -49,7 +60,6 @@ pub struct CaptureSource {
     opening: Option<Call<Result<Connection, SourceError>>>,
     geometry: Geometry,
     fps: Option<f64>,
-    frames: Option<u64>,
     /// A frame in memory of OpenCV's own, that the next `wait` announces.
     held: Option<Held>,
     /// Whether the next `wait` has to say that the size has changed.
@@ -90,7 +100,6 @@ impl CaptureSource {
             opening: None,
             geometry: size(&connection.first, source)?,
             fps: None,
-            frames: None,
             held: None,
             resized: false,
             announced: None,
@@ -112,21 +121,11 @@ impl CaptureSource {
         self.moved
     }
 
-    /// Returns whether frames come at their own time: a stream over HTTP that has an end is a file.
-    fn is_live(&self) -> bool {
-        match self.spec {
-            SourceSpec::File(_) | SourceSpec::Images(_) => false,
-            SourceSpec::Url(_) => self.frames.is_none(),
-            SourceSpec::Camera(_) | SourceSpec::Gst(_) => true,
-        }
-    }
-
     fn use_connection(&mut self, connection: Connection) -> Result<(), SourceError> {
         let geometry = size(&connection.first, &self.spec)?;
         self.resized = geometry != self.geometry;
         self.geometry = geometry;
         self.fps = connection.fps;
-        self.frames = connection.frames;
         let capture = Capture {
             capture_ns: connection.capture_ns,
             wall_ns: connection.wall_ns,
@@ -180,7 +179,7 @@ impl FrameSource for CaptureSource {
             geometry: self.geometry,
             fps: self.fps,
             bgr: true,
-            live: self.is_live(),
+            live: true,
             limited_range: false,
             description: self.spec.to_string(),
         }

@@ -1,9 +1,11 @@
 //! What the source is, from its text.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use framebus::redact::without_secrets;
 use framebus::source::SourceError;
 
 const SCHEMES: [&str; 4] = ["rtsp", "rtsps", "http", "https"];
@@ -27,6 +29,17 @@ pub enum SourceSpec {
 }
 
 impl SourceSpec {
+    /// Reads what a person has written. What is not UTF-8 can only be a file.
+    ///
+    /// # Errors
+    /// As parsing a text does.
+    pub fn of(source: &OsStr) -> Result<SourceSpec, SourceError> {
+        match source.to_str() {
+            Some(text) => text.parse(),
+            None => Ok(SourceSpec::File(source.into())),
+        }
+    }
+
     /// Returns the pipeline as OpenCV is given it: with a sink that hands out BGR frames, unless it has one.
     ///
     /// The brackets keep it a pipeline even when a part of it cannot be built; OpenCV takes what is left for one.
@@ -50,11 +63,6 @@ impl SourceSpec {
             }
             SourceSpec::Camera(_) | SourceSpec::Url(_) => false,
         }
-    }
-
-    /// Returns whether this is an HTTP URL: a live stream or a file, which only its frame count can tell.
-    pub(crate) fn is_http(&self) -> bool {
-        matches!(self, SourceSpec::Url(url) if url.starts_with("http"))
     }
 }
 
@@ -119,7 +127,8 @@ fn url(text: &str, scheme: &str, rest: &str) -> Result<SourceSpec, SourceError> 
     }
     if rest.is_empty() || rest.starts_with('/') {
         return Err(unusable(&format!(
-            "{text} cannot be opened: it names no host"
+            "{} cannot be opened: it names no host",
+            without_passwords(text)
         )));
     }
     Ok(SourceSpec::Url(format!("{scheme}://{rest}")))
@@ -154,28 +163,9 @@ pub(crate) fn split_pattern(text: &str) -> Option<Pattern<'_>> {
     Some(Pattern { before, after })
 }
 
-/// Replaces the password in every `scheme://user:password@host` of a text.
+/// Hides the secrets of a text, as every message does.
 pub(crate) fn without_passwords(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
-        shown.push_str("://");
-        let end = after
-            .find(|c: char| c == '/' || c == '"' || c.is_whitespace())
-            .unwrap_or(after.len());
-        let (authority, tail) = after.split_at(end);
-        match authority
-            .rsplit_once('@')
-            .map(|(user, host)| (user.split_once(':'), host))
-        {
-            Some((Some((user, _)), host)) => shown.push_str(&format!("{user}:***@{host}")),
-            _ => shown.push_str(authority),
-        }
-        rest = tail;
-    }
-    shown.push_str(rest);
-    shown
+    without_secrets(text).into_owned()
 }
 
 fn unusable(text: &str) -> SourceError {
@@ -247,8 +237,8 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         assert_eq!(
-            spec("rtsp://me:s3cret@cam:554/1").to_string(),
-            "rtsp://me:***@cam:554/1"
+            spec("rtsp://me:s3/cret@cam:554/1?token=abc").to_string(),
+            "rtsp://me:***@cam:554/1?token=***"
         );
         assert_eq!(spec("rtsp://me@cam/1").to_string(), "rtsp://me@cam/1");
         assert_eq!(

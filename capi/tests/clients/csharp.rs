@@ -85,6 +85,26 @@ fn the_csharp_client_keeps_its_promises_on_mono_and_net_core() {
     }
 }
 
+/// Members of an enumeration: their names and numbers.
+fn members(path: &str, begins: &str) -> Vec<(String, i32)> {
+    let text = std::fs::read_to_string(root().join(path)).expect("a source file");
+    let (_, body) = text.split_once(begins).expect("the enumeration");
+    let (body, _) = body.split_once("\n}").expect("its end");
+    let member = |line: &str| {
+        let (name, number) = line.trim().trim_end_matches(',').split_once(" = ")?;
+        Some((name.to_owned(), number.parse().ok()?))
+    };
+    body.lines().filter_map(member).collect()
+}
+
+#[test]
+fn csharp_names_every_result_of_the_library() {
+    let rust = members("capi/src/result.rs", "pub enum framebus_result {");
+    let csharp = members("clients/csharp/src/Result.cs", "public enum Result");
+    assert!(rust.len() > 30, "{rust:?}");
+    assert_eq!(rust, csharp);
+}
+
 #[test]
 fn the_csharp_examples_find_each_other() {
     let library = Library::new();

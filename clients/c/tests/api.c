@@ -3,9 +3,13 @@
 #include <framebus.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int failures;
 
@@ -14,6 +18,10 @@ static int failures;
 #define SAYS(text) HOLDS(strstr(framebus_last_error(), text))
 
 enum { WIDTH = 96, HEIGHT = 64 };
+
+/* On a busy machine, and under valgrind, a producer may take its time to answer. */
+#define PATIENCE 60000000000
+static const framebus_consumer_options patient = { .size = sizeof patient, .timeout_ns = PATIENCE };
 
 static framebus_producer *producer;
 static framebus_pattern *pattern;
@@ -81,7 +89,7 @@ static void a_bus_has_one_producer_and_an_index_one_consumer(framebus_producer_o
     framebus_producer *second = NULL;
     IS(framebus_producer_create(options, &second), HAS_PRODUCER);
     SAYS("already has a producer");
-    framebus_consumer_options first = { .size = sizeof first, .index_plus_1 = 1 };
+    framebus_consumer_options first = { .size = sizeof first, .index_plus_1 = 1, .timeout_ns = PATIENCE };
     framebus_consumer *consumer = NULL, *other = NULL;
     IS(framebus_consumer_open(&first, &consumer), OK);
     IS(framebus_consumer_open(&first, &other), IN_USE);
@@ -94,7 +102,7 @@ static void a_bus_has_one_producer_and_an_index_one_consumer(framebus_producer_o
 
 static void a_frame_is_taken_once_and_held_until_it_is_released(void)
 {
-    framebus_consumer_options options = { .size = sizeof options, .name = "api" };
+    framebus_consumer_options options = { .size = sizeof options, .name = "api", .timeout_ns = PATIENCE };
     framebus_consumer *consumer = NULL;
     framebus_frame frame = { .size = sizeof frame };
     framebus_stream stream = { .size = sizeof stream };
@@ -141,7 +149,7 @@ static void another_thread_ends_a_wait(void)
 {
     framebus_consumer *consumer = NULL;
     pthread_t thread;
-    IS(framebus_consumer_open(NULL, &consumer), OK);
+    IS(framebus_consumer_open(&patient, &consumer), OK);
     pthread_create(&thread, NULL, interrupt, consumer);
     IS(framebus_consumer_wait(consumer, -1), INTERRUPTED);
     pthread_join(thread, NULL);
@@ -152,7 +160,7 @@ static void another_thread_ends_a_wait(void)
 static void structures_of_another_version_are_filled_as_far_as_they_go(void)
 {
     framebus_consumer *consumer = NULL;
-    IS(framebus_consumer_open(NULL, &consumer), OK);
+    IS(framebus_consumer_open(&patient, &consumer), OK);
     publish(70);
     struct { framebus_frame frame; unsigned char beyond[16]; } longer = { .frame.size = sizeof longer };
     memset(longer.beyond, 0x5a, sizeof longer.beyond);
@@ -186,6 +194,86 @@ static void an_observer_sees_without_an_index(void)
     framebus_observer_close(observer);
 }
 
+static atomic_bool publishing;
+
+static void *publish_at_100_fps(void *unused)
+{
+    for (uint64_t number = 100; publishing; number++) {
+        publish(number);
+        usleep(10000);
+    }
+    return unused;
+}
+
+static void an_interruption_reaches_a_consumer_that_is_behind(void)
+{
+    framebus_consumer *consumer = NULL;
+    framebus_frame frame = { .size = sizeof frame };
+    pthread_t thread;
+    IS(framebus_consumer_open(&patient, &consumer), OK);
+    publishing = true;
+    pthread_create(&thread, NULL, publish_at_100_fps, NULL);
+    for (int taken = 0; taken < 3; taken++) {
+        IS(framebus_consumer_next(consumer, -1, &frame), OK);
+        usleep(50000);
+    }
+    IS(framebus_consumer_interrupt(consumer), OK);
+    IS(framebus_consumer_next(consumer, -1, &frame), INTERRUPTED);
+    IS(framebus_consumer_next(consumer, -1, &frame), OK);
+    publishing = false;
+    pthread_join(thread, NULL);
+    publish(300);
+    IS(framebus_consumer_interrupt(consumer), OK);
+    IS(framebus_consumer_wait(consumer, -1), INTERRUPTED);
+    IS(framebus_consumer_wait(consumer, -1), OK);
+    framebus_consumer_close(consumer);
+}
+
+static void *wait_for_ever(void *consumer)
+{
+    return (void *)(intptr_t)framebus_consumer_wait(consumer, -1);
+}
+
+static bool is_held(void)
+{
+    framebus_observer *observer = NULL;
+    const char *json = NULL;
+    IS(framebus_observer_open(NULL, &observer), OK);
+    IS(framebus_observer_snapshot(observer, &json), OK);
+    bool held = strstr(json, "\"holders\":[0]") || strstr(json, "\"holders\":[1]");
+    framebus_observer_close(observer);
+    return held;
+}
+
+/* It would never end if the wait kept them: no frame comes, and the wait is interrupted only after them. */
+static void a_wait_keeps_no_other_thread_waiting(void)
+{
+    framebus_consumer *consumer = NULL;
+    framebus_frame frame = { .size = sizeof frame };
+    framebus_stream stream = { .size = sizeof stream };
+    framebus_consumer_stats stats = { .size = sizeof stats };
+    pthread_t thread;
+    void *result = NULL;
+    IS(framebus_consumer_open(&patient, &consumer), OK);
+    publish(301);
+    IS(framebus_consumer_acquire(consumer, &frame), OK);
+    HOLDS(is_held());
+    pthread_create(&thread, NULL, wait_for_ever, consumer);
+    for (int look = 0; look < 50; look++) {
+        usleep(1000);
+        IS(framebus_consumer_get_stats(consumer, &stats), OK);
+        HOLDS(stats.taken == 1 && stats.last_sequence == frame.sequence);
+        IS(framebus_consumer_stream(consumer, &stream), OK);
+        HOLDS(stream.width == WIDTH && stream.index < 2);
+    }
+    IS(framebus_consumer_release(consumer), OK);
+    HOLDS(!is_held());
+    IS(framebus_consumer_interrupt(consumer), OK);
+    pthread_join(thread, &result);
+    HOLDS((intptr_t)result == FRAMEBUS_RESULT_INTERRUPTED);
+    framebus_consumer_close(consumer);
+}
+
 static void what_is_not_claimed_is_not_published(void)
 {
     framebus_target target = { .size = sizeof target };
@@ -201,11 +289,36 @@ static void what_is_not_claimed_is_not_published(void)
     HOLDS(after.published == before.published && after.dropped == before.dropped + 1);
 }
 
+static void numbers_from_elsewhere_are_kept(void)
+{
+    framebus_consumer *consumer = NULL;
+    framebus_target target = { .size = sizeof target };
+    framebus_frame frame = { .size = sizeof frame };
+    framebus_consumer_stats stats = { .size = sizeof stats };
+    uint64_t sequence = 0;
+    IS(framebus_consumer_open(&patient, &consumer), OK);
+    IS(framebus_consumer_get_stats(consumer, &stats), OK);
+    framebus_meta meta = { .size = sizeof meta, .sequence = stats.last_sequence + 10, .origin = 77 };
+    IS(framebus_producer_claim(producer, &target), OK);
+    IS(framebus_producer_publish(producer, &meta, &sequence), OK);
+    HOLDS(sequence == meta.sequence);
+    IS(framebus_consumer_next(consumer, -1, &frame), OK);
+    HOLDS(frame.sequence == sequence && frame.origin == 77 && frame.skipped == 0 && frame.missing == 9);
+    IS(framebus_producer_claim(producer, &target), OK);
+    IS(framebus_producer_publish(producer, &meta, &sequence), INVALID_ARGUMENT);
+    SAYS("is not above");
+    IS(framebus_producer_publish(producer, NULL, &sequence), OK);
+    HOLDS(sequence == meta.sequence + 1);
+    IS(framebus_consumer_get_stats(consumer, &stats), OK);
+    HOLDS(stats.attach_sequence + stats.taken + stats.skipped + stats.missing == stats.last_sequence);
+    framebus_consumer_close(consumer);
+}
+
 static void the_end_of_the_stream_is_seen(void)
 {
     framebus_consumer *consumer = NULL;
     framebus_frame frame = { .size = sizeof frame };
-    IS(framebus_consumer_open(NULL, &consumer), OK);
+    IS(framebus_consumer_open(&patient, &consumer), OK);
     publish(80);
     framebus_producer_close(producer);
     IS(framebus_consumer_next(consumer, -1, &frame), OK);
@@ -234,7 +347,10 @@ int main(void)
     another_thread_ends_a_wait();
     structures_of_another_version_are_filled_as_far_as_they_go();
     an_observer_sees_without_an_index();
+    an_interruption_reaches_a_consumer_that_is_behind();
+    a_wait_keeps_no_other_thread_waiting();
     what_is_not_claimed_is_not_published();
+    numbers_from_elsewhere_are_kept();
     the_end_of_the_stream_is_seen();
     framebus_pattern_close(pattern);
     return failures;

@@ -166,7 +166,8 @@ public:
     {
         framebus_consumer_options wanted{};
         wanted.size = sizeof wanted;
-        wanted.index_plus_1 = options.index ? *options.index + 1 : 0;
+        // The largest is out of range too, and must not become the 0 that asks for any.
+        wanted.index_plus_1 = options.index ? std::max(*options.index, *options.index + 1) : 0;
         wanted.bus = detail::text(options.bus);
         wanted.name = detail::text(options.name);
         wanted.language = "cpp";
@@ -185,9 +186,11 @@ public:
     {
         using clock = std::chrono::steady_clock;
         const auto begun = clock::now();
-        for (;;) {
+        // A frame that is still there is an error at once, and not after a wait for one that cannot be taken.
+        if (handle_.use_count() > 1)
             if (auto frame = acquire())
                 return frame;
+        for (;;) {
             auto left = timeout;
             if (timeout >= timeout.zero())
                 left = std::max(timeout.zero(), std::chrono::nanoseconds(timeout - (clock::now() - begun)));
@@ -198,6 +201,8 @@ public:
             case FRAMEBUS_RESULT_INTERRUPTED: end_ = End::Interrupted; return std::nullopt;
             default: break;
             }
+            if (auto frame = acquire())
+                return frame;
         }
     }
 
@@ -290,17 +295,22 @@ public:
         }
 #endif
 
-        /// Publishes the frame; its images must not be written any more. Returns its sequence.
-        std::uint64_t publish(std::uint64_t source_frame = 0, std::uint64_t capture_ns = 0, std::uint64_t wall_ns = 0)
+        /// Publishes the frame; its images must not be written any more. Returns its sequence. A frame that has a number
+        /// elsewhere keeps it with sequence (above the last one) and origin (whose number that is).
+        std::uint64_t publish(std::uint64_t source_frame = 0, std::uint64_t capture_ns = 0, std::uint64_t wall_ns = 0,
+                              std::uint64_t sequence = 0, std::uint64_t origin = 0)
         {
             framebus_meta meta{};
             meta.size = sizeof meta;
             meta.capture_ns = capture_ns;
             meta.wall_ns = wall_ns;
             meta.source_frame = source_frame;
-            std::uint64_t sequence = 0;
-            detail::check(framebus_producer_publish(std::exchange(producer_, nullptr), &meta, &sequence));
-            return sequence;
+            meta.sequence = sequence;
+            meta.origin = origin;
+            std::uint64_t published = 0;
+            detail::check(framebus_producer_publish(producer_, &meta, &published));
+            producer_ = nullptr;
+            return published;
         }
 
     private:

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <thread>
 
 static int failures;
@@ -73,6 +74,41 @@ int main()
     std::thread thread([&] { consumer->interrupt(); });
     HOLDS(!consumer->next() && consumer->end() == framebus::End::Interrupted);
     thread.join();
+    // An interruption also reaches a consumer that has a frame to take; then it goes on.
+    publish(*producer, 22);
+    consumer->interrupt();
+    HOLDS(!consumer->next() && consumer->end() == framebus::End::Interrupted);
+    frame = consumer->next();
+    HOLDS(frame && is(*frame, 22));
+    try {
+        consumer->next();
+        HOLDS(!"waited for a frame that cannot be taken");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_HELD);
+    }
+    frame.reset();
+    try {
+        framebus::ConsumerOptions last;
+        last.index = std::numeric_limits<unsigned>::max();
+        framebus::Consumer any(last);
+        HOLDS(!"any index");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_INVALID_ARGUMENT);
+    }
+    {
+        const auto last = producer->stats().sequence;
+        auto claim = producer->claim();
+        try {
+            claim->publish(0, 0, 0, last);
+            HOLDS(!"published");
+        } catch (const framebus::Error &error) {
+            HOLDS(error.result() == FRAMEBUS_RESULT_INVALID_ARGUMENT);
+        }
+        HOLDS(claim->publish(0, 0, 0, last + 10, 77) == last + 10);
+        frame = consumer->next();
+        HOLDS(frame && frame->info().missing == 9 && frame->info().origin == 77);
+        frame.reset();
+    }
     {
         auto abandoned = producer->claim();
     }

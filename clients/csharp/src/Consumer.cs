@@ -24,8 +24,23 @@ namespace Framebus
         /// <summary>The bus; null: $FRAMEBUS_BUS, else cam0.</summary>
         public string Bus { get; set; }
 
-        /// <summary>The consumer index; null: the first that is free.</summary>
-        public int? Index { get; set; }
+        /// <summary>For Index: the first that is free, which is also the default.</summary>
+        public static readonly int? AnyIndex = null;
+
+        private const int MaxConsumers = 250;
+        private int? index = AnyIndex;
+
+        /// <summary>The consumer index, 0 to 249; AnyIndex: the first that is free.</summary>
+        public int? Index
+        {
+            get { return index; }
+            set
+            {
+                if (value < 0 || value >= MaxConsumers)
+                    throw new ArgumentOutOfRangeException("value", value, "an index is 0 to 249; ConsumerOptions.AnyIndex asks for the first that is free");
+                index = value;
+            }
+        }
 
         /// <summary>What observers call it.</summary>
         public string Name { get; set; }
@@ -40,7 +55,7 @@ namespace Framebus
         public TimeSpan Timeout { get; set; }
     }
 
-    /// <summary>What a consumer has done: AttachSequence + Taken + Skipped == LastSequence.</summary>
+    /// <summary>What a consumer has done: AttachSequence + Taken + Skipped + Missing == LastSequence.</summary>
     public struct ConsumerStats
     {
         /// <summary>The sequence that was the newest when it was opened.</summary>
@@ -54,6 +69,9 @@ namespace Framebus
 
         /// <summary>The newest frame it took.</summary>
         public ulong LastSequence;
+
+        /// <summary>Numbers that no frame has; always 0 unless a publisher gives the numbers.</summary>
+        public ulong Missing;
     }
 
     /// <summary>Takes frames from a bus.</summary>
@@ -61,11 +79,14 @@ namespace Framebus
     {
         private readonly ConsumerHandle handle;
         private readonly IntPtr pointer;
-        private readonly Frame frame;
         private readonly Action interrupt;
         private static readonly int InfoSize = Marshal.SizeOf(typeof(Native.FrameInfo));
         private volatile bool interrupted;
         private int open = 1;
+
+        // Who needs the handle: this consumer until it is disposed, and the frame that it has given out. Counted here and not
+        // in the handle, so that both can be collected with a frame in hand: the handle's finalizer then closes it.
+        private int owners = 1;
 
         /// <summary>Opens a consumer of a bus.</summary>
         public Consumer(ConsumerOptions options = null)
@@ -93,29 +114,39 @@ namespace Framebus
                 Marshal.FreeHGlobal(wanted.Language);
             }
             handle = new ConsumerHandle(pointer);
-            frame = new Frame(this);
             interrupt = () => Native.framebus_consumer_interrupt(handle);
         }
 
         /// <summary>
         /// Waits for the next frame and takes it. Null when the time is over or the stream ended, which End tells.
-        /// The frame before is given back.
+        /// The frame before must be disposed: it is a FrameHeldException otherwise.
         /// </summary>
         public Frame Next(TimeSpan timeout, CancellationToken cancellation = default(CancellationToken))
         {
             if (open == 0)
                 throw new ObjectDisposedException("Consumer");
+            var nanoseconds = Nanoseconds(timeout);
+            // A frame that is held is an error at once, and not after a wait for one that cannot be taken.
+            if (owners > 1)
+            {
+                var freed = Acquire();
+                if (freed != null)
+                    return freed;
+            }
             var watch = System.Diagnostics.Stopwatch.StartNew();
             while (true)
             {
-                var taken = Acquire();
-                if (taken != null)
-                    return taken;
                 cancellation.ThrowIfCancellationRequested();
-                var left = timeout < TimeSpan.Zero ? -1 : Math.Max(0, Nanoseconds(timeout - watch.Elapsed));
+                var left = nanoseconds < 0 ? -1 : Math.Max(0, nanoseconds - watch.Elapsed.Ticks * 100);
                 End = Wait(left, cancellation);
+                if (End == Result.Ok)
+                {
+                    var taken = Acquire();
+                    if (taken != null)
+                        return taken;
+                }
                 // An interruption that was meant for an earlier wait is none for this one.
-                if (End != Result.Ok && End != Result.Renewed && !(End == Result.Interrupted && !interrupted))
+                else if (End != Result.Renewed && !(End == Result.Interrupted && !interrupted))
                 {
                     interrupted = false;
                     return null;
@@ -140,26 +171,35 @@ namespace Framebus
             }
         }
 
-        /// <summary>Gives the frame before back, and takes one without waiting; null when there is none.</summary>
+        /// <summary>
+        /// Takes a frame without waiting; null when there is none. The frame before must be disposed: it is a
+        /// FrameHeldException otherwise.
+        /// </summary>
         public Frame Acquire()
         {
             if (open == 0)
                 throw new ObjectDisposedException("Consumer");
-            frame.Dispose();
             var info = new Native.FrameInfo { Size = (uint)InfoSize };
-            if (Native.Check(Native.framebus_consumer_acquire(pointer, ref info)) != Result.Ok)
+            var result = Native.Check(Native.framebus_consumer_acquire(pointer, ref info));
+            GC.KeepAlive(handle);
+            if (result != Result.Ok)
                 return null;
             // The lease outlives Dispose: the handle closes when the frame is given back.
-            var added = false;
-            handle.DangerousAddRef(ref added);
-            frame.Hold(ref info);
-            return frame;
+            Interlocked.Increment(ref owners);
+            return new Frame(this, ref info);
         }
 
         internal void Release()
         {
             Native.framebus_consumer_release(pointer);
-            handle.DangerousRelease();
+            GC.KeepAlive(handle);
+            Leave();
+        }
+
+        private void Leave()
+        {
+            if (Interlocked.Decrement(ref owners) == 0)
+                handle.Dispose();
         }
 
         private Result Wait(long timeoutNs, CancellationToken cancellation)
@@ -196,6 +236,7 @@ namespace Framebus
                     Taken = stats.Taken,
                     Skipped = stats.Skipped,
                     LastSequence = stats.LastSequence,
+                    Missing = stats.Missing,
                 };
             }
         }
@@ -227,14 +268,18 @@ namespace Framebus
 
         internal static long Nanoseconds(TimeSpan time)
         {
-            return time == Timeout.InfiniteTimeSpan ? -1 : checked(time.Ticks * 100);
+            if (time == Timeout.InfiniteTimeSpan)
+                return -1;
+            if (time < TimeSpan.Zero)
+                throw new ArgumentOutOfRangeException("timeout", time, "a time-out is 0 or more; Timeout.InfiniteTimeSpan is for as long as it takes");
+            return time.Ticks > long.MaxValue / 100 ? long.MaxValue : time.Ticks * 100;
         }
 
         /// <summary>Leaves the bus, once the frame that it has given out is given back.</summary>
         public void Dispose()
         {
             if (Interlocked.Exchange(ref open, 0) == 1)
-                handle.Dispose();
+                Leave();
         }
     }
 }

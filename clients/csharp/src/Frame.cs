@@ -4,30 +4,20 @@ using System.Runtime.InteropServices;
 namespace Framebus
 {
     /// <summary>
-    /// A frame under a lease: a view of shared memory, without a copy, that does not change until it is disposed.
+    /// A frame under a lease: a view of shared memory, without a copy, that does not change until it is disposed. Dispose it
+    /// (using) before the next is taken: its consumer takes no other meanwhile.
     /// The pages are read-only: writing through the pointer is a fault.
     /// </summary>
     public sealed unsafe class Frame : IDisposable
     {
         private readonly Consumer consumer;
-        private Native.FrameInfo info;
-        private bool held;
+        private readonly Native.FrameInfo info;
+        private int held = 1;
 
-        internal Frame(Consumer consumer)
+        internal Frame(Consumer consumer, ref Native.FrameInfo info)
         {
             this.consumer = consumer;
-        }
-
-        // Frames are used again by their consumer: taking one does not allocate.
-        internal void Hold(ref Native.FrameInfo taken)
-        {
-            info = taken;
-            held = true;
-        }
-
-        internal bool Held
-        {
-            get { return held; }
+            this.info = info;
         }
 
         /// <summary>Pixels in a row.</summary>
@@ -58,6 +48,18 @@ namespace Framebus
         public ulong Skipped
         {
             get { return info.Skipped; }
+        }
+
+        /// <summary>How many numbers between the two no frame has: only where a publisher gives the numbers.</summary>
+        public ulong Missing
+        {
+            get { return info.Missing; }
+        }
+
+        /// <summary>Whose number the sequence is: 0 for this bus's own.</summary>
+        public ulong Origin
+        {
+            get { return info.Origin; }
         }
 
         /// <summary>Its number in the source.</summary>
@@ -123,15 +125,13 @@ namespace Framebus
         /// <summary>Gives the frame back. Once is enough, and more does no harm.</summary>
         public void Dispose()
         {
-            if (!held)
-                return;
-            held = false;
-            consumer.Release();
+            if (System.Threading.Interlocked.Exchange(ref held, 0) == 1)
+                consumer.Release();
         }
 
         private void Check()
         {
-            if (!held)
+            if (held == 0)
                 throw new ObjectDisposedException("Frame");
         }
     }

@@ -41,6 +41,8 @@ namespace Framebus
             internal ulong PublishNs;
             internal ulong WakeNs;
             internal ulong WallNs;
+            internal ulong Missing;
+            internal ulong Origin;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -65,6 +67,7 @@ namespace Framebus
             internal ulong Taken;
             internal ulong Skipped;
             internal ulong LastSequence;
+            internal ulong Missing;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -104,6 +107,8 @@ namespace Framebus
             internal ulong CaptureNs;
             internal ulong WallNs;
             internal ulong SourceFrame;
+            internal ulong Sequence;
+            internal ulong Origin;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -129,7 +134,7 @@ namespace Framebus
         [DllImport(Library)]
         internal static extern int framebus_consumer_wait(ConsumerHandle consumer, long timeoutNs);
 
-        // A plain pointer: the handle is held by the frame's reference, and this is called once a frame.
+        // A plain pointer: the consumer keeps the handle alive meanwhile, and this is called once a frame.
         [DllImport(Library)]
         internal static extern int framebus_consumer_acquire(IntPtr consumer, ref FrameInfo frame);
 
@@ -182,7 +187,7 @@ namespace Framebus
         internal static Result Check(int result)
         {
             if (result < 0)
-                throw new FramebusException((Result)result, Text(framebus_last_error()));
+                throw FramebusException.Of((Result)result, Text(framebus_last_error()));
             return (Result)result;
         }
 

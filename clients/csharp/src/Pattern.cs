@@ -10,7 +10,7 @@ namespace Framebus
         /// <summary>Prepares a test picture.</summary>
         public Pattern(int width, int height)
         {
-            Native.Check(Native.framebus_pattern_open(checked((uint)width), checked((uint)height), out handle));
+            Native.Check(Native.framebus_pattern_open(Producer.Positive("width", width), Producer.Positive("height", height), out handle));
         }
 
         /// <summary>Draws a frame into a slot of its size.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace Framebus
 {
@@ -57,6 +58,11 @@ namespace Framebus
     public sealed class Producer : IDisposable
     {
         private readonly ProducerHandle handle;
+        private Slot claimed;
+        private int open = 1;
+
+        // This producer until it is disposed, and the slot that is claimed: see Consumer.
+        private int owners = 1;
 
         /// <summary>Makes a bus.</summary>
         public Producer(ProducerOptions options)
@@ -66,12 +72,12 @@ namespace Framebus
             var wanted = new Native.ProducerOptions
             {
                 Size = (uint)Marshal.SizeOf(typeof(Native.ProducerOptions)),
-                Width = checked((uint)options.Width),
-                Height = checked((uint)options.Height),
-                Consumers = checked((uint)options.Consumers),
-                History = checked((uint)options.History),
+                Width = Positive("Width", options.Width),
+                Height = Positive("Height", options.Height),
+                Consumers = Positive("Consumers", options.Consumers),
+                History = Positive("History", options.History),
                 Color = options.Color ? 1u : 0u,
-                Mode = checked((uint)options.Mode),
+                Mode = Positive("Mode", options.Mode),
                 NominalFps = options.NominalFps,
                 Bus = Native.ToNative(options.Bus),
                 Source = Native.ToNative(options.Source),
@@ -89,14 +95,47 @@ namespace Framebus
             handle = new ProducerHandle(made);
         }
 
+        internal static uint Positive(string name, int value)
+        {
+            if (value < 0)
+                throw new ArgumentOutOfRangeException(name, value, "it cannot be below 0");
+            return (uint)value;
+        }
+
         /// <summary>
-        /// Claims a slot for the next frame; never waits. Null when every slot is leased: the frame is lost, and counted.
+        /// Claims a slot for the next frame; never waits. Null when every slot is leased: the frame is lost, and counted. A
+        /// slot that was claimed before and not published is given back, and must not be written any more.
         /// </summary>
         public Slot Claim()
         {
+            if (open == 0)
+                throw new ObjectDisposedException("Producer");
+            if (claimed != null)
+                claimed.End();
             var target = new Native.Target { Size = (uint)Marshal.SizeOf(typeof(Native.Target)) };
             var result = Native.Check(Native.framebus_producer_claim(handle, ref target));
-            return result == Result.Starved ? null : new Slot(handle, target);
+            if (result == Result.Starved)
+                return null;
+            Interlocked.Increment(ref owners);
+            return claimed = new Slot(this, target);
+        }
+
+        internal ulong Publish(ref Native.Meta meta)
+        {
+            ulong sequence;
+            Native.Check(Native.framebus_producer_publish(handle, ref meta, out sequence));
+            return sequence;
+        }
+
+        internal void Abandon()
+        {
+            Native.framebus_producer_abandon(handle);
+        }
+
+        internal void Leave()
+        {
+            if (Interlocked.Decrement(ref owners) == 0)
+                handle.Dispose();
         }
 
         /// <summary>What it has done so far.</summary>
@@ -126,22 +165,21 @@ namespace Framebus
         /// <summary>Ends the stream and removes the bus, once the slot that it has given out is given back.</summary>
         public void Dispose()
         {
-            handle.Dispose();
+            if (Interlocked.Exchange(ref open, 0) == 1)
+                Leave();
         }
     }
 
     /// <summary>A slot to write. Disposed without Publish, it is given back.</summary>
     public sealed unsafe class Slot : IDisposable
     {
-        private readonly ProducerHandle handle;
+        private readonly Producer producer;
         private readonly Native.Target target;
-        private bool claimed = true;
+        private int claimed = 1;
 
-        internal Slot(ProducerHandle handle, Native.Target target)
+        internal Slot(Producer producer, Native.Target target)
         {
-            var added = false;
-            handle.DangerousAddRef(ref added);
-            this.handle = handle;
+            this.producer = producer;
             this.target = target;
         }
 
@@ -193,8 +231,11 @@ namespace Framebus
             Marshal.Copy(gray, 0, (IntPtr)GrayPointer, gray.Length);
         }
 
-        /// <summary>Publishes the frame; captured now, unless captureNs says when. Returns its sequence.</summary>
-        public ulong Publish(ulong sourceFrame = 0, ulong captureNs = 0)
+        /// <summary>
+        /// Publishes the frame; captured now, unless captureNs says when. Returns its sequence. A frame that has a number
+        /// elsewhere keeps it with sequence (above the last one) and origin (whose number that is).
+        /// </summary>
+        public ulong Publish(ulong sourceFrame = 0, ulong captureNs = 0, ulong sequence = 0, ulong origin = 0)
         {
             Check();
             var meta = new Native.Meta
@@ -202,37 +243,33 @@ namespace Framebus
                 Size = (uint)Marshal.SizeOf(typeof(Native.Meta)),
                 CaptureNs = captureNs,
                 SourceFrame = sourceFrame,
+                Sequence = sequence,
+                Origin = origin,
             };
-            ulong sequence;
-            try
-            {
-                Native.Check(Native.framebus_producer_publish(handle, ref meta, out sequence));
-            }
-            finally
-            {
-                Leave();
-            }
-            return sequence;
+            var published = producer.Publish(ref meta);
+            End();
+            return published;
         }
 
         /// <summary>Gives the slot back, unless it is published.</summary>
         public void Dispose()
         {
-            if (!claimed)
+            if (claimed == 0)
                 return;
-            Native.framebus_producer_abandon(handle);
-            Leave();
+            producer.Abandon();
+            End();
         }
 
-        private void Leave()
+        // Published, given back, or replaced by the next claim.
+        internal void End()
         {
-            claimed = false;
-            handle.DangerousRelease();
+            if (Interlocked.Exchange(ref claimed, 0) == 1)
+                producer.Leave();
         }
 
         private void Check()
         {
-            if (!claimed)
+            if (claimed == 0)
                 throw new ObjectDisposedException("Slot");
         }
     }

@@ -35,25 +35,66 @@ namespace Framebus
         AllInUse = -6,
         /// <summary>There is no such consumer index.</summary>
         OutOfRange = -7,
+        /// <summary>The segment has another major layout version.</summary>
+        Version = -8,
+        /// <summary>The segment is damaged, or not framebus's.</summary>
+        Malformed = -9,
+        /// <summary>The segment's owner is not its producer.</summary>
+        Untrusted = -10,
+        /// <summary>This user may not.</summary>
+        Denied = -11,
         /// <summary>The frame taken before is still held.</summary>
         Held = -12,
         /// <summary>Nothing is claimed.</summary>
         NotClaimed = -13,
         /// <summary>The bus has a producer already.</summary>
         HasProducer = -14,
+        /// <summary>The bus is another user's.</summary>
+        Foreign = -15,
+        /// <summary>Consumers and history need more slots than there can be.</summary>
+        TooManySlots = -16,
         /// <summary>Shared memory is full.</summary>
         Full = -17,
+        /// <summary>The image was overwritten while it was copied: try again.</summary>
+        Torn = -18,
+        /// <summary>The bus keeps no such image.</summary>
+        NoImage = -19,
+        /// <summary>The buffer is too small.</summary>
+        BufferTooSmall = -20,
+        /// <summary>The image is not a whole frame of the test pattern.</summary>
+        NotWhole = -21,
+        /// <summary>The system says no.</summary>
+        System = -22,
+        /// <summary>An error in framebus itself; the handle may still be closed.</summary>
+        Internal = -23,
+        /// <summary>The file of the segment was made shorter by somebody.</summary>
+        CutShort = -24,
+        /// <summary>The handle belongs to the process that this one was forked from.</summary>
+        OtherProcess = -25,
     }
 
     /// <summary>What framebus says no to, in one sentence.</summary>
-    public sealed class FramebusException : Exception
+    public class FramebusException : Exception
     {
         internal FramebusException(Result result, string message) : base(message)
         {
             Result = result;
         }
 
-        /// <summary>Its code; one that is not in the enumeration is rarer, and the message says what it is.</summary>
+        internal static FramebusException Of(Result result, string message)
+        {
+            return result == Result.Held ? new FrameHeldException(message) : new FramebusException(result, message);
+        }
+
+        /// <summary>Its code.</summary>
         public Result Result { get; private set; }
+    }
+
+    /// <summary>The frame taken before has not been disposed: a consumer takes one at a time.</summary>
+    public sealed class FrameHeldException : FramebusException
+    {
+        internal FrameHeldException(string message) : base(Result.Held, message)
+        {
+        }
     }
 }

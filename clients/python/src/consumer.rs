@@ -4,7 +4,9 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use framebus::bus::{self, BusName, ConsumerOptions, IndexChoice, Waited};
+use framebus::bus::{
+    self, BusName, ConsumerOptions, ConsumerStats, HandleError, IndexChoice, Stream, Waited,
+};
 use framebus::clock::monotonic_ns;
 use framebus::layout::{MAX_CONSUMERS, TriggerKind};
 use framebus::stop::Stop;
@@ -13,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 
-use crate::errors::{FrameHeldError, ProducerLostError, attach, closed};
+use crate::errors::{FrameHeldError, ProducerLostError, attach, closed, handle};
 use crate::frame::{Cell, Frame};
 
 /// How long Python's own signal handlers (KeyboardInterrupt) may have to wait.
@@ -28,6 +30,8 @@ struct State {
 #[pyclass(frozen, subclass, module = "framebus")]
 pub(crate) struct Consumer {
     state: Mutex<Option<State>>,
+    /// What is asked while another thread waits, which locks `state`; `None` once it is closed.
+    known: Mutex<Option<(ConsumerStats, Stream)>>,
     stop: Stop,
     fd: i32,
     index: u8,
@@ -100,8 +104,27 @@ impl Consumer {
         use_it(state.as_mut().ok_or_else(|| closed("consumer"))?)
     }
 
+    /// What it has done, and what the frames are.
+    fn known(&self) -> PyResult<(ConsumerStats, Stream)> {
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.ok_or_else(|| closed("consumer"))
+    }
+
+    fn note(&self, consumer: &bus::Consumer) {
+        let known = Some((consumer.stats(), consumer.stream()));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Takes back a request to stop; whether there was one.
+    fn was_interrupted(&self) -> bool {
+        self.stop.is_set() && self.stop.clear()
+    }
+
     fn take(&self, py: Python<'_>) -> PyResult<Option<Frame>> {
-        let previous = self.with(py, |state| Ok(state.previous.upgrade()))?;
+        let previous = self.with(py, |state| {
+            state.consumer.check().map_err(|error| handle(&error))?;
+            Ok(state.previous.upgrade())
+        })?;
         if let Some(previous) = previous {
             previous.release();
         }
@@ -112,6 +135,7 @@ impl Consumer {
                     held.sequence
                 ))
             })?;
+            self.note(&state.consumer);
             Ok(taken.map(|taken| {
                 let frame = Frame::new(taken);
                 state.previous = Arc::downgrade(frame.cell());
@@ -120,19 +144,26 @@ impl Consumer {
         })
     }
 
-    /// Waits without the interpreter's lock.
-    fn wait_for(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<Waited> {
-        let slices = Slices::new(timeout);
+    /// Waits without the interpreter's lock, until the deadline of `slices`.
+    fn wait_for(&self, py: Python<'_>, slices: &Slices) -> PyResult<Waited> {
         loop {
             let (slice, last) = slices.next();
             let waited = py.detach(|| {
-                self.lock()
-                    .as_mut()
-                    .map(|state| state.consumer.wait(Some(slice)))
+                self.lock().as_mut().map(|state| {
+                    let waited = state.consumer.wait(Some(slice));
+                    if let Ok(Waited::Renewed) = waited {
+                        self.note(&state.consumer);
+                    }
+                    waited
+                })
             });
-            let waited = waited
-                .ok_or_else(|| closed("consumer"))?
-                .map_err(|error| PyOSError::new_err(error.to_string()))?;
+            let waited =
+                waited.ok_or_else(|| closed("consumer"))?.map_err(
+                    |error| match HandleError::of(&error) {
+                        Some(error) => handle(error),
+                        None => PyOSError::new_err(error.to_string()),
+                    },
+                )?;
             py.check_signals()?;
             match waited {
                 Waited::TimedOut if !last => {}
@@ -146,11 +177,16 @@ impl Consumer {
     }
 
     fn next_within(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<Option<Frame>> {
+        let slices = Slices::new(timeout);
         loop {
+            // Before a frame, so that it also reaches a consumer that is behind and always finds one.
+            if self.was_interrupted() {
+                return Ok(None);
+            }
             if let Some(frame) = self.take(py)? {
                 return Ok(Some(frame));
             }
-            match self.wait_for(py, timeout)? {
+            match self.wait_for(py, &slices)? {
                 Waited::Frame | Waited::Renewed => {}
                 Waited::TimedOut | Waited::Ended | Waited::Stopped => return Ok(None),
                 Waited::Lost => return Err(lost()),
@@ -209,6 +245,7 @@ impl Consumer {
                         fd: consumer.as_fd().as_raw_fd(),
                         index: consumer.index(),
                         stop,
+                        known: Mutex::new(Some((consumer.stats(), consumer.stream()))),
                         state: Mutex::new(Some(State {
                             consumer,
                             previous: Weak::new(),
@@ -244,8 +281,9 @@ impl Consumer {
     /// Waits for at most `timeout` seconds. Returns "frame", "timeout", "ended" or "interrupted".
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<&'static str> {
+        let slices = Slices::new(duration(timeout)?);
         loop {
-            return Ok(match self.wait_for(py, duration(timeout)?)? {
+            return Ok(match self.wait_for(py, &slices)? {
                 Waited::Renewed => continue,
                 Waited::Frame => "frame",
                 Waited::TimedOut => "timeout",
@@ -256,9 +294,15 @@ impl Consumer {
         }
     }
 
-    /// Ends the wait that is under way, or the next one; from any thread.
+    /// Ends the wait that is under way, or the next one; from any thread. It comes before a frame, so that it also reaches
+    /// a consumer that is behind.
     fn interrupt(&self) {
         self.stop.set();
+    }
+
+    /// For asyncio, which takes frames without a wait.
+    fn _was_interrupted(&self) -> bool {
+        self.was_interrupted()
     }
 
     /// A descriptor for an event loop: readable when a wait would return at once. Take frames until there is none
@@ -273,28 +317,30 @@ impl Consumer {
         self.index
     }
 
-    /// What the frames are: width, height, fps, generation, color, limited_range.
+    /// What the frames are: width, height, fps, generation, epoch_ms, color, limited_range.
     #[getter]
     fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stream = self.with(py, |state| Ok(state.consumer.stream()))?;
+        let (_, stream) = self.known()?;
         let dict = PyDict::new(py);
         dict.set_item("width", stream.geometry.width)?;
         dict.set_item("height", stream.geometry.height)?;
         dict.set_item("fps", stream.nominal_fps)?;
         dict.set_item("generation", stream.generation)?;
+        dict.set_item("epoch_ms", stream.epoch_ms)?;
         dict.set_item("color", stream.color)?;
         dict.set_item("limited_range", stream.limited_range)?;
         Ok(dict)
     }
 
-    /// What it has done: attach_sequence + taken + skipped == last_sequence.
+    /// What it has done: attach_sequence + taken + skipped + missing == last_sequence.
     #[getter]
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = self.with(py, |state| Ok(state.consumer.stats()))?;
+        let (stats, _) = self.known()?;
         let dict = PyDict::new(py);
         dict.set_item("attach_sequence", stats.attach_sequence)?;
         dict.set_item("taken", stats.taken)?;
         dict.set_item("skipped", stats.skipped)?;
+        dict.set_item("missing", stats.missing)?;
         dict.set_item("last_sequence", stats.last_sequence)?;
         Ok(dict)
     }
@@ -307,6 +353,9 @@ impl Consumer {
             .lock_py_attached(py)
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        // Whoever waited has been told; what comes after is told that it is closed.
+        self.stop.clear();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(previous) = state.as_ref().and_then(|state| state.previous.upgrade()) {
             previous.release();
         }

@@ -1,6 +1,6 @@
 //! Exceptions.
 
-use framebus::bus::{AttachError, CreateError};
+use framebus::bus::{AttachError, CreateError, HandleError};
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 
@@ -29,6 +29,18 @@ pyo3::create_exception!(
     "A view of the frame taken before is still alive: copy what is kept, and delete the view."
 );
 pyo3::create_exception!(framebus, ProducerLostError, Error, "The producer died.");
+pyo3::create_exception!(
+    framebus,
+    CutShortError,
+    Error,
+    "The file of the segment was made shorter by somebody: close what uses it."
+);
+pyo3::create_exception!(
+    framebus,
+    OtherProcessError,
+    Error,
+    "The object belongs to the process that this one was forked from: make another here."
+);
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -36,25 +48,41 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NoBusError", py.get_type::<NoBusError>())?;
     module.add("InUseError", py.get_type::<InUseError>())?;
     module.add("FrameHeldError", py.get_type::<FrameHeldError>())?;
-    module.add("ProducerLostError", py.get_type::<ProducerLostError>())
+    module.add("ProducerLostError", py.get_type::<ProducerLostError>())?;
+    module.add("CutShortError", py.get_type::<CutShortError>())?;
+    module.add("OtherProcessError", py.get_type::<OtherProcessError>())
+}
+
+pub(crate) fn handle(error: &HandleError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        HandleError::CutShort { .. } => CutShortError::new_err(text),
+        HandleError::OtherProcess { .. } => OtherProcessError::new_err(text),
+    }
 }
 
 pub(crate) fn attach(error: &AttachError) -> PyErr {
     let text = error.to_string();
     match error {
-        AttachError::NoBus { .. } | AttachError::NoProducer { .. } | AttachError::Silent { .. } => {
-            NoBusError::new_err(text)
-        }
+        error if error.is_passing() => NoBusError::new_err(text),
         AttachError::InUse { .. } | AttachError::AllInUse { .. } => InUseError::new_err(text),
         _ => Error::new_err(text),
     }
 }
 
+pub(crate) fn taken(pid: u32) -> PyErr {
+    InUseError::new_err(format!(
+        "the bus was taken over by pid {pid} while its names were gone"
+    ))
+}
+
 pub(crate) fn create(error: &CreateError) -> PyErr {
     let text = error.to_string();
     match error {
-        CreateError::InUse { .. } => InUseError::new_err(text),
-        CreateError::TooManySlots { .. } => PyValueError::new_err(text),
+        CreateError::InUse { .. } | CreateError::LockTaken { .. } => InUseError::new_err(text),
+        CreateError::TooManySlots { .. } | CreateError::Consumers { .. } => {
+            PyValueError::new_err(text)
+        }
         _ => Error::new_err(text),
     }
 }

@@ -1,18 +1,25 @@
 //! A frame under a lease.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use framebus::bus::{FrameInfo, OwnedFrame};
 use framebus::layout::Geometry;
 use pyo3::prelude::*;
 
-use crate::errors::closed;
+use crate::errors::{closed, handle};
 use crate::views::{Image, Keep, array};
 
 /// The lease. A forked child has a copy of it, and the library sees to it that the child gives nothing back.
 pub(crate) struct Lease(OwnedFrame);
 
 impl Keep for Lease {}
+
+impl Lease {
+    /// Refuses pixels that are gone, and a lease that is another process's.
+    fn check(&self) -> PyResult<()> {
+        self.0.check().map_err(|error| handle(&error))
+    }
+}
 
 /// What a frame has until it is released.
 struct Held {
@@ -21,21 +28,51 @@ struct Held {
     bgr: Option<Py<PyAny>>,
 }
 
+impl Held {
+    fn view(&mut self, bgr: bool) -> &mut Option<Py<PyAny>> {
+        if bgr { &mut self.bgr } else { &mut self.gray }
+    }
+}
+
 /// Shared by a frame and its consumer, who releases it when the next one is taken.
+///
+/// Its lock is held for a few instructions and never while Python runs, which may let another thread go on or run a
+/// finalizer that asks for the same frame: arrays are made, and let go, outside it.
 #[derive(Default)]
 pub(crate) struct Cell(Mutex<Option<Held>>);
 
 impl Cell {
+    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets the frame go; its views keep the lease as long as they live.
     pub(crate) fn release(&self) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Outside the lock: arrays go, and what they kept.
+        let held = self.lock().take();
         drop(held);
     }
 
-    fn with<R>(&self, use_it: impl FnOnce(&mut Held) -> PyResult<R>) -> PyResult<R> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        use_it(held.as_mut().ok_or_else(|| closed("frame"))?)
+    /// The view that has been made, or the lease to make it from.
+    fn find(&self, py: Python<'_>, bgr: bool) -> PyResult<Result<Py<PyAny>, Arc<Lease>>> {
+        let mut held = self.lock();
+        let held = held.as_mut().ok_or_else(|| closed("frame"))?;
+        held.lease.check()?;
+        Ok(match held.view(bgr) {
+            Some(array) => Ok(array.clone_ref(py)),
+            None => Err(Arc::clone(&held.lease)),
+        })
+    }
+
+    /// Keeps a view that has been made, unless another thread was quicker: everybody gets the same array.
+    fn keep(&self, py: Python<'_>, bgr: bool, array: Py<PyAny>) -> PyResult<Py<PyAny>> {
+        let mut held = self.lock();
+        let kept = held.as_mut().ok_or_else(|| closed("frame"))?.view(bgr);
+        let other = kept.as_ref().map(|other| other.clone_ref(py));
+        if other.is_none() {
+            *kept = Some(array.clone_ref(py));
+        }
+        drop(held);
+        Ok(other.unwrap_or(array))
     }
 }
 
@@ -66,7 +103,12 @@ impl Frame {
         &self.cell
     }
 
-    fn view(&self, py: Python<'_>, lease: &Arc<Lease>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
+    /// A view, which is made when it is first asked for; `None` when there is no such image.
+    fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
+        let lease = match self.cell.find(py, bgr)? {
+            Ok(array) => return Ok(Some(array)),
+            Err(lease) => lease,
+        };
         let pixels = if bgr {
             lease.0.bgr()
         } else {
@@ -81,7 +123,8 @@ impl Frame {
             height: self.geometry.height,
             bgr,
         };
-        array(py, image, true, Arc::clone(lease) as Arc<dyn Keep>).map(Some)
+        let made = array(py, image, true, lease)?;
+        self.cell.keep(py, bgr, made).map(Some)
     }
 }
 
@@ -89,27 +132,14 @@ impl Frame {
 impl Frame {
     /// The gray image: a read-only NumPy array of shape (height, width) over shared memory.
     #[getter]
-    fn gray(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.cell.with(|held| {
-            if held.gray.is_none() {
-                held.gray = self.view(py, &held.lease, false)?;
-            }
-            held.gray
-                .as_ref()
-                .map(|array| array.clone_ref(py))
-                .ok_or_else(|| closed("frame"))
-        })
+    fn gray(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.view(py, false)
     }
 
     /// The BGR image: a read-only array of shape (height, width, 3), or None on a bus without colour.
     #[getter]
     fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.cell.with(|held| {
-            if held.bgr.is_none() {
-                held.bgr = self.view(py, &held.lease, true)?;
-            }
-            Ok(held.bgr.as_ref().map(|array| array.clone_ref(py)))
-        })
+        self.view(py, true)
     }
 
     /// Gives the frame back, once the last view of it is gone too. Taking the next one does it as well.
@@ -148,6 +178,18 @@ impl Frame {
     #[getter]
     fn skipped(&self) -> u64 {
         self.info.skipped
+    }
+
+    /// How many numbers between the two no frame has: only where a publisher gives the numbers.
+    #[getter]
+    fn missing(&self) -> u64 {
+        self.info.missing
+    }
+
+    /// Whose number the sequence is: 0 for this bus's own.
+    #[getter]
+    fn origin(&self) -> u64 {
+        self.info.origin
     }
 
     /// The slot it is in.

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::consumer::bus_name;
-use crate::errors::{Error, attach};
+use crate::errors::{Error, attach, handle};
 
 /// Sees a bus without an index or a lease, and changes nothing.
 #[pyclass(frozen, subclass, module = "framebus")]
@@ -40,12 +40,18 @@ impl Observer {
     /// One moment of the bus as JSON.
     fn snapshot_json(&self) -> PyResult<String> {
         let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
+        sampler.check().map_err(|error| handle(&error))?;
         serde_json::to_string(&sampler.sample(false))
             .map_err(|error| Error::new_err(error.to_string()))
     }
 
     /// The newest gray frame: (width, height, sequence, bytes), or None before the first.
     fn peek_bytes<'py>(&self, py: Python<'py>) -> PyResult<Option<Copied<'py>>> {
+        self.sampler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .check()
+            .map_err(|error| handle(&error))?;
         let observer = bus::Observer::open(&self.bus).map_err(|error| attach(&error))?;
         let mut gray = Vec::new();
         let geometry = observer.layout().geometry;
@@ -57,6 +63,7 @@ impl Observer {
                 PyBytes::new(py, &gray),
             ))),
             Err(CopyError::Empty) => Ok(None),
+            Err(CopyError::Handle(error)) => Err(handle(&error)),
             Err(error) => Err(Error::new_err(error.to_string())),
         }
     }

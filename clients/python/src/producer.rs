@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use framebus::bus::{self, FrameMeta, ProducerOptions};
+use framebus::bus::{self, FrameMeta, Numbered, ProducerOptions, SequenceError};
 use framebus::clock;
 use framebus::layout::Geometry;
 use pyo3::exceptions::{PyBufferError, PyValueError};
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::consumer::bus_name;
-use crate::errors::{closed, create};
+use crate::errors::{closed, create, handle};
 use crate::views::{Image, Keep, array};
 
 /// The bus, kept alive by the producer and by every view of a slot.
@@ -43,25 +43,37 @@ struct Parts {
     bgr: Option<Py<PyAny>>,
 }
 
+impl Parts {
+    fn view(&mut self, bgr: bool) -> &mut Option<Py<PyAny>> {
+        if bgr { &mut self.bgr } else { &mut self.gray }
+    }
+}
+
 impl Claim {
+    /// Locked for a few instructions and never while Python runs: arrays are made, and let go, outside it.
     fn parts(&self) -> MutexGuard<'_, Option<Parts>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends it, unless somebody still has a view into it.
     fn end(&self) -> PyResult<bool> {
+        let own_views = match self.parts().as_mut() {
+            None => return Ok(false),
+            Some(parts) => (parts.gray.take(), parts.bgr.take()),
+        };
+        drop(own_views);
         let mut guard = self.parts();
-        let Some(parts) = guard.as_mut() else {
+        let Some(parts) = guard.as_ref() else {
             return Ok(false);
         };
-        parts.gray = None;
-        parts.bgr = None;
         if Arc::strong_count(&parts.claimed) > 1 {
             return Err(PyBufferError::new_err(
                 "a view of the claimed slot is still alive: del it (or let it go with its function) first",
             ));
         }
-        *guard = None;
+        let ended = guard.take();
+        drop(guard);
+        drop(ended);
         Ok(true)
     }
 }
@@ -76,9 +88,18 @@ impl Producer {
     }
 
     fn end_claim(&self) -> PyResult<bool> {
+        let current = self.current().clone();
+        let Some(claim) = current else {
+            return Ok(false);
+        };
+        let ended = claim.end()?;
         let mut current = self.current();
-        let ended = current.as_ref().map_or(Ok(false), |claim| claim.end())?;
-        *current = None;
+        if current
+            .as_ref()
+            .is_some_and(|other| Arc::ptr_eq(other, &claim))
+        {
+            *current = None;
+        }
         Ok(ended)
     }
 }
@@ -128,7 +149,10 @@ impl Producer {
         producer.end_claim()?;
         let mut bus = producer.lock();
         let bus = bus.as_mut().ok_or_else(|| closed("producer"))?;
-        let Some(mut claim) = bus.claim() else {
+        if let Some(pid) = bus.taken_by() {
+            return Err(crate::errors::taken(pid));
+        }
+        let Some(mut claim) = bus.claim().map_err(|error| handle(&error))? else {
             return Ok(None);
         };
         let target = claim.target();
@@ -195,6 +219,10 @@ impl Producer {
     }
 }
 
+fn invalid(error: SequenceError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
 /// A slot to write. As a context manager it publishes at the end, or gives the slot back after an exception.
 #[pyclass(frozen, module = "framebus")]
 pub(crate) struct Slot {
@@ -203,23 +231,38 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// Refuses a bus that was cut short, and a slot that belongs to the process that this one was forked from.
+    fn check(&self) -> PyResult<()> {
+        match self.producer.get().lock().as_ref() {
+            Some(bus) => bus.check().map_err(|error| handle(&error)),
+            None => Ok(()),
+        }
+    }
+
     fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
-        let mut guard = self.claim.parts();
-        let parts = guard.as_mut().ok_or_else(|| closed("slot"))?;
+        self.check()?;
         let (gray, color) = self.claim.images;
-        let (image, kept) = if bgr {
-            (color, &mut parts.bgr)
-        } else {
-            (Some(gray), &mut parts.gray)
-        };
-        let Some(image) = image else {
+        let Some(image) = (if bgr { color } else { Some(gray) }) else {
             return Ok(None);
         };
-        if kept.is_none() {
-            let keep = Arc::clone(&parts.claimed) as Arc<dyn Keep>;
-            *kept = Some(array(py, image, false, keep)?);
+        let claimed = {
+            let mut guard = self.claim.parts();
+            let parts = guard.as_mut().ok_or_else(|| closed("slot"))?;
+            if let Some(array) = parts.view(bgr) {
+                return Ok(Some(array.clone_ref(py)));
+            }
+            Arc::clone(&parts.claimed)
+        };
+        let made = array(py, image, false, claimed)?;
+        let mut guard = self.claim.parts();
+        let kept = guard.as_mut().ok_or_else(|| closed("slot"))?.view(bgr);
+        // Another thread may have been quicker: everybody gets the same array.
+        let other = kept.as_ref().map(|other| other.clone_ref(py));
+        if other.is_none() {
+            *kept = Some(made.clone_ref(py));
         }
-        Ok(kept.as_ref().map(|array| array.clone_ref(py)))
+        drop(guard);
+        Ok(other.or(Some(made)))
     }
 }
 
@@ -237,14 +280,25 @@ impl Slot {
         self.view(py, true)
     }
 
-    /// Publishes the frame; no view of the slot may be left. Returns its sequence.
-    #[pyo3(signature = (source_frame=0, *, capture_ns=None, wall_ns=None))]
+    /// Publishes the frame; no view of the slot may be left. Returns its sequence. A frame that has a number elsewhere keeps
+    /// it with `sequence` (above the last one) and `origin` (whose number that is).
+    #[pyo3(signature = (source_frame=0, *, capture_ns=None, wall_ns=None, sequence=None, origin=0))]
     fn publish(
         &self,
         source_frame: u64,
         capture_ns: Option<u64>,
         wall_ns: Option<u64>,
+        sequence: Option<u64>,
+        origin: u64,
     ) -> PyResult<u64> {
+        self.check()?;
+        let number = {
+            let bus = self.producer.get().lock();
+            let bus = bus.as_ref().ok_or_else(|| closed("producer"))?;
+            let sequence = sequence.unwrap_or_else(|| bus.stats().sequence + 1);
+            bus.check_sequence(sequence).map_err(invalid)?;
+            Numbered { sequence, origin }
+        };
         if !self.claim.end()? {
             return Err(closed("slot"));
         }
@@ -253,11 +307,12 @@ impl Slot {
             .as_mut()
             .and_then(bus::Producer::kept_claim)
             .ok_or_else(|| closed("slot"))?;
-        Ok(claim.publish(FrameMeta {
+        let meta = FrameMeta {
             capture_ns: capture_ns.unwrap_or_else(clock::monotonic_ns),
             wall_ns: wall_ns.unwrap_or_else(clock::wall_ns),
             source_frame,
-        }))
+        };
+        claim.publish_as(meta, number).map_err(invalid)
     }
 
     /// Gives the slot back without publishing it, and counts the frame as dropped.
@@ -289,6 +344,6 @@ impl Slot {
             let _ = self.abandon();
             return Ok(());
         }
-        self.publish(0, None, None).map(|_| ())
+        self.publish(0, None, None, None, 0).map(|_| ())
     }
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import resource
 import signal
@@ -18,8 +19,22 @@ import framebus
 SHAPE = (48, 64)
 
 
+current = None
+
+
+def use_in_a_worker(_bus):
+    """What a worker of a pool finds when it uses what its parent has opened."""
+    try:
+        current.consumer.acquire()
+    except framebus.Error as error:
+        return type(error).__name__
+    return "no error"
+
+
 class Bus(unittest.TestCase):
     def setUp(self):
+        global current
+        current = self
         self.bus = f"{os.environ['FRAMEBUS_BUS']}-{self._testMethodName}"[:20] + f"-{os.getpid() % 100000}"
         self.producer = framebus.Producer(64, 48, bus=self.bus, consumers=2, color=True, fps=30)
         self.consumer = framebus.Consumer(self.bus)
@@ -150,6 +165,61 @@ class Bus(unittest.TestCase):
         self.assertEqual([frame.source_frame for frame in self.consumer], [5])
         self.assertEqual(self.consumer.wait(), "ended")
 
+    def test_an_interruption_reaches_a_consumer_that_is_behind(self):
+        self.publish(1)
+        self.consumer.interrupt()
+        self.assertIsNone(self.consumer.next())
+        self.assertEqual(self.consumer.next().source_frame, 1)
+        self.publish(2)
+        self.consumer.interrupt()
+
+        async def take():
+            return [frame.source_frame async for frame in self.consumer]
+
+        self.assertEqual(asyncio.run(take()), [])
+        self.assertEqual(self.consumer.next().source_frame, 2)
+
+    def test_numbers_from_elsewhere_are_kept(self):
+        image = numpy.zeros(SHAPE, numpy.uint8)
+        self.assertEqual(self.producer.publish(image, sequence=10, origin=77), 10)
+        frame = self.consumer.next()
+        self.assertEqual((frame.sequence, frame.origin, frame.skipped, frame.missing), (10, 77, 0, 9))
+        with self.assertRaisesRegex(ValueError, "is not above 10"):
+            self.producer.publish(image, sequence=10)
+        with self.producer.claim() as slot:
+            self.assertEqual(slot.publish(sequence=12), 12)
+        self.assertEqual(self.consumer.next().missing, 1)
+        self.assertEqual(self.consumer.stats["missing"], 10)
+
+    def test_views_are_made_without_a_lock(self):
+        # What NumPy calls may let another thread go on, or run a finalizer, that asks for the same view: here it does both.
+        program = (
+            "import atexit, framebus, numpy, sys, threading\n"
+            "asarray, ask, inside = numpy.asarray, None, []\n"
+            "def slow(view):\n"
+            "    if not inside:\n"
+            "        inside.append(True)\n"
+            "        other = threading.Thread(target=lambda: inside.append(ask().gray))\n"
+            "        other.start()\n"
+            "        other.join()\n"
+            "        assert ask().gray is inside[1]\n"
+            "    return asarray(view)\n"
+            "numpy.asarray = slow\n"
+            "producer = framebus.Producer(64, 48, bus=sys.argv[1] + '-2')\n"
+            # NumPy keeps `slow`, and so all of this, until after the end.
+            "atexit.register(producer.close)\n"
+            "consumer = framebus.Consumer(sys.argv[1] + '-2')\n"
+            "slot = producer.claim()\n"
+            "ask = lambda: slot\n"
+            "assert slot.gray is inside[1]\n"
+            "inside.clear()\n"
+            "assert slot.publish() == 1\n"
+            "frame = consumer.next()\n"
+            "ask = lambda: frame\n"
+            "assert frame.gray is inside[1]\n"
+        )
+        subprocess.run([sys.executable, "-c", program, self.bus], check=True)
+
     def test_other_threads_run_while_one_waits(self):
         counted = 0
         waiter = threading.Thread(target=self.consumer.wait)
@@ -226,6 +296,69 @@ class Bus(unittest.TestCase):
         for value in range(2, 20):
             self.publish(value)
         self.assertTrue((frame.gray == 1).all())
+
+    def test_a_forked_childs_copies_are_errors(self):
+        self.publish(1)
+        frame = self.consumer.next()
+        slot = self.producer.claim()
+        observer = framebus.Observer(self.bus)
+        uses = [
+            self.consumer.next,
+            self.consumer.acquire,
+            lambda: self.consumer.wait(0),
+            lambda: frame.gray,
+            self.producer.claim,
+            lambda: slot.gray,
+            slot.publish,
+            observer.snapshot,
+            observer.peek,
+        ]
+        child = os.fork()
+        if child == 0:
+            wrong = 0
+            for number, use in enumerate(uses):
+                try:
+                    use()
+                    wrong |= 1 << number
+                except framebus.OtherProcessError:
+                    pass
+            # It may have its own, and what it drops is not its parent's.
+            own = framebus.Consumer(self.bus)
+            own.close()
+            frame.release()
+            self.consumer.close()
+            self.producer.close()
+            os._exit(min(wrong, 255))
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        self.assertEqual(slot.publish(2), 2)
+        for value in range(3, 20):
+            self.publish(value)
+        self.assertTrue((frame.gray == 1).all())
+        self.assertEqual(self.consumer.next().gray[0, 0], 19)
+
+    def test_multiprocessing_with_fork_takes_nothing_from_its_parent(self):
+        self.publish(1)
+        frame = self.consumer.next()
+        context = multiprocessing.get_context("fork")
+        with context.Pool(2) as pool:
+            said = pool.map(use_in_a_worker, [self.bus] * 4)
+        self.assertEqual(said, ["OtherProcessError"] * 4)
+        for value in range(2, 20):
+            self.publish(value)
+        self.assertTrue((frame.gray == 1).all())
+        self.assertEqual(self.consumer.next().gray[0, 0], 19)
+        framebus.Consumer(self.bus, timeout=60).close()
+
+    def test_a_segment_that_is_cut_short_is_an_error(self):
+        self.publish(9)
+        frame = self.consumer.next()
+        view = frame.gray
+        os.truncate(f"/dev/shm/framebus.{self.bus}", 0)
+        self.assertEqual(view[0, 0], 0)
+        for use in (lambda: frame.gray, lambda: self.consumer.wait(0), self.producer.claim):
+            with self.assertRaisesRegex(framebus.CutShortError, "was cut short by somebody"):
+                use()
+        del view
 
     def test_pillow_and_opencv_read_the_view(self):
         import cv2

@@ -22,9 +22,20 @@ impl Config {
                     "FRAMEBUS_PRODUCE_FPS",
                     units::parse_fps_or_unpaced,
                 )?,
+                range: read_variable(variable, "FRAMEBUS_PRODUCE_RANGE", units::parse_range)?,
                 size: read_variable(variable, "FRAMEBUS_PRODUCE_SIZE", units::parse_size)?,
                 consumers: read_variable(variable, "FRAMEBUS_PRODUCE_CONSUMERS", parse_consumers)?,
                 history: read_variable(variable, "FRAMEBUS_PRODUCE_HISTORY", parse_history)?,
+                open_timeout: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_OPEN_TIMEOUT",
+                    units::parse_duration,
+                )?,
+                read_timeout: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_READ_TIMEOUT",
+                    units::parse_duration,
+                )?,
                 mode: read_variable(variable, "FRAMEBUS_PRODUCE_MODE", units::parse_mode)?,
                 group: read_variable(variable, "FRAMEBUS_PRODUCE_GROUP", text)?,
             },
@@ -54,8 +65,13 @@ pub(super) fn read_variable<T>(
     let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
+    // A path with a replaced character would be another path.
+    let parsed = match value.to_str() {
+        Some(text) => parse(text),
+        None => Err("is not UTF-8".to_owned()),
+    };
     let value = value.to_string_lossy().into_owned();
-    match parse(&value) {
+    match parsed {
         Ok(parsed) => Ok(Some(parsed)),
         Err(message) => Err(ConfigError::Environment {
             name,

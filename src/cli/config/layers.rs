@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::units::show_duration;
 use super::environment::Variables;
 use super::{Config, ConfigError, Produce, SYSTEM_FILE, Trigger};
+use crate::redact::without_secrets;
 use std::{fs, io};
 
 /// One layer; a later one goes over it.
@@ -168,8 +169,16 @@ fn of_produce(produce: &Produce) -> impl Iterator<Item = (&'static str, Option<S
     let text = |value: Option<&dyn std::fmt::Display>| value.map(ToString::to_string);
     let show = |value: &Option<bool>| value.map(|value| value.to_string());
     [
-        ("source", produce.source.clone()),
+        // What is explained is shown to others.
+        (
+            "source",
+            produce
+                .source
+                .as_deref()
+                .map(|source| without_secrets(source).into_owned()),
+        ),
         ("fps", text(produce.fps.as_ref().map(|fps| fps as _))),
+        ("range", produce.range.map(|range| range.name().to_owned())),
         ("size", text(produce.size.as_ref().map(|size| size as _))),
         ("color", show(&produce.color)),
         ("loop", show(&produce.looped)),
@@ -181,6 +190,8 @@ fn of_produce(produce: &Produce) -> impl Iterator<Item = (&'static str, Option<S
             "history",
             text(produce.history.as_ref().map(|history| history as _)),
         ),
+        ("open_timeout", produce.open_timeout.map(show_duration)),
+        ("read_timeout", produce.read_timeout.map(show_duration)),
         ("mode", produce.mode.map(|mode| format!("{mode:04o}"))),
         ("group", produce.group.clone()),
     ]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::layers::{Explained, explained};
 use super::{Config, ConfigError, Produce, layers::Layer};
@@ -122,7 +122,11 @@ impl Config {
     /// A size for all buses is one for those that have none of their own; in the section of a recording it is a mistake.
     fn check_size(&self, bus: &str, own: &Produce) -> Result<(), ConfigError> {
         let place = self.place(bus, "size");
-        let recorded = own.source.as_deref().is_some_and(is_recording);
+        let recorded = own
+            .source
+            .as_deref()
+            .map(Path::new)
+            .is_some_and(is_recording);
         if !recorded || own.size.is_none() || place.rank != Rank::FileOfBus {
             return Ok(());
         }

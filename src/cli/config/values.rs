@@ -4,11 +4,13 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::super::units;
 use super::Trigger;
 use crate::layout::{Geometry, MAX_CONSUMERS};
+use crate::source::Range;
 
 /// How many consumers a bus can be made for.
 const CONSUMERS: RangeInclusive<u8> = 1..=MAX_CONSUMERS;
@@ -37,7 +39,34 @@ pub(super) fn parse_trigger(text: &str) -> Result<Trigger, String> {
 }
 
 pub(super) fn fps<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    parsed(f64::deserialize(from)?, units::parse_fps_or_unpaced)
+    from.deserialize_any(RateVisitor)
+}
+
+/// A number, or a text such as "30000/1001".
+struct RateVisitor;
+
+impl Visitor<'_> for RateVisitor {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of frames a second, or a text such as \"30000/1001\"")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Option<f64>, E> {
+        parsed(number, units::parse_fps_or_unpaced)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Option<f64>, E> {
+        parsed(number, units::parse_fps_or_unpaced)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<f64>, E> {
+        parsed(text, units::parse_fps_or_unpaced)
+    }
+}
+
+pub(super) fn range<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Range>, D::Error> {
+    parsed(String::deserialize(from)?, units::parse_range)
 }
 
 pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Geometry>, D::Error> {

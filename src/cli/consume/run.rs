@@ -22,6 +22,8 @@ enum End {
     Ended,
     /// The producer died.
     Lost,
+    /// Somebody has cut the segment short, which has been said.
+    Cut,
     /// No frame came in time.
     TimedOut,
     /// Somebody asked to stop.
@@ -37,7 +39,8 @@ pub(super) struct Run<'a> {
     pacer: Pacer,
     /// Of the attachments before this one.
     totals: Summary,
-    last_sequence: Option<u64>,
+    /// Its epoch and sequence.
+    last: Option<(u64, u64)>,
     next_tick_ns: u64,
 }
 
@@ -49,7 +52,7 @@ impl<'a> Run<'a> {
             end_ns: deadline(args.duration),
             pacer: Pacer::new(args.max_fps),
             totals: Summary::default(),
-            last_sequence: None,
+            last: None,
             next_tick_ns: monotonic_ns() + SECOND,
             stop,
         }
@@ -61,13 +64,13 @@ impl<'a> Run<'a> {
                 break End::Stopped;
             };
             let end = self.take(&mut consumer);
-            let stats = consumer.stats();
+            let (stats, epoch_ms) = (consumer.stats(), consumer.stream().epoch_ms);
             drop(consumer);
             self.totals.taken += stats.taken;
             self.totals.skipped += stats.skipped;
-            self.last_sequence = Some(stats.last_sequence);
+            self.last = Some((epoch_ms, stats.last_sequence));
             match end {
-                Ok(End::Ended | End::Lost) if self.args.follow => {
+                Ok(End::Ended | End::Lost | End::Cut) if self.args.follow => {
                     tracing::info!("the producer is gone: waiting for it to come back");
                 }
                 Ok(end) => break end,
@@ -88,6 +91,7 @@ impl<'a> Run<'a> {
                 );
                 ExitCode::from(EXIT_NO_BUS)
             }
+            End::Cut => ExitCode::from(EXIT_NO_BUS),
             End::TimedOut => {
                 tracing::error!("no frame came on bus {bus} within the --timeout");
                 ExitCode::from(EXIT_NO)
@@ -120,17 +124,12 @@ impl<'a> Run<'a> {
             .map(|end_ns| Duration::from_nanos(end_ns.saturating_sub(monotonic_ns())));
         let timeout = [self.args.timeout, left].into_iter().flatten().min();
         let mut told = false;
-        let attached = Consumer::attach(
-            self.args.options(self.last_sequence),
-            timeout,
-            &self.stop,
-            |why| {
-                if !told {
-                    told = true;
-                    tracing::info!("waiting: {why}");
-                }
-            },
-        );
+        let attached = Consumer::attach(self.args.options(self.last), timeout, &self.stop, |why| {
+            if !told {
+                told = true;
+                tracing::info!("waiting: {why}");
+            }
+        });
         let consumer = match attached {
             Ok(consumer) => consumer,
             Err(crate::bus::AttachError::Stopped { .. }) => return Ok(None),
@@ -155,12 +154,25 @@ impl<'a> Run<'a> {
                 .chain(self.args.max_fps)
                 .reduce(f64::min),
             generation: stream.generation,
+            epoch_ms: stream.epoch_ms,
             limited_range: stream.limited_range,
         })
     }
 
-    /// Takes frames until something ends.
+    /// Takes frames until something ends. A segment that was cut short comes before all else: it makes writing fail, and
+    /// the frames that were taken last may be no frames.
     fn take(&mut self, consumer: &mut Consumer) -> anyhow::Result<End> {
+        let end = self.take_frames(consumer);
+        match consumer.check() {
+            Ok(()) => end,
+            Err(cut) => {
+                tracing::error!("{cut}");
+                Ok(End::Cut)
+            }
+        }
+    }
+
+    fn take_frames(&mut self, consumer: &mut Consumer) -> anyhow::Result<End> {
         let mut silent_ns = deadline(self.args.timeout);
         loop {
             let now = monotonic_ns();
@@ -181,16 +193,13 @@ impl<'a> Run<'a> {
                 .unwrap_or(now);
             match consumer.wait(Some(Duration::from_nanos(until.saturating_sub(now))))? {
                 Waited::Frame => {
-                    let taken = self.take_one(consumer)?;
-                    if !self.is_done(consumer.stats(), monotonic_ns())
-                        && self.pacer.wait_before(self.end_ns, &self.stop)
-                    {
-                        return Ok(End::Stopped);
+                    // Before the frame is taken: it is then the newest, and the first one begins the grid.
+                    if self.pacer.wait_before(self.end_ns, &self.stop) {
+                        return Ok(self.after_rest());
                     }
-                    if taken {
-                        // The rest that --max-fps asks for is not the producer's silence.
-                        silent_ns = deadline(self.args.timeout);
-                    }
+                    self.take_one(consumer)?;
+                    // The rest that --max-fps asks for is not the producer's silence.
+                    silent_ns = deadline(self.args.timeout);
                 }
                 Waited::Renewed => self.begin(consumer)?,
                 Waited::TimedOut => {}
@@ -201,16 +210,24 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Why a rest ended early: somebody asked to stop, or the time is over.
+    fn after_rest(&self) -> End {
+        match self.stop.is_set() {
+            true => End::Stopped,
+            false => End::Done,
+        }
+    }
+
     fn is_done(&self, stats: ConsumerStats, now: u64) -> bool {
         let taken = self.totals.taken + stats.taken;
         self.args.count.is_some_and(|count| taken >= count)
             || self.end_ns.is_some_and(|end_ns| now >= end_ns)
     }
 
-    /// Takes a frame; `false` when it was gone before it could be had.
-    fn take_one(&mut self, consumer: &mut Consumer) -> Result<bool, SinkError> {
+    /// Takes a frame, unless it was gone before it could be had.
+    fn take_one(&mut self, consumer: &mut Consumer) -> Result<(), SinkError> {
         let Some(frame) = consumer.acquire() else {
-            return Ok(false);
+            return Ok(());
         };
         let info = *frame.info();
         if self.args.in_order() && info.skipped > 0 {
@@ -240,6 +257,6 @@ impl<'a> Run<'a> {
         }
         drop(frame);
         self.sink.released(monotonic_ns());
-        Ok(true)
+        Ok(())
     }
 }

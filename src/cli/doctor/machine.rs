@@ -1,18 +1,21 @@
 //! Shared memory, directories, left-over buses and the worker.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::super::config::Config;
 use super::super::units::show_bytes;
 use super::super::worker;
 use super::{Check, DoctorArgs};
 use crate::bus::{
-    BusName, MAX_SOCKET_PATH, Observer, Swept, pipe_path, pipes_dir, runtime_dir, sweep, traces,
+    BusName, MAX_SOCKET_PATH, Observer, SweepError, Swept, pipe_path, pipes_dir, runtime_dir,
+    sweep, traces,
 };
 use crate::layout::{Geometry, segment_bytes};
 use crate::observe::{Baseline, Sampler, Thresholds};
@@ -167,6 +170,16 @@ fn runtime_directory(config: &Config) -> Check {
         );
     }
     let uid = rustix::process::geteuid().as_raw();
+    if let Some((path, error)) = not_writable(&directory) {
+        return Check::fail(
+            NAME,
+            format!(
+                "{shown} cannot be used by a producer of this user: {} cannot be written ({error})",
+                path.display()
+            ),
+            "export FRAMEBUS_RUNTIME_DIR=$HOME/.framebus   # for producers and consumers alike",
+        );
+    }
     match fs::symlink_metadata(&directory) {
         Ok(metadata)
             if metadata.is_dir()
@@ -191,6 +204,21 @@ fn runtime_directory(config: &Config) -> Check {
     }
 }
 
+/// The directory in which a producer would have to make something and cannot: framebus's own, else the runtime directory,
+/// else the one in which that would be made. What is no directory is said elsewhere.
+fn not_writable(directory: &Path) -> Option<(PathBuf, io::Error)> {
+    let own = directory.join("framebus");
+    let path = own.ancestors().find(|path| path.is_dir())?;
+    let error = access(path, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    // That of somebody else is another finding: this user's producers have another one.
+    let foreign = |path: &Path| {
+        fs::metadata(path)
+            .is_ok_and(|metadata| metadata.uid() != rustix::process::geteuid().as_raw())
+    };
+    let only_foreign = error == Errno::ACCESS && path.starts_with(directory) && foreign(directory);
+    (!only_foreign).then(|| (path.to_owned(), error.into()))
+}
+
 /// Whether it is the machine's, as /run/framebus is, and producers of this user may have their buses in it.
 fn is_shared(directory: &Path, metadata: &fs::Metadata) -> bool {
     let buses = directory.join("framebus");
@@ -213,10 +241,17 @@ fn buses() -> Vec<Check> {
                 Some(check) => checks.push(check),
                 None => healthy += 1,
             },
+            // Another user's: nothing is known of it, and nothing to be done about it here.
+            Err(SweepError::Foreign { .. }) => {}
+            Err(error @ SweepError::Held { holder, .. }) => checks.push(Check::warn(
+                "stale-bus",
+                error.to_string(),
+                format!("kill {holder} && framebus gc -b {bus}"),
+            )),
             Err(error) => checks.push(Check::warn(
                 "stale-bus",
                 error.to_string(),
-                format!("sudo framebus gc -b {bus}"),
+                format!("rm /dev/shm/framebus.{bus}   # if it is nobody's"),
             )),
         }
     }
@@ -235,7 +270,7 @@ fn living(bus: &BusName) -> Option<Check> {
         return Some(Check::fail(
             "unlinked-segment",
             format!(
-                "bus {bus} has a producer, but its name is gone from /dev/shm: nobody can attach"
+                "bus {bus} has a producer, but its name is gone from /dev/shm: nobody can attach until its next frame makes it again"
             ),
             format!("systemctl restart framebus@{bus}   # or restart its producer by hand"),
         ));

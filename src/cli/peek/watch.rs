@@ -129,6 +129,11 @@ impl Watch {
                 return Ok(Some(End::Done));
             }
             let silent = observer.heartbeat_age_ns() > SILENT_NS;
+            if let Err(error) = observer.check()
+                && !self.of_producer
+            {
+                return Err(error.into());
+            }
             if observer.is_linked() {
                 let lost = silent && !self.of_producer && !observer.has_producer();
                 return Ok(lost.then_some(End::Lost));

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::super::config::{Config, Place, device, too_many_slots};
-use super::{ProduceArgs, RawPixels};
+use super::{PATTERN, ProduceArgs, RawPixels};
 
 /// What the group may do, of a mode.
 const GROUP: u32 = 0o070;
@@ -20,8 +20,11 @@ pub(super) fn check(
         (Some(bus), false) => config.place(bus.as_str(), key),
         _ => Place::flag(&format!("--{key}")),
     };
-    let source = merged.source();
-    if let Some(why) = never_starts_again(source).filter(|_| merged.looped) {
+    let source = merged.source_text();
+    if flags.range.is_some() {
+        check_range(merged)?;
+    }
+    if let Some(why) = never_starts_again(&source).filter(|_| merged.looped) {
         bail!(
             "{} is for files: {why} cannot start again",
             place("loop", flags.looped)
@@ -61,6 +64,17 @@ pub(super) fn check(
             "{}: the mode {mode:04o} lets no group attach; 0660 does",
             group.nearer(mode_by)
         );
+    }
+    Ok(())
+}
+
+/// Refuses a range for what has none. One of the configuration is for the sources that have.
+fn check_range(merged: &ProduceArgs) -> anyhow::Result<()> {
+    if merged.source() == PATTERN {
+        bail!("--range is for video: the pattern is full range");
+    }
+    if merged.format == Some(RawPixels::Bgr) {
+        bail!("--range is about luma: --format bgr has none");
     }
     Ok(())
 }

@@ -66,6 +66,14 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
+        let result = self.work();
+        if result.is_err() {
+            self.producer.fail();
+        }
+        result
+    }
+
+    fn work(&mut self) -> anyhow::Result<ExitCode> {
         let end_ns = deadline(self.args.duration);
         let mut frames = 0;
         while self.args.count.is_none_or(|count| frames < count)
@@ -83,9 +91,11 @@ impl<'a> Run<'a> {
             self.status.update(&self.producer);
             self.notify.alive();
             self.watch_viewer();
+            self.watch_names()?;
         }
         self.notify.stopping();
         self.status.clear();
+        self.producer.check()?;
         let stats = self.producer.stats();
         tracing::info!(
             "bus {} ended: {frames} frames published, {} dropped, {} starved",
@@ -104,10 +114,24 @@ impl<'a> Run<'a> {
             self.status.clear();
             tracing::info!("{} gives frames again", self.source.info().description);
         }
-        let Some(mut claim) = self.producer.claim() else {
+        let Some(mut claim) = self.producer.claim()? else {
             return Ok(false);
         };
-        let filled = self.source.fill(&mut claim.target())?;
+        let filled = match self.source.fill(&mut claim.target()) {
+            Ok(filled) => filled,
+            Err(error) => {
+                drop(claim);
+                // What cannot be written into a segment that was cut short is not the source's fault.
+                self.producer.check()?;
+                return Err(error.into());
+            }
+        };
+        if filled == Filled::Gray {
+            claim.leave_bgr();
+        }
+        if filled == Filled::Unfinished {
+            return Ok(false);
+        }
         if filled == Filled::Damaged {
             drop(claim);
             // A frame of another size is not lost: the source keeps it until the bus has that size.
@@ -124,6 +148,19 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
+    /// Also while the source gives no frames: the segment's name may be gone. Ends when the bus is another producer's now.
+    fn watch_names(&mut self) -> anyhow::Result<()> {
+        self.producer.keep_names();
+        if let Some(pid) = self.producer.taken_by() {
+            self.status.clear();
+            anyhow::bail!(
+                "bus {} was taken over by pid {pid} while its names were gone: this producer ends",
+                self.producer.options().bus
+            );
+        }
+        Ok(())
+    }
+
     /// Says once that the windows are gone, where somebody wanted them.
     fn watch_viewer(&mut self) {
         if let Some(why) = self.viewer.as_mut().and_then(Viewer::failure) {
@@ -135,7 +172,7 @@ impl<'a> Run<'a> {
     fn renew(&mut self) -> anyhow::Result<()> {
         let info = self.source.info();
         let old = self.producer.options().geometry;
-        self.producer.renew(self.args.options(&info))?;
+        self.producer.renew(self.args.options(&info).frames())?;
         self.status.clear();
         tracing::info!(
             "frames are {} now, not {old}: generation {}",

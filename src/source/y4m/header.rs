@@ -7,7 +7,8 @@ use crate::layout::Geometry;
 pub(super) struct StreamHeader {
     pub(super) geometry: Geometry,
     pub(super) fps: Option<f64>,
-    pub(super) full_range: bool,
+    /// Whether its luma is limited by its own account: full gray is what ffmpeg means by mono without a range.
+    pub(super) limited_range: bool,
     planes: Planes,
 }
 
@@ -26,7 +27,7 @@ impl StreamHeader {
     pub(super) fn parse(parameters: &[u8]) -> Result<StreamHeader, String> {
         let text = String::from_utf8_lossy(parameters);
         let (mut width, mut height) = ("", "");
-        let (mut fps, mut full_range, mut planes) = (None, false, Planes::Chroma(2, 2));
+        let (mut fps, mut limited, mut planes) = (None, None, Planes::Chroma(2, 2));
         for word in text.split_ascii_whitespace() {
             let Some((first, value)) = word.split_at_checked(1) else {
                 continue;
@@ -36,7 +37,11 @@ impl StreamHeader {
                 "H" => height = value,
                 "F" => fps = rate(value),
                 "C" => planes = colour_space(value)?,
-                "X" if value.starts_with("COLORRANGE=") => full_range = value == "COLORRANGE=FULL",
+                "X" => match value {
+                    "COLORRANGE=FULL" => limited = Some(false),
+                    "COLORRANGE=LIMITED" => limited = Some(true),
+                    _ => {}
+                },
                 _ => {}
             }
         }
@@ -53,7 +58,7 @@ impl StreamHeader {
         Ok(StreamHeader {
             geometry,
             fps,
-            full_range,
+            limited_range: limited.unwrap_or(planes != Planes::None),
             planes,
         })
     }

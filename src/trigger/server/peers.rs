@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError};
 
 use interprocess::local_socket::Stream;
 use interprocess::local_socket::traits::StreamCommon;
-use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::epoll::{self, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::{
-    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, send, sendmsg,
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, recv, send, sendmsg,
+    shutdown,
 };
 
-use super::{Shared, Target, Wire, stream_fd};
+use super::{Shared, Target, Token, Wire, stream_fd};
 use crate::clock::monotonic_ns;
 use crate::layout::{ClaimRecord, ClaimState, RecordState, TriggerKind, read_text, write_text};
 use crate::shm::OwnedSegment;
@@ -23,6 +24,8 @@ use crate::trigger::protocol::{Answer, read_hello};
 /// One connected process.
 #[derive(Debug)]
 struct Peer {
+    /// Which of all the connections there have been: an event of an earlier one on the same index is not its own.
+    connection: u64,
     stream: Arc<Stream>,
     pid: u32,
     uid: u32,
@@ -35,6 +38,8 @@ struct Peer {
 pub(super) struct Peers {
     pub(super) shared: Arc<Shared>,
     peers: Vec<Option<Peer>>,
+    /// Connections so far.
+    connections: u64,
 }
 
 impl Peers {
@@ -42,6 +47,7 @@ impl Peers {
         Peers {
             shared,
             peers: (0..consumers).map(|_| None).collect(),
+            connections: 0,
         }
     }
 
@@ -56,7 +62,8 @@ impl Peers {
     }
 
     /// Gives a free index to a new connection; turns it away otherwise.
-    pub(super) fn admit(&mut self, epoll: &OwnedFd, index: u8, stream: Stream, token: u64) {
+    pub(super) fn admit(&mut self, epoll: &OwnedFd, index: u8, stream: Stream) {
+        let connection = self.connections + 1;
         let Some(place) = self.peers.get_mut(usize::from(index)) else {
             return;
         };
@@ -74,7 +81,7 @@ impl Peers {
         if let Err(error) = epoll::add(
             epoll,
             stream_fd(&stream),
-            EventData::new_u64(token),
+            Token::Peer { index, connection }.pack(),
             interest,
         ) {
             tracing::warn!("consumer {index} cannot be watched, so it is turned away: {error}");
@@ -87,7 +94,9 @@ impl Peers {
             .and_then(|pid| u32::try_from(pid).ok());
         let uid = rustix::net::sockopt::socket_peercred(stream_fd(&stream))
             .map(|credentials| credentials.uid.as_raw());
+        self.connections = connection;
         *place = Some(Peer {
+            connection,
             stream: Arc::new(stream),
             pid: pid.unwrap_or(0),
             uid: uid.unwrap_or(u32::MAX),
@@ -125,10 +134,13 @@ impl Peers {
     }
 
     /// Handles what a connection has to say: a hello, half a good-bye, or its end.
-    pub(super) fn serve(&mut self, epoll: &OwnedFd, index: u8, flags: EventFlags) {
+    pub(super) fn serve(&mut self, epoll: &OwnedFd, index: u8, connection: u64, flags: EventFlags) {
         let Some(Some(peer)) = self.peers.get(usize::from(index)) else {
             return;
         };
+        if peer.connection != connection {
+            return;
+        }
         let stream = Arc::clone(&peer.stream);
         if flags.contains(EventFlags::IN) {
             let mut bytes = [0; 64];
@@ -137,7 +149,7 @@ impl Peers {
                     // Whatever it says after its first word is not read, so that nobody can keep this thread busy. When
                     // it has only shut down its sending half, as .NET's In pipe does at once, it lives until it hangs
                     // up, which is reported without being asked for.
-                    let token = EventData::new_u64(super::CONNECTION + u64::from(index));
+                    let token = Token::Peer { index, connection }.pack();
                     let _ = epoll::modify(epoll, stream_fd(&stream), token, EventFlags::empty());
                     let hello = bytes.iter().take(count).find_map(|byte| read_hello(*byte));
                     if let Some(kind) = hello
@@ -171,6 +183,14 @@ impl Peers {
             TriggerKind::Eventfd if !is_trusted(peer.uid) => TriggerKind::Pipe,
             kind => kind,
         };
+        let (kind, event) = match make_event(kind) {
+            Ok(event) => (kind, event),
+            // Its connection is a descriptor that is there already.
+            Err(error) => {
+                tracing::warn!("consumer {index} gets no eventfd, and is woken by bytes: {error}");
+                (TriggerKind::Pipe, None)
+            }
+        };
         peer.kind = kind;
         let generation = segment.regions().header().generation.load(Relaxed);
         let answer = Answer::Welcome {
@@ -179,18 +199,6 @@ impl Peers {
         }
         .encode();
         let stream = Arc::clone(&peer.stream);
-        let event = match kind {
-            TriggerKind::Eventfd => {
-                match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
-                    Ok(event) => Some(Arc::new(event)),
-                    Err(error) => {
-                        tracing::warn!("consumer {index} gets no eventfd: {error}");
-                        return false;
-                    }
-                }
-            }
-            TriggerKind::Pipe | TriggerKind::Spin => None,
-        };
         segment
             .regions()
             .claim(index)
@@ -245,8 +253,8 @@ impl Peers {
         else {
             return;
         };
-        // The frame path may hold the connection for a moment longer, and an event of it would then be taken for one of
-        // whoever has the index next.
+        // The frame path may hold the connection for a moment longer, and its hang-up would wake this thread again and
+        // again.
         let _ = epoll::delete(epoll, stream_fd(&peer.stream));
         let segment = self.segment();
         let (claim, record) = (
@@ -272,7 +280,19 @@ impl Peers {
     /// Hangs up on everybody: the end of the stream.
     pub(super) fn hang_up(&mut self) {
         self.shared.targets.store(Arc::default());
-        self.peers.iter_mut().for_each(|peer| drop(peer.take()));
+        for peer in self.peers.iter_mut().filter_map(Option::take) {
+            // A forked child may have a copy of the descriptor: closing this one alone would end nothing.
+            let _ = shutdown(stream_fd(&peer.stream), Shutdown::Both);
+        }
+    }
+}
+
+/// The eventfd of a consumer that waits on one.
+fn make_event(kind: TriggerKind) -> rustix::io::Result<Option<Arc<OwnedFd>>> {
+    match kind {
+        TriggerKind::Eventfd => eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map(|event| Some(Arc::new(event))),
+        TriggerKind::Pipe | TriggerKind::Spin => Ok(None),
     }
 }
 

@@ -143,7 +143,7 @@ fn enter_on_a_slot_shows_it() {
 #[test]
 fn only_pictures_that_are_seen_are_wanted() {
     let mut model = model(fixture::live());
-    assert_eq!(model.wants(), Some(Wants::Latest));
+    assert_eq!(model.wants(), Some(Wants::Sampled));
     type_in(&mut model, "3");
     assert_eq!(model.wants(), Some(Wants::EverySlot));
     type_in(&mut model, "t");

@@ -2,6 +2,7 @@
 
 mod docs;
 mod keys;
+mod moments;
 mod pictures;
 mod scenarios;
 mod screens;
@@ -24,13 +25,11 @@ fn model(snapshot: Snapshot) -> Model {
     });
     options.interval = Duration::from_millis(500);
     let mut model = Model::new(&options);
-    let pictures = snapshot.segment.is_some();
+    let pictures = fixture::pictures(&snapshot);
     for second in 0..5 {
         feed(&mut model, fixture::at(snapshot.clone(), second));
     }
-    if pictures {
-        update(&mut model, Message::Pictures(fixture::pictures()));
-    }
+    update(&mut model, Message::Pictures(pictures));
     model
 }
 

@@ -66,7 +66,7 @@ fn colours_are_wanted_where_they_are_seen() {
     type_in(&mut model, "C");
     assert_eq!(model.wants(), Some(Wants::Slot(0)));
     type_in(&mut model, "C1");
-    assert_eq!(model.wants(), Some(Wants::Latest), "beside tables in gray");
+    assert_eq!(model.wants(), Some(Wants::Sampled), "beside tables in gray");
     type_in(&mut model, "40TT");
     assert_eq!(model.theme, Theme::None);
     assert_eq!(model.wants(), Some(Wants::Latest));

@@ -68,6 +68,7 @@ scenarios! {
     a_producer_is_gone: "producer-gone",
     a_recorder_of_every_frame_falls_behind: "recorder-behind",
     an_unlinked_segment_and_a_full_shm_are_told: "shm-trouble",
+    rates_stand_still_when_no_whole_number_of_frames_fits: "odd-rate",
 }
 
 #[test]

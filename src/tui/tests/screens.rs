@@ -115,6 +115,11 @@ fn too_small_a_terminal_says_what_it_needs() {
         draw(&model, 59, 30).trim(),
         "framebus top needs 60x15, this is 59x30"
     );
+    assert_eq!(draw(&model, 20, 5).trim(), "needs 60x15");
+    for width in 0..60 {
+        let text = draw(&model, width, 5);
+        assert_eq!(text.contains("60x15"), width >= 5, "{width}: {text}");
+    }
     assert_snapshot!("narrow_60x15", draw(&model, 60, 15));
     assert_snapshot!("narrow_70x20", draw(&model, 70, 20));
 }

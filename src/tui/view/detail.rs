@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 use super::canvas::Canvas;
 use super::{consumers, findings, histogram, inside, section};
 use crate::observe::{Consumer, ConsumerState, Percentiles, Snapshot};
-use crate::tui::format::{clean, clock, millis, or_unknown, rate, span, uptime};
+use crate::tui::format::{clean, clock, millis, or_unknown, rate, uptime};
 use crate::tui::model::Model;
 use crate::tui::rows::Sort;
+use crate::tui::seconds::Seconds;
 use crate::tui::table::{Line, wrap};
 use crate::tui::theme::{Glyphs, Tone};
-use crate::tui::track::{ConsumerKey, ConsumerTrack, HISTORY_S, Seconds};
+use crate::tui::track::{ConsumerKey, ConsumerTrack, HISTORY_S};
 
 /// Draws the consumer `key` over the whole screen.
 pub(super) fn draw(
@@ -111,7 +112,7 @@ fn draw_below(
             width: HELD - 3,
             ..area
         };
-        canvas.lines(right, &held(track));
+        canvas.lines(right, &held(track, canvas.glyphs));
     }
     let lines = histogram::lines(
         &consumer.busy_histogram,
@@ -143,10 +144,11 @@ fn identity(consumer: &Consumer, snapshot: &Snapshot, cells: usize, glyphs: &Gly
     let texts = [
         format!("{state}; {when}; uid {}; waits by {trigger}", consumer.uid),
         format!(
-            "taken {}, skipped {}, last {}; triggers {}, coalesced {}",
+            "published {}, taken {}, skipped {}, pending {}; triggers {}, coalesced {}",
+            consumer.published,
             consumer.taken,
             consumer.skipped,
-            consumer.last_sequence,
+            consumer.pending,
             consumer.triggers,
             consumer.coalesced
         ),
@@ -262,15 +264,15 @@ fn histories(
 }
 
 /// Returns the frames that it was seen to hold, the newest first.
-fn held(track: &ConsumerTrack) -> Vec<Line> {
-    let mut lines = vec![Line::new(Tone::Head, "HELD FROM        SEQ SLOT   FOR")];
+fn held(track: &ConsumerTrack, glyphs: &Glyphs) -> Vec<Line> {
+    let mut lines = vec![Line::new(Tone::Head, "HELD FROM       SEQ SLOT    FOR")];
     for held in track.held.iter().rev() {
         let text = format!(
-            "{:<10}{:>10} {:>4} {:>5}",
+            "{:<9}{:>10} {:>4} {:>6}",
             clock(held.time_ms),
             held.sequence,
-            held.slot,
-            span(held.held_ms)
+            held.slot.map_or("-".to_owned(), |slot| slot.to_string()),
+            held.how_long(glyphs.ascii)
         );
         lines.push(Line::new(Tone::Plain, text));
     }

@@ -38,11 +38,7 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
         true_colour: model.true_colour,
     };
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        let (w, h) = LEAST;
-        let text = format!(
-            "framebus top needs {w}x{h}, this is {}x{}",
-            area.width, area.height
-        );
+        let text = too_small(area.width, area.height);
         let text = format::cut(&text, area.width.into(), model.glyphs.cut);
         canvas.text(
             area.x,
@@ -78,6 +74,19 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
     }
     header::draw_notice(&mut canvas, area, model);
     hits
+}
+
+/// Returns the longest way to say it that a terminal of this size has room for.
+fn too_small(width: u16, height: u16) -> String {
+    let (w, h) = LEAST;
+    let ways = [
+        format!("framebus top needs {w}x{h}, this is {width}x{height}"),
+        format!("top needs {w}x{h}, not {width}x{height}"),
+        format!("needs {w}x{h}"),
+        format!("{w}x{h}"),
+    ];
+    let fits = |text: &&String| text.len() <= usize::from(width);
+    ways.iter().find(fits).cloned().unwrap_or_default()
 }
 
 /// Draws the rule over a section of `body`.

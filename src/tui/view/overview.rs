@@ -278,10 +278,12 @@ pub(super) fn draw_slots(
     let y = area.bottom();
     if y + 3 < body.bottom() {
         let mut title = Line::new(Tone::Head, "PICTURES");
-        let [_, free, latest, writing, held] = canvas.glyphs.strip;
+        let [_, free, latest, written, had, held] = canvas.glyphs.strip;
         title.push(
             Tone::Dim,
-            format!("   strip: {held} held  {latest} newest  {writing} written  {free} free"),
+            format!(
+                "   strip: {held} held all along  {had} at times  {written} written  {latest} newest  {free} free"
+            ),
         );
         section(canvas, y, body, &title);
         picture::draw_slots(

@@ -80,11 +80,13 @@ pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, sna
         };
         let taken = model
             .track()
-            .and_then(|track| track.pictures.get(&slot.slot));
+            .and_then(|track| track.pictures.get(&slot.slot))
+            // One of another frame than the table has would be of another moment.
+            .filter(|picture| Some(picture.sequence) == slot.sequence);
         let title = format!(
             "{} {}",
             slot.slot,
-            or_unknown(taken.map(|picture| picture.sequence), |n| n.to_string())
+            or_unknown(slot.sequence, |sequence| sequence.to_string())
         );
         canvas.text(cell.x, cell.y, cell.width, tone, &title);
         if let Some(picture) = taken {

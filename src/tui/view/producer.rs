@@ -2,9 +2,9 @@
 
 use crate::observe::{BusState, Producer, Snapshot};
 use crate::tui::format::{self, clean, cut, millis, nominal, or_unknown, pad, rate, span};
+use crate::tui::seconds::Seconds;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Tone};
-use crate::tui::track::Seconds;
 
 /// Returns the lines of the panel, the most important first. `fps` adds the rate over the last minute.
 pub(crate) fn lines(

@@ -2,9 +2,10 @@
 
 use crate::observe::{ConsumerState, Slot, SlotState, Snapshot};
 use crate::tui::format::{clean, or_unknown, span};
+use crate::tui::seconds::Seconds;
+use crate::tui::strip::{STRIP_S, Strips, Use};
 use crate::tui::table::{Column, Line, fit, head, row};
 use crate::tui::theme::{Glyphs, Tone};
-use crate::tui::track::{STRIP_S, Seconds, Use};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -115,7 +116,7 @@ pub(crate) fn title(snapshot: &Snapshot, rows: usize) -> Line {
 /// `strips` adds what each slot was used for over the last minute.
 pub(crate) fn lines(
     snapshot: &Snapshot,
-    strips: Option<&std::collections::BTreeMap<u8, Seconds<Use>>>,
+    strips: Option<&Strips>,
     cells: usize,
     rows: usize,
     glyphs: &Glyphs,

@@ -2,6 +2,7 @@
 
 mod maps;
 mod process;
+mod pty;
 mod random;
 mod raw;
 mod terminal;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 pub(crate) use maps::{Map, maps};
 pub(crate) use process::{Exit, Finished, Process};
+pub(crate) use pty::Mute;
 pub(crate) use random::Random;
 pub(crate) use raw::{Field, HEADER, RawSegment, fields};
 pub(crate) use terminal::Terminal;

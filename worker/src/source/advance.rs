@@ -6,17 +6,12 @@ use std::mem;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::source::{Arrival, Capture, SourceError};
 use framebus::stop::Stop;
-use opencv::videoio::{
-    CAP_PROP_POS_FRAMES, VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst,
-};
+use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
 use super::{Announced, CaptureSource};
 use crate::call::{Call, Returned};
 use crate::connect::{MISSES_OF_LIVE, connect, connect_unbounded, is_over};
 use crate::spec::SourceSpec;
-
-/// How many frames in a row of a file may be unreadable before the rest of it counts as lost.
-const MISSES_OF_FILE: u32 = 10;
 
 /// What a grab on a thread of its own brings back: the capture, and when it got its frame.
 pub(super) type Grab = (VideoCapture, Option<Moment>);
@@ -58,11 +53,7 @@ impl CaptureSource {
             return self.next_of_pipeline(grabbing.map_err(|error| self.no_thread(&error))?, stop);
         }
         self.capture = Some(video);
-        if self.is_live() {
-            self.next_of_live(stop)
-        } else {
-            self.next_of_file(stop)
-        }
+        self.next_of_camera(stop)
     }
 
     /// Announces what is held: a new size first, then the frame.
@@ -70,12 +61,7 @@ impl CaptureSource {
         if mem::take(&mut self.resized) {
             return Some(Arrival::Resized);
         }
-        let mut held = self.held.take()?;
-        if !self.is_live() {
-            // A file's frame is captured when it is asked for, not when the file was opened.
-            held.capture.capture_ns = monotonic_ns();
-            held.capture.wall_ns = wall_ns();
-        }
+        let held = self.held.take()?;
         let capture = held.capture;
         self.announced = Some(Announced::Held(held));
         Some(Arrival::Frame(capture))
@@ -102,7 +88,7 @@ impl CaptureSource {
         stop: &Stop,
     ) -> Result<Arrival, SourceError> {
         match grabbing
-            .wait(stop, self.options.read_timeout)
+            .wait(stop, self.options.silence())
             .map_err(|error| self.no_thread(&error))?
         {
             Returned::Value((video, moment)) => {
@@ -124,7 +110,7 @@ impl CaptureSource {
         }
     }
 
-    fn next_of_live(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
+    fn next_of_camera(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
         let started = monotonic_ns();
         for _ in 0..MISSES_OF_LIVE {
             if let Some(arrival) = self.grab() {
@@ -133,14 +119,11 @@ impl CaptureSource {
             if stop.is_set() {
                 return Ok(Arrival::Stopped);
             }
-            if is_over(started, self.options.read_timeout) {
+            if is_over(started, self.options.silence()) {
                 return Ok(self.lose("sends no frames any more"));
             }
         }
-        Ok(self.lose(match self.spec {
-            SourceSpec::Camera(_) => "does not answer any more; it may be unplugged",
-            _ => "has ended or closed the connection",
-        }))
+        Ok(self.lose("does not answer any more; it may be unplugged"))
     }
 
     fn lose(&mut self, why: &str) -> Arrival {
@@ -161,7 +144,7 @@ impl CaptureSource {
                     .map_err(|error| self.no_thread(&error))?
             }
         };
-        let patience = self.options.open_timeout + self.options.read_timeout;
+        let patience = self.options.opening() + self.options.silence();
         match opening
             .wait(stop, patience)
             .map_err(|error| self.no_thread(&error))?
@@ -182,49 +165,7 @@ impl CaptureSource {
         }
     }
 
-    fn next_of_file(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
-        for _ in 0..=MISSES_OF_FILE {
-            if stop.is_set() {
-                return Ok(Arrival::Stopped);
-            }
-            if let Some(arrival) = self.grab() {
-                return Ok(arrival);
-            }
-            if self.was_last() {
-                return self.end_or_start_again(stop);
-            }
-            self.step_over();
-        }
-        if matches!(self.spec, SourceSpec::Url(_)) {
-            return Ok(self.lose("has closed the connection"));
-        }
-        self.end_or_start_again(stop)
-    }
-
-    fn position(&self) -> Option<f64> {
-        self.capture.as_ref()?.get(CAP_PROP_POS_FRAMES).ok()
-    }
-
-    /// Returns whether the frame that could not be read is the last one of the file.
-    fn was_last(&self) -> bool {
-        match (self.position(), self.frames) {
-            (Some(position), Some(frames)) => position + 1.0 >= frames as f64,
-            _ => false,
-        }
-    }
-
-    /// Steps over a damaged image. In a video the decoder has moved on by itself.
-    fn step_over(&mut self) {
-        if matches!(self.spec, SourceSpec::Images(_))
-            && let Some(position) = self.position()
-            && let Some(capture) = &mut self.capture
-        {
-            self.next_frame += 1;
-            let _ = capture.set(CAP_PROP_POS_FRAMES, position + 1.0);
-        }
-    }
-
-    /// Ends, or goes back to the first frame; opens the source anew where going back does not work.
+    /// Ends, or opens the pipeline anew: it cannot be rewound.
     fn end_or_start_again(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
         if !self.options.looped {
             return Ok(Arrival::End);
@@ -236,14 +177,6 @@ impl CaptureSource {
             )));
         }
         self.next_frame = 0;
-        let can_rewind = !matches!(self.spec, SourceSpec::Gst(_));
-        let rewound = match &mut self.capture {
-            Some(capture) if can_rewind => capture.set(CAP_PROP_POS_FRAMES, 0.0).unwrap_or(false),
-            _ => false,
-        };
-        if rewound && let Some(arrival) = self.grab() {
-            return Ok(arrival);
-        }
         self.capture = None;
         let connection = connect(&self.spec, &self.options)?;
         self.use_connection(connection)?;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use framebus::source::{Arrival, Filled, FrameSource, FrameTarget};
+use framebus::source::{Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
 use framebus::stop::Stop;
-use framebus_worker::{CaptureSource, OpenOptions, SourceSpec};
+use framebus_worker::{CaptureSource, DecodedSource, ImageSource, OpenOptions, SourceSpec};
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector};
 use opencv::imgcodecs::{imencode, imwrite};
 use opencv::videoio::{CAP_FFMPEG, VideoWriter, VideoWriterTrait};
@@ -16,8 +16,9 @@ use opencv::videoio::{CAP_FFMPEG, VideoWriter, VideoWriterTrait};
 /// Options with time-outs that suit a test.
 pub(crate) fn quick() -> OpenOptions {
     OpenOptions {
-        open_timeout: Duration::from_millis(1000),
-        read_timeout: Duration::from_millis(500),
+        color: true,
+        open_timeout: Some(Duration::from_millis(1000)),
+        read_timeout: Some(Duration::from_millis(500)),
         ..OpenOptions::default()
     }
 }
@@ -29,9 +30,64 @@ pub(crate) fn looped() -> OpenOptions {
     }
 }
 
-pub(crate) fn open(source: &str, options: &OpenOptions) -> CaptureSource {
-    let spec: SourceSpec = source.parse().expect("a source");
-    CaptureSource::open(&spec, options).expect("it opens")
+pub(crate) fn open(source: &str, options: &OpenOptions) -> Opened {
+    try_open(source, options).expect("it opens")
+}
+
+pub(crate) fn try_open(source: &str, options: &OpenOptions) -> Result<Opened, SourceError> {
+    let spec: SourceSpec = source.parse()?;
+    if matches!(spec, SourceSpec::File(_) | SourceSpec::Url(_)) {
+        let stop = Stop::new().expect("eventfd");
+        let opened = DecodedSource::open(&spec, options, &stop)?;
+        return Ok(Opened::Decoded(opened.expect("nobody asks to stop")));
+    }
+    if matches!(spec, SourceSpec::Images(_)) {
+        return ImageSource::open(&spec, options).map(Opened::Images);
+    }
+    CaptureSource::open(&spec, options).map(Opened::Captured)
+}
+
+/// A source of either kind.
+pub(crate) enum Opened {
+    Captured(CaptureSource),
+    Images(ImageSource),
+    Decoded(DecodedSource),
+}
+
+impl Opened {
+    /// How many frames OpenCV did not put where it was told to.
+    pub(crate) fn moved_frames(&self) -> u64 {
+        match self {
+            Opened::Captured(source) => source.moved_frames(),
+            Opened::Images(_) | Opened::Decoded(_) => 0,
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn FrameSource {
+        match self {
+            Opened::Captured(source) => source,
+            Opened::Images(source) => source,
+            Opened::Decoded(source) => source,
+        }
+    }
+}
+
+impl FrameSource for Opened {
+    fn info(&self) -> SourceInfo {
+        match self {
+            Opened::Captured(source) => source.info(),
+            Opened::Images(source) => source.info(),
+            Opened::Decoded(source) => source.info(),
+        }
+    }
+
+    fn wait(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
+        self.source().wait(stop)
+    }
+
+    fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
+        self.source().fill(target)
+    }
 }
 
 /// A picture that differs from frame to frame.
@@ -81,15 +137,15 @@ pub(crate) enum Seen {
 }
 
 /// A consumer that keeps the last frame.
-pub(crate) struct Reader {
-    pub(crate) source: CaptureSource,
+pub(crate) struct Reader<S = Opened> {
+    pub(crate) source: S,
     pub(crate) stop: Stop,
     pub(crate) bgr: Vec<u8>,
     pub(crate) gray: Vec<u8>,
 }
 
-impl Reader {
-    pub(crate) fn new(source: CaptureSource) -> Reader {
+impl<S: FrameSource> Reader<S> {
+    pub(crate) fn new(source: S) -> Reader<S> {
         let mut reader = Reader {
             source,
             stop: Stop::new().expect("eventfd"),
@@ -117,8 +173,8 @@ impl Reader {
                     bgr: Some(&mut self.bgr),
                 };
                 match self.source.fill(&mut target).expect("the source goes on") {
-                    Filled::Frame => Seen::Frame(capture.source_frame),
-                    Filled::Damaged => Seen::Damaged,
+                    Filled::Frame | Filled::Gray => Seen::Frame(capture.source_frame),
+                    Filled::Damaged | Filled::Unfinished => Seen::Damaged,
                 }
             }
             Arrival::Resized => {
@@ -162,8 +218,10 @@ impl Reader {
 pub(crate) enum Visit {
     /// So many frames of this size, then it closes the connection.
     Frames((i32, i32), i32),
-    /// It answers with 404.
-    NotFound,
+    /// It answers with this status.
+    Status(&'static str),
+    /// It answers with one picture and closes the connection.
+    Snapshot((i32, i32)),
     /// It closes the connection at once.
     Nothing,
 }
@@ -188,20 +246,31 @@ pub(crate) fn camera(visits: &'static [Visit]) -> String {
 fn answer(visit: Visit) -> Vec<Vec<u8>> {
     let (size, frames) = match visit {
         Visit::Frames(size, frames) => (size, frames),
-        Visit::NotFound => return vec![b"HTTP/1.0 404 Not Found\r\n\r\n".to_vec()],
+        Visit::Status(status) => {
+            return vec![format!("HTTP/1.0 {status}\r\n\r\n").into_bytes()];
+        }
+        Visit::Snapshot(size) => {
+            let head = b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n";
+            return vec![[head.as_slice(), &jpeg(size, 0)].concat()];
+        }
         Visit::Nothing => return Vec::new(),
     };
     let head =
         b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
     let parts = (0..frames).map(|number| {
-        let mut jpeg = Vector::<u8>::new();
-        imencode(".jpg", &picture(size, number), &mut jpeg, &Vector::new()).expect("a JPEG");
+        let jpeg = jpeg(size, number);
         let length = jpeg.len();
         let head =
             format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n");
         [head.as_bytes(), jpeg.as_slice(), b"\r\n"].concat()
     });
     std::iter::once(head.to_vec()).chain(parts).collect()
+}
+
+pub(crate) fn jpeg(size: (i32, i32), number: i32) -> Vec<u8> {
+    let mut jpeg = Vector::<u8>::new();
+    imencode(".jpg", &picture(size, number), &mut jpeg, &Vector::new()).expect("a JPEG");
+    jpeg.as_slice().to_vec()
 }
 
 fn serve(mut stream: TcpStream, answer: &[Vec<u8>]) -> std::io::Result<()> {

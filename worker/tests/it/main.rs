@@ -1,8 +1,11 @@
-//! The OpenCV sources, on footage that the tests make themselves.
+//! The worker's sources, on footage that the tests make themselves.
 
+mod decoded;
 mod end_to_end;
 mod errors;
 mod files;
 mod footage;
+mod images;
+mod mutated;
 mod pipelines;
 mod streams;

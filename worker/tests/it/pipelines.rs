@@ -50,8 +50,8 @@ fn a_pipeline_that_falls_silent_is_stalled_and_can_be_stopped() {
     }
     let slow = "gst:videotestsrc ! video/x-raw,width=64,height=48 ! identity sleep-time=1000000";
     let patient = OpenOptions {
-        open_timeout: Duration::from_secs(30),
-        read_timeout: Duration::from_millis(100),
+        open_timeout: Some(Duration::from_secs(30)),
+        read_timeout: Some(Duration::from_millis(100)),
         ..quick()
     };
     let mut reader = Reader::new(open(slow, &patient));

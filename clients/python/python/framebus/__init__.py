@@ -18,11 +18,13 @@ import numpy as _numpy
 
 from . import _framebus
 from ._framebus import (
+    CutShortError,
     Error,
     Frame,
     FrameHeldError,
     InUseError,
     NoBusError,
+    OtherProcessError,
     ProducerLostError,
     Slot,
     __version__,
@@ -30,12 +32,14 @@ from ._framebus import (
 
 __all__ = [
     "Consumer",
+    "CutShortError",
     "Error",
     "Frame",
     "FrameHeldError",
     "InUseError",
     "NoBusError",
     "Observer",
+    "OtherProcessError",
     "Pattern",
     "Producer",
     "ProducerLostError",
@@ -59,6 +63,8 @@ class Consumer(_framebus.Consumer):
 
     async def __anext__(self):
         while True:
+            if self._was_interrupted():
+                raise StopAsyncIteration
             frame = self.acquire()
             if frame is not None:
                 return frame
@@ -89,10 +95,13 @@ class Producer(_framebus.Producer):
     or copy an array with publish(). claim() is None when every slot is leased: the frame is lost, and counted.
     """
 
-    def publish(self, gray, bgr=None, *, source_frame=0, capture_ns=None, wall_ns=None):
+    def publish(
+        self, gray, bgr=None, *, source_frame=0, capture_ns=None, wall_ns=None, sequence=None, origin=0
+    ):
         """Copies an image (and its BGR image, on a bus with color) into a slot and publishes it.
 
-        Returns its sequence, or None when every slot is leased.
+        Returns its sequence, or None when every slot is leased. A frame that has a number elsewhere keeps it with
+        ``sequence`` (above the last one) and ``origin`` (whose number that is).
         """
         gray = _numpy.asarray(gray)
         bgr = None if bgr is None else _numpy.asarray(bgr)
@@ -106,7 +115,13 @@ class Producer(_framebus.Producer):
         if misfit is not None:
             slot.abandon()
             raise ValueError(misfit)
-        return slot.publish(source_frame, capture_ns=capture_ns, wall_ns=wall_ns)
+        try:
+            return slot.publish(
+                source_frame, capture_ns=capture_ns, wall_ns=wall_ns, sequence=sequence, origin=origin
+            )
+        except ValueError:
+            slot.abandon()
+            raise
 
 
 def _fill(target, image, what):

@@ -186,6 +186,7 @@ impl Player {
             }
         }
         let pictures = match self.model.wants() {
+            Some(Wants::Sampled) => self.sampler.sampled_picture().into_iter().collect(),
             Some(Wants::EverySlot) => self.sampler.pictures(),
             Some(Wants::Slot(slot)) => self.sampler.picture(Some(slot)).into_iter().collect(),
             Some(Wants::Coloured(slot)) => {

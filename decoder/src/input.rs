@@ -1,0 +1,165 @@
+//! A file or a stream, open for reading.
+
+use ffmpeg_next::codec;
+use ffmpeg_next::format::context::Input as Demuxer;
+use ffmpeg_next::media::Type;
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, decoder, format, packet};
+
+use crate::turn::Turn;
+use crate::wire::{Open, Report, Why};
+
+/// A rate above this is a time base, not a rate.
+const HIGHEST_FPS: f64 = 1000.0;
+/// FFmpeg's clock for the length of a file, in ticks a second.
+const TICKS: i64 = 1_000_000;
+
+/// An open source and the decoder of its video.
+pub(crate) struct Input {
+    demuxer: Demuxer,
+    stream: usize,
+    time_base: Rational,
+    pub(crate) decoder: decoder::Video,
+    pub(crate) turn: Turn,
+    pub(crate) fps: Option<f64>,
+    pub(crate) finite: bool,
+    /// Whether the server sends one picture and closes.
+    pub(crate) still: bool,
+    /// Whether its packets are JPEGs.
+    pub(crate) jpeg: bool,
+}
+
+impl Input {
+    /// Opens a source and finds its video.
+    pub(crate) fn open(what: &Open) -> Result<Input, Report> {
+        let mut demuxer =
+            format::input_with_dictionary(&what.name, options(what)).map_err(|e| failed(&e))?;
+        let has_end = demuxer.duration() > 0;
+        if let Some(after_ns) = what.after_ns {
+            let ticks = after_ns / (1_000_000_000 / TICKS);
+            // One that cannot seek starts at its beginning.
+            let _ = demuxer.seek(ticks, ticks..);
+        }
+        let name = demuxer.format().name().to_owned();
+        let still = what.url && (name.ends_with("_pipe") || name == "image2") && !has_end;
+        let stream = demuxer
+            .streams()
+            .best(Type::Video)
+            .ok_or_else(|| no_video("it has no video stream"))?;
+        let parameters = stream.parameters();
+        let id = parameters.id();
+        let mut context = codec::Context::from_parameters(parameters).map_err(|e| failed(&e))?;
+        // A second thread would hold frames back, and costs more than it brings.
+        context.set_threading(codec::threading::Config::count(1));
+        let fps = rate(&stream, &name);
+        let mut strict = Dictionary::new();
+        if id == codec::Id::MJPEG {
+            // Half a picture is an error then, not a picture.
+            strict.set("err_detect", "explode");
+        }
+        let codec = decoder::find(id).ok_or_else(|| Report::Failed {
+            why: Why::NoDecoder,
+            text: id.name().to_owned(),
+        })?;
+        let turn = stream
+            .side_data()
+            .find(|data| data.kind() == packet::side_data::Type::DisplayMatrix)
+            .map_or(Turn::default(), |data| Turn::of_display_matrix(data.data()));
+        let decoder = context
+            .decoder()
+            .open_as_with(codec, strict)
+            .and_then(|opened| opened.video())
+            .map_err(|e| failed(&e))?;
+        Ok(Input {
+            stream: stream.index(),
+            time_base: stream.time_base(),
+            decoder,
+            turn,
+            fps,
+            finite: !what.url || has_end,
+            still,
+            jpeg: id == codec::Id::MJPEG,
+            demuxer,
+        })
+    }
+
+    /// Reads the next packet of the video; `None` at the end.
+    pub(crate) fn read(&mut self) -> Result<Option<Packet>, Error> {
+        let mut packet = Packet::empty();
+        loop {
+            match packet.read(&mut self.demuxer) {
+                Ok(()) if packet.stream() == self.stream => return Ok(Some(packet)),
+                Ok(()) => {}
+                Err(Error::Eof) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Goes back to the start; `false` where that cannot be done.
+    pub(crate) fn rewind(&mut self) -> bool {
+        self.decoder.flush();
+        self.demuxer.seek(0, ..0).is_ok() || self.demuxer.seek(0, ..).is_ok()
+    }
+
+    /// A time of the stream in nanoseconds.
+    pub(crate) fn nanoseconds(&self, time: i64) -> Option<i64> {
+        let (numerator, denominator) = (self.time_base.numerator(), self.time_base.denominator());
+        let ns = i128::from(time) * i128::from(numerator) * 1_000_000_000;
+        i64::try_from(ns.checked_div(i128::from(denominator))?).ok()
+    }
+}
+
+fn options(what: &Open) -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    if what.url {
+        let timeout_us = what.timeout_ms.saturating_mul(1000).to_string();
+        // Of sockets in general, and the name that RTSP has for it.
+        options.set("rw_timeout", &timeout_us);
+        options.set("timeout", &timeout_us);
+        options.set("rtsp_flags", "prefer_tcp");
+        // The rate is not worth waiting for several frames of a slow camera.
+        options.set("fpsprobesize", "0");
+        options.set(
+            "protocol_whitelist",
+            "http,https,tls,tcp,udp,rtp,rtsp,rtsps,crypto,httpproxy,srtp,hls,data",
+        );
+    }
+    options
+}
+
+fn rate(stream: &ffmpeg_next::Stream<'_>, format: &str) -> Option<f64> {
+    // Pictures one after another have no rate; FFmpeg makes 25 of that.
+    if format.contains("mpjpeg") || format.ends_with("_pipe") {
+        return None;
+    }
+    [stream.avg_frame_rate(), stream.rate()]
+        .into_iter()
+        .filter(|rate| rate.denominator() > 0)
+        .map(f64::from)
+        .find(|fps| *fps > 0.0 && *fps <= HIGHEST_FPS)
+}
+
+/// Says that there is no video.
+pub(crate) fn no_video(text: &str) -> Report {
+    Report::Failed {
+        why: Why::NoVideo,
+        text: text.to_owned(),
+    }
+}
+
+/// Says what FFmpeg has found wrong.
+pub(crate) fn failed(error: &Error) -> Report {
+    let why = match error {
+        Error::HttpUnauthorized => Why::Unauthorized,
+        Error::HttpForbidden => Why::Forbidden,
+        Error::HttpNotFound => Why::NotFound,
+        Error::HttpBadRequest | Error::HttpOther4xx | Error::HttpServerError => Why::Refused,
+        Error::DecoderNotFound => Why::NoDecoder,
+        Error::Other { .. } => Why::System,
+        _ => Why::NoVideo,
+    };
+    Report::Failed {
+        why,
+        text: error.to_string(),
+    }
+}

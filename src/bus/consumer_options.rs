@@ -1,0 +1,94 @@
+//! What a consumer wants, and what it is told.
+
+use super::BusName;
+use super::attach::IndexChoice;
+use crate::layout::{Geometry, TriggerKind};
+
+/// What a consumer wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsumerOptions {
+    /// The bus.
+    pub bus: BusName,
+    /// The index.
+    pub index: IndexChoice,
+    /// How to wait.
+    pub trigger: TriggerKind,
+    /// Take every frame in order, as far as the slots reach back, instead of the newest.
+    pub every_frame: bool,
+    /// What observers call it; at most 32 bytes are kept.
+    pub name: String,
+    /// What it is written in: `rs`, `c`, `cpp`, `py`, `cs`.
+    pub language: String,
+    /// Go on from this sequence, of an earlier attachment: what was published since counts as skipped.
+    pub resume_from: Option<u64>,
+    /// Do so only while sequences are counted since then ([`Stream::epoch_ms`]): after a clean end of the producer the same
+    /// numbers are other frames.
+    pub resume_epoch_ms: Option<u64>,
+}
+
+impl ConsumerOptions {
+    /// The first free index of a bus, newest frames, woken by an eventfd.
+    #[must_use]
+    pub fn new(bus: BusName) -> ConsumerOptions {
+        ConsumerOptions {
+            bus,
+            index: IndexChoice::Any,
+            trigger: TriggerKind::default(),
+            every_frame: false,
+            name: String::new(),
+            language: "rs".to_owned(),
+            resume_from: None,
+            resume_epoch_ms: None,
+        }
+    }
+}
+
+/// How a wait for a frame ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// There is a frame to acquire.
+    Frame,
+    /// The segment was replaced (another size, or other properties) and the consumer has followed: look at
+    /// [`super::Consumer::stream`] again, then wait again.
+    Renewed,
+    /// The time is over.
+    TimedOut,
+    /// The producer ended; every frame has been taken or skipped.
+    Ended,
+    /// The producer died.
+    Lost,
+    /// Somebody asked to stop.
+    Stopped,
+}
+
+/// What a consumer has done since it attached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConsumerStats {
+    /// Sequence that was the newest when it attached: `attach_sequence + taken + skipped + missing == last_sequence`.
+    pub attach_sequence: u64,
+    /// Frames taken.
+    pub taken: u64,
+    /// Frames that went by.
+    pub skipped: u64,
+    /// Numbers that no frame has; always 0 unless a publisher gives the numbers ([`super::Numbered`]).
+    pub missing: u64,
+    /// The newest frame it took; `attach_sequence` before the first.
+    pub last_sequence: u64,
+}
+
+/// What the frames of a bus are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stream {
+    /// Their size.
+    pub geometry: Geometry,
+    /// Frames a second that the source announces.
+    pub nominal_fps: Option<f64>,
+    /// Generation of the segment.
+    pub generation: u64,
+    /// Since when sequences are counted, ms since 1970 UTC: another one when they have begun at 1 again. 0 = not known.
+    pub epoch_ms: u64,
+    /// Whether frames have a BGR plane.
+    pub color: bool,
+    /// Whether gray is limited-range luma.
+    pub limited_range: bool,
+}

@@ -1,0 +1,123 @@
+//! Connections that come and go while the frame path holds on to an older list of them.
+
+use std::io::ErrorKind::WouldBlock;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use interprocess::local_socket::Stream;
+use rustix::event::epoll::{self, CreateFlags, EventFlags};
+
+use super::peers::Peers;
+use super::{Shared, TriggerServer};
+use crate::bus::stage::names;
+use crate::bus::{BusName, ProducerOptions, pipe_path};
+use crate::layout::{ClaimRecord, ClaimState, Geometry, Layout, Request};
+use crate::shm::{OwnedSegment, Permissions};
+use crate::sync::Ordering::{Acquire, Relaxed};
+
+const GEOMETRY: Geometry = Geometry {
+    width: 64,
+    height: 48,
+};
+
+fn bus(name: &str) -> BusName {
+    let name = format!("{name}-{}", std::process::id());
+    name.parse().expect("a name")
+}
+
+fn segment(bus: &BusName) -> Arc<OwnedSegment> {
+    let layout = Layout::plan(Request {
+        geometry: GEOMETRY,
+        consumers: 1,
+        history: 0,
+        bgr_image: false,
+        color: false,
+    });
+    let permissions = Permissions {
+        mode: 0o600,
+        gid: None,
+    };
+    let (segment, _) =
+        OwnedSegment::create(bus, layout.expect("a layout"), permissions).expect("a segment");
+    // Mapped memory needs no name: nothing is left of a test that fails.
+    segment.unlink();
+    segment
+}
+
+fn is_connected(claim: &ClaimRecord) -> bool {
+    claim.state.load(Acquire) == ClaimState::Connected as u32
+}
+
+fn is_open(client: &mut UnixStream) -> bool {
+    client.set_nonblocking(true).expect("a mode");
+    let mut bytes = [0; 16];
+    client
+        .read(&mut bytes)
+        .is_err_and(|error| error.kind() == WouldBlock)
+}
+
+#[test]
+fn a_stale_event_of_a_connection_spares_the_next_on_its_index() {
+    let segment = segment(&bus("stale"));
+    let claim = segment.regions().claim(0);
+    let shared = Arc::new(Shared {
+        segment: Mutex::new(Arc::clone(&segment)),
+        targets: ArcSwap::default(),
+    });
+    let epoll = epoll::create(CreateFlags::CLOEXEC).expect("epoll");
+    let mut peers = Peers::new(Arc::clone(&shared), 1);
+    let admit = |peers: &mut Peers| {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let ours = interprocess::os::unix::uds_local_socket::Stream::from(OwnedFd::from(ours));
+        peers.admit(&epoll, 0, Stream::UdSocket(ours));
+        theirs
+    };
+    drop(admit(&mut peers));
+    peers.serve(&epoll, 0, 1, EventFlags::HUP);
+    assert!(!is_connected(claim));
+    let mut next = admit(&mut peers);
+    peers.serve(&epoll, 0, 1, EventFlags::HUP);
+    assert!(is_connected(claim) && is_open(&mut next));
+    peers.serve(&epoll, 0, 2, EventFlags::HUP);
+    assert!(!is_connected(claim) && !is_open(&mut next));
+}
+
+#[test]
+fn a_hang_up_spares_the_next_connection_while_a_slow_notify_holds_the_old_one() {
+    let bus = bus("slow");
+    let segment = segment(&bus);
+    let names = names(&ProducerOptions::new(bus, GEOMETRY));
+    let door = pipe_path(&names.pipes_dir(), 0);
+    let claim = segment.regions().claim(0);
+    let server = TriggerServer::start(Arc::clone(&names), Arc::clone(&segment));
+    let server = server.expect("a server");
+    let connect = || UnixStream::connect(&door).expect("a connection");
+    let wait_until = |holds: &dyn Fn() -> bool| {
+        while !holds() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let first = connect();
+    wait_until(&|| is_connected(claim));
+    // The segment says so a moment before the list does.
+    wait_until(&|| server.shared.targets.load().len() == 1);
+    // What `notify` holds from its first system call to its last.
+    let targets = server.shared.targets.load_full();
+    drop(first);
+    wait_until(&|| !is_connected(claim));
+    let mut second = connect();
+    wait_until(&|| is_connected(claim));
+    // The old connection is still open on this side, and hung up: the control thread looks a few times more.
+    let heartbeat = &segment.regions().header().heartbeat_ns;
+    for _ in 0..3 {
+        let before = heartbeat.load(Relaxed);
+        wait_until(&|| heartbeat.load(Relaxed) != before);
+    }
+    assert!(is_connected(claim) && is_open(&mut second));
+    assert_eq!(claim.connections.load(Relaxed), 2);
+    drop(targets);
+}
