@@ -272,8 +272,11 @@ impl Work {
     reason = "FFmpeg's binding shows this field by pointer only"
 )]
 fn has_errors(frame: &Video) -> bool {
+    // SAFETY: only asks where it is.
+    let fields = unsafe { frame.as_ptr() };
     // SAFETY: the pointer is that of a live frame, which only this thread uses.
-    unsafe { (*frame.as_ptr()).decode_error_flags & ffi::FF_DECODE_ERROR_INVALID_BITSTREAM != 0 }
+    let flags = unsafe { (*fields).decode_error_flags };
+    flags & ffi::FF_DECODE_ERROR_INVALID_BITSTREAM != 0
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Stop> {

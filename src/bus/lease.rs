@@ -136,9 +136,10 @@ impl SlotBook {
 }
 
 /// A consumer that moves from slot to slot during a scan can be seen in two, and then every slot may look taken although one
-/// is free. Each further pass makes that some hundred times rarer: in random interleavings of consumers that do nothing else,
-/// one pass lost 4 claims in a thousand, three lost 3 in a hundred million, eight none in any run. It is not impossible; such
-/// a claim loses one frame and is counted as starved. A pass costs nothing where the one before has found a slot.
+/// is free. Each further pass makes that some hundred times rarer: in random interleavings of two consumers that do nothing
+/// else, one pass lost 4 claims in a thousand, three lost 6 in 250 million, four and eight none in as many. It is not
+/// impossible; such a claim loses one frame and is counted as starved. A pass costs nothing where the one before has found a
+/// slot.
 const PASSES: u32 = 8;
 
 /// Which slots are leased now.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 
 use crate::bus::{BusName, Consumer, ConsumerOptions, IndexChoice, Waited};
 use crate::clock::monotonic_ns;
@@ -14,6 +14,8 @@ use crate::stop::Stop;
 
 /// What the argument that gives a process a role begins with.
 const ROLE: &str = "role:";
+/// The environment variable that tells a process in a role who has started it.
+const STARTED_BY: &str = "FRAMEBUS_STARTED_BY";
 
 /// A role that a process can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +80,17 @@ impl Program {
     pub(super) fn command(&self, role: &Role) -> Command {
         let mut command = Command::new(&self.path);
         command.arg(role.argument());
+        command.env(STARTED_BY, std::process::id().to_string());
         command
     }
+}
+
+/// Has the kernel end this process with the one that has started it; `false` when that has ended already.
+pub(super) fn end_with_starter() -> io::Result<bool> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have died before the kernel was asked.
+    let parent = getppid().map(|pid| pid.as_raw_nonzero().to_string());
+    Ok(parent == env::var(STARTED_BY).ok())
 }
 
 /// One frame, or one bare wake-up, as a consumer saw it.

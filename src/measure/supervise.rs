@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, getppid};
 
 use super::bare::play_eventfd;
-use super::crew::{Program, Role, play_consumer};
+use super::crew::{Program, Role, end_with_starter, play_consumer};
 use crate::bus::{BusName, runtime_dir, sweep, traces};
 use crate::clock::monotonic_ns;
 use crate::stop::Stop;
@@ -147,7 +147,9 @@ pub fn play<E: From<io::Error>>(
         return result;
     }
     // These have nothing to put away: they end with the process that measures, however that ends.
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    if !end_with_starter()? {
+        return Ok(ExitCode::FAILURE);
+    }
     match role {
         Role::Consumer => Ok(play_consumer(arguments)?),
         Role::Eventfd => Ok(play_eventfd()?),

@@ -55,6 +55,7 @@ struct Counted {
     published: u64,
     taken: u64,
     skipped: u64,
+    missing: u64,
     last_sequence: u64,
 }
 
@@ -206,6 +207,7 @@ impl Reading<'_> {
             published: counts.published,
             taken,
             skipped: counts.skipped,
+            missing: counts.missing,
             pending: counts.pending(),
             last_sequence,
             triggers,
@@ -246,20 +248,23 @@ impl Reading<'_> {
             counted = Counted {
                 taken: record.taken.load(Relaxed),
                 skipped: record.skipped.load(Relaxed),
+                missing: record.missing.load(Relaxed),
                 last_sequence: record.last_sequence.load(Relaxed),
                 published: 0,
             };
-            let sum = attach.checked_add(counted.taken);
-            if sum.and_then(|sum| sum.checked_add(counted.skipped)) == Some(counted.last_sequence) {
+            let since = [counted.taken, counted.skipped, counted.missing].into_iter();
+            if since.fold(attach, u64::saturating_add) == counted.last_sequence {
                 break;
             }
         }
         let last = counted.last_sequence;
-        counted.published = last.saturating_sub(attach);
+        let without = attach.saturating_add(counted.missing);
+        let published = |newest: u64| newest.saturating_sub(without);
+        counted.published = published(last);
         let Some(newest) = newest.filter(|newest| *newest > last) else {
             return counted;
         };
-        counted.published = newest.saturating_sub(attach);
+        counted.published = published(newest);
         // One that it has leased and not counted yet is the next; else the newest is, or the oldest that is kept for it.
         let leased = lease
             .map(|ticket| ticket.sequence)

@@ -229,7 +229,7 @@ pub struct Consumer {
     pub fps: Option<f64>,
     /// 100 * used / published over the interval.
     pub percent_of_camera: Option<f64>,
-    /// Sequence of the newest frame when it attached: `attach_sequence + published` is the newest now.
+    /// Sequence of the newest frame when it attached: `attach_sequence + published + missing` is the newest now.
     pub attach_sequence: u64,
     /// Frames published since it attached: `published == taken + skipped + pending`.
     pub published: u64,
@@ -237,6 +237,9 @@ pub struct Consumer {
     pub taken: u64,
     /// Frames that went by, also while it holds one or hangs.
     pub skipped: u64,
+    /// Numbers up to the last frame that it took which no frame has: only where a publisher gives the numbers. Those after it
+    /// count as published and skipped until it takes the next.
+    pub missing: u64,
     /// Frames that it has not taken and still may: the newest, or those that the slots keep for one that takes every frame.
     pub pending: u64,
     /// The last frame it took; 0 before the first.

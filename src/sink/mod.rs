@@ -72,6 +72,10 @@ pub struct FrameView<'a> {
     pub source_frame: u64,
     /// How many frames this consumer did not take between the one before and this one.
     pub skipped: u64,
+    /// How many numbers between the two no frame has: only where a publisher gives the numbers.
+    pub missing: u64,
+    /// Whose numbers they are; 0 for the bus's own.
+    pub origin: u64,
     /// Its size.
     pub geometry: Geometry,
     /// The gray image, packed rows.

@@ -26,6 +26,8 @@ struct Line {
     wall_ns: u64,
     source_frame: u64,
     skipped: u64,
+    missing: u64,
+    origin: u64,
     /// From the publish to the moment when this consumer had the frame.
     wait_us: u64,
     width: u32,
@@ -66,6 +68,8 @@ impl Sink for NdjsonSink {
             wall_ns: frame.wall_ns,
             source_frame: frame.source_frame,
             skipped: frame.skipped,
+            missing: frame.missing,
+            origin: frame.origin,
             wait_us: frame.wake_ns.saturating_sub(frame.publish_ns) / 1000,
             width: frame.geometry.width,
             height: frame.geometry.height,
@@ -109,7 +113,7 @@ mod tests {
         let text = String::from_utf8(read_all(reader)).expect("text");
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2);
-        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"wait_us":40,"width":4,"height":2,"generation":1,"epoch_ms":1700000000000}"#);
+        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"missing":0,"origin":0,"wait_us":40,"width":4,"height":2,"generation":1,"epoch_ms":1700000000000}"#);
         let second: serde_json::Value = serde_json::from_str(lines[1]).expect("JSON");
         assert_eq!(second["sequence"], 9);
     }

@@ -72,7 +72,7 @@ pub struct PreSink {
 /// A frame of its own.
 #[derive(Debug, Default)]
 struct Kept {
-    numbers: [u64; 7],
+    numbers: [u64; 9],
     slot: u8,
     geometry: Option<Geometry>,
     gray: Vec<u8>,
@@ -200,6 +200,8 @@ impl Kept {
             frame.wall_ns,
             frame.source_frame,
             frame.skipped,
+            frame.missing,
+            frame.origin,
         ];
         self.slot = frame.slot;
         self.geometry = Some(frame.geometry);
@@ -217,6 +219,8 @@ impl Kept {
             wall_ns,
             source_frame,
             skipped,
+            missing,
+            origin,
         ] = self.numbers;
         Some(FrameView {
             sequence,
@@ -227,6 +231,8 @@ impl Kept {
             wall_ns,
             source_frame,
             skipped,
+            missing,
+            origin,
             geometry: self.geometry?,
             gray: &self.gray,
             bgr: self.bgr.as_deref(),

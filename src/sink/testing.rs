@@ -45,6 +45,8 @@ impl Frame {
             wall_ns: 1_700_000_000_000_000_000,
             source_frame: self.sequence - 1,
             skipped: if self.sequence == 14 { 2 } else { 0 },
+            missing: 0,
+            origin: 0,
             geometry: self.geometry,
             gray: &self.gray,
             bgr: self.bgr.as_deref(),

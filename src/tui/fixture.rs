@@ -332,6 +332,7 @@ fn consumer(
         published: 120_622,
         taken: 120_622 - skipped,
         skipped,
+        missing: 0,
         pending: 0,
         last_sequence: 120_634,
         triggers: 120_622,

@@ -2,7 +2,12 @@
 
 use std::fs;
 
+use framebus::bus::{
+    BusName, Consumer, ConsumerOptions, FrameMeta, Numbered, Producer, ProducerOptions,
+};
+use framebus::layout::Geometry;
 use framebus::observe::{Baseline, Sampler, Thresholds};
+use framebus::stop::Stop;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -190,6 +195,52 @@ fn an_observer_copies_colours_and_gray_of_one_frame() {
         producer.end(Signal::INT);
         bus.assert_nothing_left();
     }
+}
+
+#[test]
+fn an_observer_does_not_count_numbers_that_no_frame_has() {
+    let bus = Bus::new();
+    let name: BusName = bus.name().parse().expect("a name");
+    let size = Geometry::new(64, 48).expect("a size");
+    let mut producer =
+        Producer::create(ProducerOptions::new(name.clone(), size)).expect("a producer");
+    let stop = Stop::new().expect("a stop");
+    let options = ConsumerOptions::new(name.clone());
+    let mut consumer = Consumer::attach(options, None, &stop, |_| {}).expect("attached");
+    let mut publish = |sequence| {
+        let number = Numbered {
+            sequence,
+            origin: 7,
+        };
+        let claim = producer.claim().expect("whole").expect("a slot");
+        claim
+            .publish_as(FrameMeta::default(), number)
+            .expect("above");
+    };
+    for sequence in [10, 12, 13, 20] {
+        publish(sequence);
+    }
+    drop(consumer.acquire().expect("a frame"));
+    let mut sampler = Sampler::new(name, Baseline::FirstLook, Thresholds::default());
+    let mut counts = || {
+        let of = &sampler.sample(false).consumers[0];
+        [
+            of.attach_sequence,
+            of.published,
+            of.taken,
+            of.skipped,
+            of.missing,
+            of.pending,
+        ]
+    };
+    assert_eq!(counts(), [0, 4, 1, 3, 16, 0]);
+    publish(21);
+    assert_eq!(counts(), [0, 5, 1, 3, 16, 1]);
+    // What was left out since it took the last is known when it takes the next.
+    publish(30);
+    assert_eq!(counts(), [0, 14, 1, 12, 16, 1]);
+    drop(consumer.acquire().expect("a frame"));
+    assert_eq!(counts(), [0, 6, 2, 4, 24, 0]);
 }
 
 #[test]

@@ -87,8 +87,8 @@ impl FromStr for SourceSpec {
         if text.starts_with("/dev/video") || text.starts_with("/dev/v4l/") {
             return Ok(SourceSpec::Camera(text.into()));
         }
-        if split_pattern(text).is_some() {
-            return images(text);
+        if let Some(pattern) = split_pattern(text) {
+            return images(text, &pattern);
         }
         Ok(SourceSpec::File(text.into()))
     }
@@ -134,11 +134,10 @@ fn url(text: &str, scheme: &str, rest: &str) -> Result<SourceSpec, SourceError> 
     Ok(SourceSpec::Url(format!("{scheme}://{rest}")))
 }
 
-/// OpenCV hands the name to `printf`: anything but a single number in it would be undefined behaviour.
-fn images(text: &str) -> Result<SourceSpec, SourceError> {
-    if text.matches('%').count() > 1 {
+fn images(text: &str, pattern: &Pattern<'_>) -> Result<SourceSpec, SourceError> {
+    if split_number(pattern.after).is_some() {
         return Err(unusable(&format!(
-            "the images {text} cannot be opened: their name has more than one %, and only one number may count them"
+            "the images {text} cannot be opened: their name has two numbers such as %04d, and only one may count them"
         )));
     }
     Ok(SourceSpec::Images(text.into()))
@@ -151,16 +150,23 @@ pub(crate) struct Pattern<'a> {
     pub(crate) after: &'a str,
 }
 
-/// Splits `img_%04d.png` at its number, if it has one.
+/// Splits the file name of `img_%04d.png` at its number, if it has one.
 pub(crate) fn split_pattern(text: &str) -> Option<Pattern<'_>> {
-    let name = Path::new(text).file_name()?.to_str()?;
-    let (before, rest) = name.split_once('%')?;
-    let after = rest.strip_prefix('0').unwrap_or(rest);
-    let after = after
-        .strip_prefix(|c: char| c.is_ascii_digit())
-        .unwrap_or(after)
-        .strip_prefix('d')?;
-    Some(Pattern { before, after })
+    split_number(Path::new(text).file_name()?.to_str()?)
+}
+
+/// Splits a name at the first `%d`, `%4d` or `%04d`.
+fn split_number(name: &str) -> Option<Pattern<'_>> {
+    name.match_indices('%').find_map(|(at, _)| {
+        let rest = &name[at + 1..];
+        let after = rest.strip_prefix('0').unwrap_or(rest);
+        let after = after
+            .strip_prefix(|c: char| c.is_ascii_digit())
+            .unwrap_or(after)
+            .strip_prefix('d')?;
+        let before = &name[..at];
+        Some(Pattern { before, after })
+    })
 }
 
 /// Hides the secrets of a text, as every message does.
@@ -207,7 +213,9 @@ mod tests {
             spec("a/img_%04d.png"),
             SourceSpec::Images("a/img_%04d.png".into())
         );
-        assert_eq!(spec("%d.png"), SourceSpec::Images("%d.png".into()));
+        for sequence in ["%d.png", "a%s/img_%04d.png", "50%_%d.jpg"] {
+            assert_eq!(spec(sequence), SourceSpec::Images(sequence.into()));
+        }
         assert_eq!(spec("RTSP://cam/1"), SourceSpec::Url("rtsp://cam/1".into()));
         assert_eq!(
             spec("gst: videotestsrc "),
@@ -221,7 +229,7 @@ mod tests {
         assert!(error("gst: ").contains("pipeline is empty"));
         assert!(error("ftp://host/x").contains("ftp:// is not a kind of source"));
         assert!(error("http:///x").contains("names no host"));
-        assert!(error("a%s/img_%04d.png").contains("more than one %"));
+        assert!(error("a/%d_%04d.png").contains("has two numbers"));
     }
 
     #[test]

@@ -246,6 +246,8 @@ impl<'a> Run<'a> {
             wall_ns: info.wall_ns,
             source_frame: info.source_frame,
             skipped: info.skipped,
+            missing: info.missing,
+            origin: info.origin,
             geometry: frame.geometry(),
             gray: frame.gray(),
             bgr: frame.bgr(),

@@ -121,7 +121,7 @@ const PRODUCER: &[Metric<Producer>] = &[
     Metric {
         name: "framebus_producer_resident_memory_bytes",
         kind: "gauge",
-        help: "Resident memory of the producer.",
+        help: "Resident memory of the producer and what it has started, without shared memory.",
         value: |producer| producer.rss_bytes.map(|bytes| bytes as f64),
     },
 ];
@@ -183,7 +183,7 @@ const CONSUMER: &[Metric<Consumer>] = &[
     Metric {
         name: "framebus_consumer_frames_skipped_total",
         kind: "counter",
-        help: "Frames that went by the consumer.",
+        help: "Frames that went by the consumer, also while it hangs.",
         value: |consumer| Some(consumer.skipped as f64),
     },
     Metric {
@@ -207,7 +207,7 @@ const CONSUMER: &[Metric<Consumer>] = &[
     Metric {
         name: "framebus_consumer_resident_memory_bytes",
         kind: "gauge",
-        help: "Resident memory of the consumer.",
+        help: "Resident memory of the consumer and what it has started, without shared memory.",
         value: |consumer| consumer.rss_bytes.map(|bytes| bytes as f64),
     },
 ];
