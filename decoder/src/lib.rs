@@ -10,10 +10,12 @@
 //! | `run` | packets in, frames out |
 //! | `jpeg` | finds pictures that were broken off |
 //! | `pixels` | gray and BGR of a frame |
+//! | `memory` | what the worker reads them from |
 //! | `turn` | makes it stand upright |
 
 mod input;
 mod jpeg;
+mod memory;
 mod pixels;
 mod run;
 mod turn;

@@ -98,33 +98,55 @@ fn table(bits: u32, full: bool) -> Vec<u8> {
 }
 
 /// Converts frames, and keeps what it needs for that.
-#[derive(Default)]
 pub(crate) struct Converter {
-    gray: Vec<u8>,
+    scaler: Option<Scaler>,
+    table: Option<(u32, bool, Vec<u8>)>,
+    /// BGR that only gray is made of.
     bgr: Vec<u8>,
     lying: Vec<u8>,
-    scaler: Option<(Pixel, u32, u32, scaling::Context)>,
-    table: Option<(u32, bool, Vec<u8>)>,
 }
 
-/// A frame that stands upright, packed.
-pub(crate) struct Upright<'a> {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) gray: &'a [u8],
-    pub(crate) bgr: Option<&'a [u8]>,
+/// FFmpeg's conversion to BGR, and what it writes: rows with what they are padded with.
+struct Scaler {
+    key: (Pixel, u32, u32),
+    context: scaling::Context,
+    image: Video,
+}
+
+impl Scaler {
+    fn new(key: (Pixel, u32, u32)) -> Result<Scaler, ffmpeg_next::Error> {
+        let (format, width, height) = key;
+        // As OpenCV does: exact rounding would take twice the time.
+        let flags = scaling::Flags::BICUBIC;
+        let context =
+            scaling::Context::get(format, width, height, Pixel::BGR24, width, height, flags)?;
+        Ok(Scaler {
+            key,
+            context,
+            image: Video::empty(),
+        })
+    }
 }
 
 impl Converter {
-    /// Makes gray, and BGR if it is wanted, of a frame.
+    pub(crate) fn new() -> Converter {
+        Converter {
+            scaler: None,
+            table: None,
+            bgr: Vec::new(),
+            lying: Vec::new(),
+        }
+    }
+
+    /// Makes gray of a frame, and BGR if it is wanted: packed and upright, in places that are as large.
     pub(crate) fn convert(
         &mut self,
         frame: &mut Video,
         turn: Turn,
         range: Range,
-        bgr: bool,
-    ) -> Result<Upright<'_>, ffmpeg_next::Error> {
-        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        gray: &mut [u8],
+        bgr: Option<&mut [u8]>,
+    ) -> Result<(), ffmpeg_next::Error> {
         // Rows that are stored from the bottom up have a negative stride, which only FFmpeg's scaler can follow.
         let luma = if frame.stride(0).cast_signed() < 0 {
             Luma::None
@@ -132,27 +154,25 @@ impl Converter {
             luma(frame.format())
         };
         let full = is_full(frame, range);
-        if bgr || luma == Luma::None {
-            self.make_bgr(frame, full)?;
-            stand_up::<3>(turn, width, &mut self.bgr, &mut self.lying);
-        }
-        self.gray.resize(width * height, 0);
-        if luma == Luma::None {
-            bgr_to_gray(&self.bgr, &mut self.gray);
+        if luma != Luma::None {
+            if let Some(bgr) = bgr {
+                self.make_bgr(frame, full, turn, bgr)?;
+            }
+            self.make_gray(frame, luma, full, turn, gray);
+        } else if let Some(bgr) = bgr {
+            self.make_bgr(frame, full, turn, bgr)?;
+            bgr_to_gray(bgr, gray);
         } else {
-            self.make_gray(frame, luma, full);
-            stand_up::<1>(turn, width, &mut self.gray, &mut self.lying);
+            let mut bgr = std::mem::take(&mut self.bgr);
+            bgr.resize(3 * gray.len(), 0);
+            self.make_bgr(frame, full, turn, &mut bgr)?;
+            bgr_to_gray(&bgr, gray);
+            self.bgr = bgr;
         }
-        let (width, height) = turn.size(width, height);
-        Ok(Upright {
-            width: width as u32,
-            height: height as u32,
-            gray: &self.gray,
-            bgr: bgr.then_some(&self.bgr),
-        })
+        Ok(())
     }
 
-    fn make_gray(&mut self, frame: &Video, luma: Luma, full: bool) {
+    fn make_gray(&mut self, frame: &Video, luma: Luma, full: bool, turn: Turn, out: &mut [u8]) {
         let width = frame.width() as usize;
         let bits = match luma {
             Luma::Words { bits, .. } => bits,
@@ -166,33 +186,41 @@ impl Converter {
             .table
             .insert(known.unwrap_or_else(|| (bits, full, table(bits, full))));
         let rows = frame.data(0).chunks(frame.stride(0));
-        for (row, gray) in rows.zip(self.gray.chunks_exact_mut(width)) {
-            match luma {
-                Luma::Bytes => {
-                    gray.copy_from_slice(&row[..width]);
-                    if !full {
-                        stretch_luma(gray);
+        stand_up::<1>(turn, width, &mut self.lying, out, |gray| {
+            for (row, gray) in rows.zip(gray.chunks_exact_mut(width)) {
+                match luma {
+                    Luma::Bytes => {
+                        gray.copy_from_slice(&row[..width]);
+                        if !full {
+                            stretch_luma(gray);
+                        }
                     }
-                }
-                Luma::Interleaved(from) => {
-                    for (gray, luma) in gray.iter_mut().zip(row[from..].iter().step_by(2)) {
-                        *gray = table[usize::from(*luma)];
+                    Luma::Interleaved(from) => {
+                        for (gray, luma) in gray.iter_mut().zip(row[from..].iter().step_by(2)) {
+                            *gray = table[usize::from(*luma)];
+                        }
                     }
-                }
-                Luma::Words { bits, below } => {
-                    let mask = (1usize << bits) - 1;
-                    let (words, _) = row.as_chunks::<2>();
-                    for (gray, word) in gray.iter_mut().zip(words) {
-                        let value = usize::from(u16::from_le_bytes(*word)) >> below;
-                        *gray = table[value & mask];
+                    Luma::Words { bits, below } => {
+                        let mask = (1usize << bits) - 1;
+                        let (words, _) = row.as_chunks::<2>();
+                        for (gray, word) in gray.iter_mut().zip(words) {
+                            let value = usize::from(u16::from_le_bytes(*word)) >> below;
+                            *gray = table[value & mask];
+                        }
                     }
+                    Luma::None => {}
                 }
-                Luma::None => {}
             }
-        }
+        });
     }
 
-    fn make_bgr(&mut self, frame: &mut Video, full: bool) -> Result<(), ffmpeg_next::Error> {
+    fn make_bgr(
+        &mut self,
+        frame: &mut Video,
+        full: bool,
+        turn: Turn,
+        out: &mut [u8],
+    ) -> Result<(), ffmpeg_next::Error> {
         let (width, height) = (frame.width(), frame.height());
         for (limited, full_name) in NAMES {
             if [limited, full_name].contains(&frame.format()) {
@@ -200,37 +228,38 @@ impl Converter {
             }
         }
         let key = (frame.format(), width, height);
-        let known = self
-            .scaler
-            .take()
-            .filter(|(format, w, h, _)| (*format, *w, *h) == key);
-        let scaler = match known {
+        let scaler = match self.scaler.take().filter(|scaler| scaler.key == key) {
             Some(scaler) => scaler,
-            None => {
-                let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND;
-                let (format, w, h) = key;
-                let context = scaling::Context::get(format, w, h, Pixel::BGR24, w, h, flags)?;
-                (format, w, h, context)
-            }
+            None => Scaler::new(key)?,
         };
-        let (_, _, _, scaler) = self.scaler.insert(scaler);
-        let mut image = Video::empty();
-        scaler.run(frame, &mut image)?;
+        let scaler = self.scaler.insert(scaler);
+        scaler.context.run(frame, &mut scaler.image)?;
+        let image = &scaler.image;
         let row_len = 3 * width as usize;
-        self.bgr.clear();
-        self.bgr.reserve(row_len * height as usize);
-        for row in image.data(0).chunks(image.stride(0)).take(height as usize) {
-            self.bgr.extend_from_slice(&row[..row_len]);
-        }
+        stand_up::<3>(turn, width as usize, &mut self.lying, out, |bgr| {
+            let rows = image.data(0).chunks(image.stride(0));
+            for (row, bgr) in rows.zip(bgr.chunks_exact_mut(row_len)) {
+                bgr.copy_from_slice(&row[..row_len]);
+            }
+        });
         Ok(())
     }
 }
 
-fn stand_up<const N: usize>(turn: Turn, width: usize, pixels: &mut Vec<u8>, lying: &mut Vec<u8>) {
-    if !turn.is_none() {
-        std::mem::swap(pixels, lying);
-        pixels.resize(lying.len(), 0);
-        turn.apply::<N>(lying, width, pixels);
+/// Has pixels of `N` bytes made as they lie, rows of `width`, and makes them stand upright in `out`.
+fn stand_up<const N: usize>(
+    turn: Turn,
+    width: usize,
+    lying: &mut Vec<u8>,
+    out: &mut [u8],
+    make: impl FnOnce(&mut [u8]),
+) {
+    if turn.is_none() {
+        make(out);
+    } else {
+        lying.resize(out.len(), 0);
+        make(lying);
+        turn.apply::<N>(lying, width, out);
     }
 }
 

@@ -6,16 +6,17 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
+use crate::input::{Input, failed, no_video};
+use crate::jpeg::broken_off;
+use crate::memory::Memory;
+use crate::pixels::Converter;
+use crate::turn::Turn;
+use crate::wire::{BUFFERS, Channel, Open, Order, Picture, Report, Why};
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Error, Packet, ffi};
 use framebus::clock::{monotonic_ns, wall_ns};
+use framebus::layout::Geometry;
 use framebus::source::Range;
-use rustix::io::pwrite;
-
-use crate::input::{Input, failed, no_video};
-use crate::jpeg::broken_off;
-use crate::pixels::Converter;
-use crate::wire::{BUFFERS, Channel, Open, Order, Picture, Report, Why, buffer_offset};
 
 /// How many packets at the start of a source may give no frame before it counts as unreadable.
 const USELESS: u32 = 250;
@@ -46,9 +47,9 @@ pub fn run(socket: OwnedFd, pixels: OwnedFd) {
     let mut work = Work {
         channel,
         range: Range::ALL.iter().find(named).copied().unwrap_or_default(),
-        pixels,
+        memory: Memory::new(pixels),
         free: VecDeque::new(),
-        converter: Converter::default(),
+        converter: Converter::new(),
         number: open.number,
     };
     let stop = match work.all(&open) {
@@ -62,7 +63,7 @@ pub fn run(socket: OwnedFd, pixels: OwnedFd) {
 
 struct Work {
     channel: Channel<OwnedFd>,
-    pixels: OwnedFd,
+    memory: Memory,
     free: VecDeque<(u8, bool)>,
     converter: Converter,
     range: Range,
@@ -208,24 +209,42 @@ impl Work {
         arrival: Arrival,
     ) -> Result<(), Stop> {
         let (buffer, bgr) = self.wait_for_buffer()?;
-        let upright = self
-            .converter
-            .convert(frame, input.turn, self.range, bgr)
-            .map_err(|error| Stop::Say(failed(&error)))?;
-        let offset = buffer_offset(buffer);
-        write_all(&self.pixels, upright.gray, offset)?;
-        if let Some(pixels) = upright.bgr {
-            write_all(&self.pixels, pixels, offset + upright.gray.len() as u64)?;
+        let (width, height) = input.turn.size(frame.width(), frame.height());
+        // One that no bus can carry has no room: the worker sees its size.
+        if let Some(geometry) = Geometry::new(width, height) {
+            self.convert(input.turn, frame, geometry, buffer, bgr)?;
         }
         let picture = Picture {
-            width: upright.width,
-            height: upright.height,
-            bgr: upright.bgr.is_some(),
+            width,
+            height,
+            bgr,
             buffer,
             ..self.next_picture(input, time, arrival)
         };
         self.channel.say(&Report::Picture(picture))?;
         Ok(())
+    }
+
+    fn convert(
+        &mut self,
+        turn: Turn,
+        frame: &mut Video,
+        geometry: Geometry,
+        buffer: u8,
+        bgr: bool,
+    ) -> Result<(), Stop> {
+        let gray_len = geometry.gray_len();
+        let len = if bgr { 4 * gray_len } else { gray_len };
+        let bytes = self.memory.buffer(buffer, len).map_err(|error| {
+            Stop::Say(Report::Failed {
+                why: Why::System,
+                text: error.to_string(),
+            })
+        })?;
+        let (gray, rest) = bytes.split_at_mut(gray_len);
+        self.converter
+            .convert(frame, turn, self.range, gray, bgr.then_some(rest))
+            .map_err(|error| Stop::Say(failed(&error)))
     }
 
     fn damaged(&mut self, input: &Input, time: Option<i64>, arrival: Arrival) -> Result<(), Stop> {
@@ -277,24 +296,4 @@ fn has_errors(frame: &Video) -> bool {
     // SAFETY: the pointer is that of a live frame, which only this thread uses.
     let flags = unsafe { (*fields).decode_error_flags };
     flags & ffi::FF_DECODE_ERROR_INVALID_BITSTREAM != 0
-}
-
-fn write_all(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Stop> {
-    while !bytes.is_empty() {
-        match pwrite(file, bytes, offset) {
-            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-            Ok(written) => {
-                bytes = &bytes[written..];
-                offset += written as u64;
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                return Err(Stop::Say(Report::Failed {
-                    why: Why::System,
-                    text: error.to_string(),
-                }));
-            }
-        }
-    }
-    Ok(())
 }

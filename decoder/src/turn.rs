@@ -42,7 +42,7 @@ impl Turn {
     }
 
     /// Width and height of the upright picture.
-    pub(crate) fn size(self, width: usize, height: usize) -> (usize, usize) {
+    pub(crate) fn size<T>(self, width: T, height: T) -> (T, T) {
         if self.exchanged {
             (height, width)
         } else {
