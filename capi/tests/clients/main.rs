@@ -5,5 +5,6 @@ mod conformance;
 mod cpp;
 mod csharp;
 mod documented;
+mod installed;
 mod python;
 mod support;
