@@ -6,5 +6,6 @@ mod cpp;
 mod csharp;
 mod documented;
 mod installed;
+mod nuget;
 mod python;
 mod support;
