@@ -12,7 +12,7 @@ pub(crate) fn program(language: &str) -> String {
 }
 
 /// The code between the fences of this language; a page has one.
-fn program_of(page: &str, language: &str) -> String {
+pub(crate) fn program_of(page: &str, language: &str) -> String {
     let page = std::fs::read_to_string(root().join(page)).expect(page);
     let fence = format!("```{language}\n");
     let mut found = page.split(&fence).skip(1);

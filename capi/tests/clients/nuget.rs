@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::csharp::Runtime;
-use crate::documented::{prints_ten_frames, program};
+use crate::documented::{prints_ten_frames, program, program_of};
 use crate::support::{Ground, finish, lock_of_the_library, root, run};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -227,6 +227,16 @@ fn a_program_on_mono_uses_the_package() {
         command.arg(package.program("first.exe"));
         command
     });
+}
+
+#[test]
+fn the_lines_of_the_readme_compile() {
+    let package = Package::new();
+    let lines = program_of("clients/csharp/README.md", "csharp");
+    let source = package.program("readme.cs");
+    let text = format!("using System; class Readme {{ static void Main() {{ {lines} }} }}");
+    fs::write(&source, text).expect("written");
+    package.compile(&source, "readme.exe");
 }
 
 #[test]
