@@ -2,14 +2,14 @@
 //! does when somebody dies, comes twice, or is not there. `FRAMEBUS_CONFORMANCE_SECONDS=30` for the long form.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use framebus::observe::{Baseline, Sampler, Thresholds};
 
 use crate::csharp::{RUNTIMES, Runtime, prepare};
-use crate::support::{Ground, Library, Reaped, finish, lock_of_the_library, root, run};
+use crate::support::{Ground, Library, Reaped, finish, root};
 
 /// A language's conformance program.
 struct Client {
@@ -261,45 +261,4 @@ fn a_killed_producer_is_a_lost_stream_in_every_language() {
         assert_eq!(got["end"], "lost", "{}: {got}", client.language);
         assert_eq!(got["torn"], 0, "{}: {got}", client.language);
     }
-}
-
-/// What the installed library gives a C program that knows only pkg-config.
-#[test]
-fn install_capi_installs_what_pkg_config_finds() {
-    let prefix = tempfile::tempdir().expect("a directory");
-    let lock = lock_of_the_library();
-    lock.lock().expect("a lock");
-    run(Command::new(root().join("bin/install-capi"))
-        .args(["--profile", "dev"])
-        .arg(prefix.path()));
-    drop(lock);
-    let library = prefix.path().join("lib");
-    let flags = run(Command::new("pkg-config")
-        .args(["--cflags", "--libs", "framebus"])
-        .env("PKG_CONFIG_PATH", library.join("pkgconfig")));
-    let program = prefix.path().join("consumer");
-    compile_installed(&program, &flags, &[]);
-    let ground = Ground::new();
-    let output = finish(
-        ground
-            .command(&program)
-            .env("LD_LIBRARY_PATH", &library)
-            .args(["Not-A-Bus"]),
-    );
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("bus name 'Not-A-Bus' is not valid"), "{text}");
-    let archive = library.join("libframebus.a").display().to_string();
-    let flags = flags.replace("-lframebus", &archive);
-    compile_installed(&program, &flags, &["-lpthread", "-ldl", "-lm", "-lgcc_s"]);
-    let text = finish(ground.command(&program).args(["Not-A-Bus"])).stderr;
-    assert!(String::from_utf8_lossy(&text).contains("is not valid"));
-}
-
-fn compile_installed(program: &Path, flags: &str, more: &[&str]) {
-    run(Command::new("cc")
-        .arg(root().join("clients/c/examples/consumer.c"))
-        .args(flags.split_whitespace())
-        .args(more)
-        .arg("-o")
-        .arg(program));
 }

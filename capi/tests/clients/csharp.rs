@@ -85,24 +85,81 @@ fn the_csharp_client_keeps_its_promises_on_mono_and_net_core() {
     }
 }
 
-/// Members of an enumeration: their names and numbers.
-fn members(path: &str, begins: &str) -> Vec<(String, i32)> {
+/// What stands between the words that open it and the next closing brace.
+fn body(path: &str, opens: &str) -> String {
     let text = std::fs::read_to_string(root().join(path)).expect("a source file");
-    let (_, body) = text.split_once(begins).expect("the enumeration");
-    let (body, _) = body.split_once("\n}").expect("its end");
-    let member = |line: &str| {
-        let (name, number) = line.trim().trim_end_matches(',').split_once(" = ")?;
-        Some((name.to_owned(), number.parse().ok()?))
-    };
-    body.lines().filter_map(member).collect()
+    let (_, rest) = text
+        .split_once(opens)
+        .unwrap_or_else(|| panic!("{path} has no {opens}"));
+    let (body, _) = rest.split_once('}').expect("its end");
+    body.to_owned()
+}
+
+/// A name of C as C# writes it: both TIMED_OUT and timed_out are TimedOut.
+fn pascal(name: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..].to_lowercase();
+    name.split('_').map(word).collect()
 }
 
 #[test]
-fn csharp_names_every_result_of_the_library() {
-    let rust = members("capi/src/result.rs", "pub enum framebus_result {");
-    let csharp = members("clients/csharp/src/Result.cs", "public enum Result");
-    assert!(rust.len() > 30, "{rust:?}");
-    assert_eq!(rust, csharp);
+fn csharp_names_every_result_of_the_header() {
+    let members = |body: String, name: fn(&str) -> Option<String>| {
+        let member = |line: &str| {
+            let (left, number) = line.trim().trim_end_matches(',').split_once(" = ")?;
+            Some((name(left)?, number.parse().ok()?))
+        };
+        body.lines()
+            .filter_map(member)
+            .collect::<Vec<(String, i32)>>()
+    };
+    let c = body("capi/include/framebus.h", "enum framebus_result\n");
+    let c = members(c, |name| {
+        Some(pascal(name.strip_prefix("FRAMEBUS_RESULT_")?))
+    });
+    let csharp = body("clients/csharp/src/Result.cs", "public enum Result");
+    assert!(c.len() > 30, "{c:?}");
+    assert_eq!(members(csharp, |name| Some(name.to_owned())), c);
+}
+
+#[test]
+fn csharp_has_the_structures_of_the_header() {
+    // Types by what they take, whatever they are called.
+    let kind = |name: &str| match name {
+        "uint" | "uint32_t" => "u32",
+        "long" | "int64_t" => "i64",
+        "ulong" | "uint64_t" => "u64",
+        "double" => "f64",
+        "IntPtr" => "pointer",
+        other if other.ends_with('*') => "pointer",
+        other => panic!("a type of no known size: {other}"),
+    };
+    for (c, csharp) in [
+        ("consumer_options", "ConsumerOptions"),
+        ("frame", "FrameInfo"),
+        ("stream", "Stream"),
+        ("consumer_stats", "ConsumerStats"),
+        ("producer_options", "ProducerOptions"),
+        ("target", "Target"),
+        ("meta", "Meta"),
+        ("producer_stats", "ProducerStats"),
+    ] {
+        let opens = format!("typedef struct framebus_{c} {{");
+        let fields = |body: String, name: fn(&str) -> String| {
+            let field = |line: &str| {
+                let line = line.trim().strip_suffix(';')?;
+                let split = line.rfind([' ', '*'])? + 1;
+                let (of, called) = line.split_at(split);
+                let of = of.trim().trim_start_matches("internal ");
+                Some((kind(of), name(called)))
+            };
+            body.lines().filter_map(field).collect::<Vec<_>>()
+        };
+        let c = fields(body("capi/include/framebus.h", &opens), pascal);
+        let opens = format!("internal struct {csharp}\n");
+        let csharp = body("clients/csharp/src/Native.cs", &opens);
+        assert!(c.len() > 4, "{c:?}");
+        assert_eq!(fields(csharp, str::to_owned), c);
+    }
 }
 
 #[test]

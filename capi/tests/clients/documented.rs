@@ -1,17 +1,18 @@
 //! The programs of docs/clients.md, and what of docs/recipes.md needs a client, as they stand there.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::csharp::prepare;
 use crate::support::{Ground, Library, Reaped, root, run};
 
 /// The code of docs/clients.md in this language.
-fn program(language: &str) -> String {
+pub(crate) fn program(language: &str) -> String {
     program_of("docs/clients.md", language)
 }
 
 /// The code between the fences of this language; a page has one.
-fn program_of(page: &str, language: &str) -> String {
+pub(crate) fn program_of(page: &str, language: &str) -> String {
     let page = std::fs::read_to_string(root().join(page)).expect(page);
     let fence = format!("```{language}\n");
     let mut found = page.split(&fence).skip(1);
@@ -29,14 +30,22 @@ fn write(library: &Library, name: &str, language: &str) -> String {
 
 /// Runs a command beside a producer; it must print ten frames.
 fn takes_ten_frames(library: &Library, program: &Path, arguments: &[&str]) {
+    prints_ten_frames(|ground| {
+        let mut command = ground.command(program);
+        command.args(arguments);
+        prepare(&mut command, library);
+        command
+    });
+}
+
+/// Runs what is made for a ground, with the bus as its last argument, beside a producer; it must print ten frames.
+pub(crate) fn prints_ten_frames(make: impl FnOnce(&Ground) -> Command) {
     let ground = Ground::new();
     let test = std::env::current_exe().expect("the path of the test");
     let mut producer = ground.background(test.with_file_name("../examples/conformance"));
     producer.args(["produce", &ground.bus, "64", "48", "100", "1", "3600"]);
     let _producer = Reaped(producer.spawn().expect("started"));
-    let mut command = ground.command(program);
-    command.args(arguments).arg(&ground.bus);
-    let printed = run(prepare(&mut command, library));
+    let printed = run(make(&ground).arg(&ground.bus));
     assert_eq!(printed.lines().count(), 10, "{printed}");
 }
 

@@ -5,5 +5,7 @@ mod conformance;
 mod cpp;
 mod csharp;
 mod documented;
+mod installed;
+mod nuget;
 mod python;
 mod support;
