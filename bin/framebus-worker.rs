@@ -1,7 +1,7 @@
 //! The headless worker: `framebus` hands over to it what needs OpenCV, by exec, with the same arguments.
 
-use framebus::cli::produce::ProduceArgs;
 use framebus::stop::Stop;
+use framebus_cli::cli::produce::ProduceArgs;
 use framebus_worker::{OpenOptions, SourceSpec, open, open_windows, quiet};
 
 fn main() -> ! {
@@ -22,5 +22,5 @@ fn main() -> ! {
         let spec = SourceSpec::of(args.source())?;
         open(&spec, &options, stop)
     };
-    framebus::cli::worker_main(open_source, open_windows)
+    framebus_cli::cli::worker_main(open_source, open_windows)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    framebus::cli::main()
+    framebus_cli::cli::main()
 }

@@ -11,7 +11,7 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use framebus::clock::monotonic_ns;
-use framebus::measure::{Hand, Log, Program, Role, Wakes, Way};
+use framebus_cli::measure::{Hand, Log, Program, Role, Wakes, Way};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::thread::futex as word;

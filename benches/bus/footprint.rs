@@ -8,8 +8,8 @@ use std::time::Duration;
 use framebus::bus::{BusName, FrameMeta, Producer, ProducerOptions};
 use framebus::clock::monotonic_ns;
 use framebus::layout::Geometry;
-use framebus::measure::median;
 use framebus::stop::Stop;
+use framebus_cli::measure::median;
 
 use crate::figures::Report;
 

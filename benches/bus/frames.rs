@@ -7,10 +7,10 @@ use std::time::Duration;
 use framebus::bus::{BusName, Producer, ProducerOptions};
 use framebus::clock::monotonic_ns;
 use framebus::convert::bgr_to_gray;
-use framebus::measure::{
+use framebus::stop::Stop;
+use framebus_cli::measure::{
     Hand, Program, Role, cpu_of, median, picture, publish, read_three_write_one,
 };
-use framebus::stop::Stop;
 
 use crate::figures::Report;
 use crate::pixels::{FULL_HD, VGA};

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use framebus::bus::BusName;
-use framebus::measure::{Role, asked_to_end, bus_name, play, supervise};
+use framebus_cli::measure::{Role, asked_to_end, bus_name, play, supervise};
 use rustix::process::setpriority_process;
 
 use figures::Report;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use framebus::bus::BusName;
 use framebus::layout::TriggerKind;
-use framebus::measure::{Outcome, Pace, Program, Way, median, paired, percentile, sit};
 use framebus::stop::Stop;
+use framebus_cli::measure::{Outcome, Pace, Program, Way, median, paired, percentile, sit};
 
 use crate::bare;
 use crate::figures::Report;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use framebus::cli::config::{Config, explain};
+use framebus_cli::cli::config::{Config, explain};
 use tempfile::TempDir;
 
 use crate::put;

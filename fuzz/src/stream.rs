@@ -7,12 +7,10 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use framebus::layout::Geometry;
-use framebus::recording::sidecar;
-use framebus::source::{
-    Arrival, FrameSource, FrameTarget, RawFormat, RawSource, ReplaySource, SourceError, Speed,
-    Y4mSource,
-};
+use framebus::source::{Arrival, FrameSource, FrameTarget, SourceError};
 use framebus::stop::Stop;
+use framebus_cli::recording::sidecar;
+use framebus_cli::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource};
 use tempfile::TempDir;
 
 use crate::{Choices, put};

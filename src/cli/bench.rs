@@ -13,9 +13,9 @@ use clap::{Args, Parser};
 
 use super::units::{MAX_FPS, parse_duration, parse_size, show_duration};
 use super::{Cli, Verb, print};
-use crate::bus::CreateError;
-use crate::layout::{Geometry, MAX_CONSUMERS};
 use crate::measure::{self, Pace, Role, asked_to_end};
+use framebus::bus::CreateError;
+use framebus::layout::{Geometry, MAX_CONSUMERS};
 
 /// Measure what the bus costs on this machine, beside the bare primitives
 #[derive(Debug, Clone, Args)]

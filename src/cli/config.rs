@@ -17,8 +17,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::file;
-use crate::layout::{Geometry, TriggerKind};
-use crate::source::Range;
+use framebus::layout::{Geometry, TriggerKind};
+use framebus::source::Range;
 
 use environment::Variables;
 pub use layers::{Explained, explain};

@@ -17,10 +17,10 @@ use super::log;
 use super::show::{OpenWindows, ShowSink};
 use super::units::{parse_duration, parse_fps};
 use super::{choose_bus, parse_bus, worker};
-use crate::bus::{BusName, ConsumerOptions, IndexChoice};
-use crate::layout::TriggerKind;
 use crate::sink::{self, ExecMode, Format, Kind, Plane, PreSink, Sink, Target};
-use crate::stop::Stop;
+use framebus::bus::{BusName, ConsumerOptions, IndexChoice};
+use framebus::layout::TriggerKind;
+use framebus::stop::Stop;
 use run::Run;
 
 /// Take frames as a consumer of a bus
@@ -155,7 +155,7 @@ fn parse_index(text: &str) -> Result<IndexChoice, String> {
     let index = text
         .parse()
         .map_err(|_| "give a number from 0 to 249, or auto".to_owned())?;
-    if index >= crate::layout::MAX_CONSUMERS {
+    if index >= framebus::layout::MAX_CONSUMERS {
         return Err("give a number from 0 to 249, or auto".to_owned());
     }
     Ok(IndexChoice::Index(index))

@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::config::Config;
 use super::units::parse_size;
 use super::{EXIT_NO, print};
-use crate::layout::{Geometry, MAX_CONSUMERS};
-use crate::observe::SCHEMA;
+use framebus::layout::{Geometry, MAX_CONSUMERS};
+use framebus::observe::SCHEMA;
 
 /// Look for what is wrong with this machine, and say how to mend it
 #[derive(Debug, Clone, Args)]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::layout::Geometry;
 use crate::sink::Pixels;
+use framebus::layout::Geometry;
 
 /// From dark to bright.
 const RAMP: &[u8] = b" .:-=+*#%@";

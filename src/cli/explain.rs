@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::config::{Explained, explain};
 use super::print;
-use crate::observe::SCHEMA;
+use framebus::observe::SCHEMA;
 
 /// Look at the configuration
 #[derive(Debug, Clone, Args)]

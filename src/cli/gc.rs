@@ -7,7 +7,7 @@ use clap::Args;
 use super::log::{EXIT_ERROR, EXIT_PERMISSION};
 use super::print;
 use super::units::show_bytes;
-use crate::bus::{BusName, Remains, SweepError, Swept, sweep, traces};
+use framebus::bus::{BusName, Remains, SweepError, Swept, sweep, traces};
 
 /// Remove what dead producers left: segments, named pipes, locks
 #[derive(Debug, Clone, Args)]

@@ -16,8 +16,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::stderr::Stderr;
-use crate::redact::without_secrets;
 use crate::sink::SinkError;
+use framebus::redact::without_secrets;
 
 /// The exit code of usage and errors that have no code of their own.
 pub const EXIT_ERROR: u8 = 2;

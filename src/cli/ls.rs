@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::print;
-use crate::bus::{BusName, Observer, is_nameless, traces};
-use crate::observe::{Baseline, BusState, ConsumerState, SCHEMA, Sampler, Thresholds};
+use framebus::bus::{BusName, Observer, is_nameless, traces};
+use framebus::observe::{Baseline, BusState, ConsumerState, SCHEMA, Sampler, Thresholds};
 
 /// List the buses on this machine
 #[derive(Debug, Clone, Args)]

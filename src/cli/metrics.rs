@@ -12,10 +12,10 @@ use clap::Args;
 
 use super::units::parse_duration;
 use super::{deadline, parse_bus, print, stopped};
-use crate::bus::{BusName, Observer};
-use crate::observe::{Baseline, BusState, Percentiles, Sampler, Snapshot, Thresholds};
 use crate::sink::replace_file;
-use crate::stop::Stop;
+use framebus::bus::{BusName, Observer};
+use framebus::observe::{Baseline, BusState, Percentiles, Sampler, Snapshot, Thresholds};
+use framebus::stop::Stop;
 
 /// Show the buses to Prometheus: over HTTP, in a file, or once on stdout
 #[derive(Debug, Clone, Args)]

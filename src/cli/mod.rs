@@ -32,10 +32,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::bus::{AttachError, BusName, CreateError};
-use crate::redact::without_secrets;
-use crate::source::SourceError;
-use crate::stop::Stop;
+use framebus::bus::{AttachError, BusName, CreateError};
+use framebus::redact::without_secrets;
+use framebus::source::SourceError;
+use framebus::stop::Stop;
 
 use config::Config;
 use log::{EXIT_ERROR, EXIT_PERMISSION, LogArgs};
@@ -208,7 +208,7 @@ fn stopped(stop: &Stop) -> ExitCode {
 /// Reads the name of a bus for clap.
 fn parse_bus(text: &str) -> Result<BusName, String> {
     text.parse()
-        .map_err(|error: crate::bus::BusNameError| error.to_string())
+        .map_err(|error: framebus::bus::BusNameError| error.to_string())
 }
 
 /// The bus that a flag names, else the configuration.
@@ -233,5 +233,5 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// When something that may last for ever is to end, on the monotonic clock.
 fn deadline(duration: Option<Duration>) -> Option<u64> {
     let nanos = u64::try_from(duration?.as_nanos()).unwrap_or(u64::MAX);
-    Some(crate::clock::monotonic_ns().saturating_add(nanos))
+    Some(framebus::clock::monotonic_ns().saturating_add(nanos))
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use crate::clock::monotonic_ns;
+use framebus::clock::monotonic_ns;
 
 /// Tells systemd that the service is ready and alive; does nothing where nobody asks.
 #[derive(Debug)]

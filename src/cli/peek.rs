@@ -11,9 +11,9 @@ use clap::{Args, ValueEnum};
 use super::config::Config;
 use super::show::OpenWindows;
 use super::{EXIT_NO, choose_bus, draw, parse_bus, print, worker};
-use crate::bus::{BusName, CopyError, FrameCopy, Observer};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
-use crate::stop::Stop;
+use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
+use framebus::stop::Stop;
 use watch::Watch;
 pub(super) use watch::{OPEN, WATCHES_FOR};
 

@@ -16,16 +16,15 @@ use clap::{Args, ValueEnum};
 use super::config::Config;
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
+    range_parser,
 };
 use super::{choose_bus, parse_bus, stopped, worker};
-use crate::bus::{BusName, ProducerOptions};
-use crate::layout::{Geometry, MAX_CONSUMERS};
 use crate::recording::is_recording;
-use crate::source::{
-    FrameSource, PatternSource, Range, RawFormat, RawSource, ReplaySource, SourceError, SourceInfo,
-    Speed, Y4mSource, standard_input,
-};
-use crate::stop::Stop;
+use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+use framebus::bus::{BusName, ProducerOptions};
+use framebus::layout::{Geometry, MAX_CONSUMERS};
+use framebus::source::{FrameSource, PatternSource, Range, SourceError, SourceInfo};
+use framebus::stop::Stop;
 use run::Run;
 use viewer::Viewer;
 
@@ -65,7 +64,7 @@ pub struct ProduceArgs {
     pub format: Option<RawPixels>,
     /// Which luma is black and white in the source, where it says nothing of it or lies; gray on the bus is always full
     /// range, 0 to 255 [default: auto]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = range_parser())]
     pub range: Option<Range>,
     /// Start a file again when it ends
     #[arg(long = "loop")]

@@ -1,7 +1,7 @@
 //! `--show`: windows, which only the headless worker can open, and what a consumer draws in one.
 
-use crate::layout::Geometry;
 use crate::sink::{FrameView, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
+use framebus::layout::Geometry;
 
 /// Windows on a display.
 pub trait Windows {

@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write};
 
 use super::stderr::Stderr;
-use crate::bus::Producer;
-use crate::clock::monotonic_ns;
+use framebus::bus::Producer;
+use framebus::clock::monotonic_ns;
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -12,10 +12,10 @@ use super::config::Config;
 use super::log::EXIT_ERROR;
 use super::units::parse_duration;
 use super::{EXIT_NO_BUS, choose_bus, exit_code, parse_bus, stopped};
-use crate::bus::{BusName, Observer};
-use crate::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
-use crate::stop::Stop;
 use crate::tui::{self, Options, Outcome, TextOptions, Theme, Wants, render_text};
+use framebus::bus::{BusName, Observer};
+use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
+use framebus::stop::Stop;
 
 /// Watch a bus: producer, slots, consumers and what the camera sees. Changes nothing
 #[derive(Debug, Clone, Args)]

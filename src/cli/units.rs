@@ -5,12 +5,11 @@
 use std::fs;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
-
-use crate::layout::Geometry;
-use crate::source::{Range, Speed};
-pub use crate::units::show_bytes;
+use crate::source::Speed;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use framebus::layout::Geometry;
+use framebus::source::Range;
+pub use framebus::units::show_bytes;
 
 /// The fastest frame rate that can be asked for.
 pub const MAX_FPS: f64 = 10_000.0;
@@ -103,21 +102,19 @@ fn fraction(frames: &str, seconds: &str) -> Option<f64> {
     (seconds > 0.0).then(|| frames / seconds)
 }
 
-impl ValueEnum for Range {
-    fn value_variants<'a>() -> &'a [Range] {
-        &Range::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
+/// Reads a range of luma on the command line, where `--help` lists what there is.
+pub fn range_parser() -> impl TypedValueParser<Value = Range> {
+    let values = Range::ALL.map(|range| {
+        let help = match range {
             Range::Auto => {
                 "What the source says; else limited where it is YUV and full where it is gray"
             }
             Range::Full => "0 is black and 255 white",
             Range::Limited => "16 is black and 235 white, as in most video",
         };
-        Some(PossibleValue::new(self.name()).help(help))
-    }
+        PossibleValue::new(range.name()).help(help)
+    });
+    PossibleValuesParser::new(values).try_map(|text| parse_range(&text))
 }
 
 /// Reads a range of luma: `auto`, `full` or `limited`.

@@ -8,9 +8,9 @@ use clap::Args;
 use super::config::Config;
 use super::units::parse_duration;
 use super::{EXIT_NO, choose_bus, deadline, parse_bus, stopped};
-use crate::bus::{AttachError, BusName, Observer};
-use crate::clock::monotonic_ns;
-use crate::stop::Stop;
+use framebus::bus::{AttachError, BusName, Observer};
+use framebus::clock::monotonic_ns;
+use framebus::stop::Stop;
 
 /// Wait until a bus runs and has published frames
 #[derive(Debug, Clone, Args)]

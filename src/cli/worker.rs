@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
-use crate::redact::without_secrets;
+use framebus::redact::without_secrets;
 
 const NAME: &str = "framebus-worker";
 /// Tells the worker which framebus has started it.

@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 use self::clients::Clients;
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// The type of what is said in plain words.
 const PLAIN: &str = "text/plain; charset=utf-8";

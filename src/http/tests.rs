@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Limits, Page, Server};
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// More than the system's own buffers of a connection hold.
 const LONG: usize = 64 << 20;

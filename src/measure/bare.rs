@@ -10,7 +10,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::crew::{Hand, Log, Program, Role};
 use super::ways::Wakes;
-use crate::clock::monotonic_ns;
+use framebus::clock::monotonic_ns;
 
 /// Added to an eventfd when it is over: no clock gets there, and no sum of times either.
 const END: u64 = 1 << 62;

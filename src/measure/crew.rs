@@ -7,10 +7,10 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 
-use crate::bus::{BusName, Consumer, ConsumerOptions, IndexChoice, Waited};
-use crate::clock::monotonic_ns;
-use crate::layout::TriggerKind;
-use crate::stop::Stop;
+use framebus::bus::{BusName, Consumer, ConsumerOptions, IndexChoice, Waited};
+use framebus::clock::monotonic_ns;
+use framebus::layout::TriggerKind;
+use framebus::stop::Stop;
 
 /// What the argument that gives a process a role begins with.
 const ROLE: &str = "role:";

@@ -2,10 +2,10 @@
 
 use multiversion::multiversion;
 
-use crate::bus::{FrameMeta, Producer};
-use crate::clock::{monotonic_ns, wall_ns};
-use crate::convert::bgr_to_gray;
-use crate::layout::Geometry;
+use framebus::bus::{FrameMeta, Producer};
+use framebus::clock::{monotonic_ns, wall_ns};
+use framebus::convert::bgr_to_gray;
+use framebus::layout::Geometry;
 
 /// Returns a BGR picture that is not all one colour.
 #[must_use]

@@ -14,9 +14,9 @@ use rustix::process::{Pid, getppid};
 
 use super::bare::play_eventfd;
 use super::crew::{Program, Role, end_with_starter, play_consumer};
-use crate::bus::{BusName, runtime_dir, sweep, traces};
-use crate::clock::monotonic_ns;
-use crate::stop::Stop;
+use framebus::bus::{BusName, runtime_dir, sweep, traces};
+use framebus::clock::monotonic_ns;
+use framebus::stop::Stop;
 
 /// How often it is looked whether the process that measures is done.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -6,10 +6,10 @@ use std::io;
 use super::bare::Eventfds;
 use super::crew::{Hand, Program};
 use super::figures::{cpu_of, median};
-use crate::bus::{BusName, FrameMeta, Producer, ProducerOptions};
-use crate::clock::monotonic_ns;
-use crate::layout::{Geometry, TriggerKind};
-use crate::stop::Stop;
+use framebus::bus::{BusName, FrameMeta, Producer, ProducerOptions};
+use framebus::clock::monotonic_ns;
+use framebus::layout::{Geometry, TriggerKind};
+use framebus::stop::Stop;
 
 /// Frames at the beginning of a turn that do not count: whose turn it is has slept, and is cold.
 const COLD_FRAMES: u32 = 2;
@@ -149,7 +149,7 @@ impl Way {
     /// A bus of its own under `name` and the kind of trigger, with consumers that `program` plays.
     ///
     /// # Errors
-    /// Fails when the bus cannot be made ([`crate::bus::CreateError`] inside) or a consumer cannot be started.
+    /// Fails when the bus cannot be made ([`framebus::bus::CreateError`] inside) or a consumer cannot be started.
     pub fn bus(
         label: &'static str,
         name: &BusName,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::layout::Geometry;
+use framebus::layout::Geometry;
 
 /// What an image is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::encode::{Encoding, encode};
 use super::process::{Ended, wait_for};
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary, VideoSink};
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// How long a command may go on with its frame after a request to stop, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

@@ -21,7 +21,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::layout::Geometry;
+use framebus::layout::Geometry;
 
 pub use encode::{Encoding, Pixels, encode};
 pub use exec::{ExecSink, ExecStreamSink};

@@ -11,7 +11,7 @@ use super::{
     ExecSink, ExecStreamSink, NdjsonSink, Output, Plane, RecordingSink, Sink, SinkError, StatsSink,
     VideoSink,
 };
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// How frames are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]

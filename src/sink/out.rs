@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::SinkError;
 use super::pipe::{self, FdKind};
-use crate::clock::monotonic_ns;
-use crate::stop::{Stop, Waited};
+use framebus::clock::monotonic_ns;
+use framebus::stop::{Stop, Waited};
 
 /// `PIPE_BUF`: what a pipe that polls as writable takes without waiting.
 const ATOMIC_WRITE: usize = 4096;

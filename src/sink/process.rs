@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::stop::{Stop, Waited};
+use framebus::stop::{Stop, Waited};
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use super::{
     FrameView, Kind, NdjsonSink, Output, Plane, Sink, SinkError, StreamInfo, Summary, VideoSink,
     open,
 };
-use crate::layout::Geometry;
 use crate::recording::sidecar;
-use crate::stop::Stop;
+use framebus::layout::Geometry;
+use framebus::stop::Stop;
 
 /// Writes a recording: a Y4M file, and beside it a line of JSON a frame with its sequence and times.
 ///

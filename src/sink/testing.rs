@@ -3,8 +3,8 @@
 use std::io::{PipeReader, Read};
 
 use super::{FrameView, Output, StreamInfo};
-use crate::layout::Geometry;
-use crate::stop::Stop;
+use framebus::layout::Geometry;
+use framebus::stop::Stop;
 
 /// A frame that owns its pixels.
 pub(super) struct Frame {

@@ -1,8 +1,8 @@
 //! Video as one stream of bytes: raw gray, raw BGR, or Y4M.
 
 use super::{FrameView, Output, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
-use crate::convert::{bgr_to_chroma, bgr_to_gray};
-use crate::layout::Geometry;
+use framebus::convert::{bgr_to_chroma, bgr_to_gray};
+use framebus::layout::Geometry;
 
 /// Y4M's frame rate when the bus announces none: what most players assume.
 const UNKNOWN_RATE: (u64, u64) = (25, 1);

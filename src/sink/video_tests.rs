@@ -2,8 +2,9 @@ use std::io::{Seek, Write};
 
 use super::*;
 use crate::sink::testing::{Frame, piped, read_all, stream};
-use crate::source::{Filled, FrameSource, FrameTarget, Y4mSource};
-use crate::stop::Stop;
+use crate::source::Y4mSource;
+use framebus::source::{Filled, FrameSource, FrameTarget};
+use framebus::stop::Stop;
 
 #[test]
 fn raw_is_the_pixels() {

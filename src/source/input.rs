@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 
-use crate::clock::{monotonic_ns, wall_ns};
-use crate::source::{Arrival, Capture, Filled, SourceError};
-use crate::stop::{Stop, Waited};
+use framebus::clock::{monotonic_ns, wall_ns};
+use framebus::source::{Arrival, Capture, Filled, SourceError};
+use framebus::stop::{Stop, Waited};
 
 /// How long nothing may come before `wait` says so.
 const PATIENCE: Duration = Duration::from_secs(2);

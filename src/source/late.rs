@@ -1,7 +1,7 @@
 //! A frame whose writer pauses in the middle of it: what has come is kept, and the slot is given back.
 
-use super::{Arrival, Capture, Filled, FrameTarget, SourceError};
-use crate::stop::Stop;
+use framebus::source::{Arrival, Capture, Filled, FrameTarget, SourceError};
+use framebus::stop::Stop;
 
 /// The images of a frame of which a part has been read.
 #[derive(Debug)]

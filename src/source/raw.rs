@@ -4,14 +4,14 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::convert::{bgr_to_gray, stretch_luma, yuyv_to_gray};
-use crate::layout::Geometry;
 use crate::source::input::{FrameHeader, Input};
 use crate::source::late::{self, Interrupted, Late};
-use crate::source::{
+use framebus::convert::{bgr_to_gray, stretch_luma, yuyv_to_gray};
+use framebus::layout::Geometry;
+use framebus::source::{
     Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// Pixels that are read and converted at a time, so that they are still in the cache when they are converted. Even, as
 /// YUYV needs it.

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo, Y4mSource,
-};
-use crate::clock::{monotonic_ns, wall_ns};
+use super::Y4mSource;
 use crate::file;
 use crate::recording::sidecar;
-use crate::stop::Stop;
+use framebus::clock::{monotonic_ns, wall_ns};
+use framebus::source::{
+    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+};
+use framebus::stop::Stop;
 
 /// How fast a recording is replayed.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,6 @@
 //! A picture in numbers.
 
-use crate::observe::Picture;
+use framebus::observe::Picture;
 
 /// What can be said of a whole picture in numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::format::stamp;
-use crate::observe::{Picture, Snapshot};
+use framebus::observe::{Picture, Snapshot};
 
 /// Writes the picture as a PNG of 8 bits, gray or in colour; returns its path from the root.
 pub(crate) fn write_png(

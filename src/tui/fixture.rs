@@ -1,6 +1,6 @@
 //! Snapshots for tests: the bus of the mock-up in its states.
 
-use crate::observe::*;
+use framebus::observe::*;
 
 /// 2026-01-02 14:03:31 UTC.
 const TIME_MS: u64 = 1_767_362_611_000;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::format::span;
-use crate::observe::{Consumer, Snapshot};
+use framebus::observe::{Consumer, Snapshot};
 
 const FRAMES: usize = 16;
 
@@ -89,7 +89,7 @@ fn slot_of(now: &Snapshot, sequence: u64) -> Option<u8> {
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::observe::Released;
+    use framebus::observe::Released;
 
     #[test]
     fn a_hold_is_at_least_what_was_seen_until_it_is_over() {

@@ -1,7 +1,7 @@
 //! What happened between two snapshots of a bus: a pure function of the two.
 
 use super::format::millis;
-use crate::observe::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
+use framebus::observe::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

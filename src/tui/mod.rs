@@ -50,7 +50,7 @@ pub use text::{TextOptions, render_text};
 pub use theme::Theme;
 pub use thumbnail::Renderer;
 
-use crate::observe::{Picture, Snapshot};
+use framebus::observe::{Picture, Snapshot};
 
 /// Where the view gets what it shows.
 ///

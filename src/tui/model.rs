@@ -8,7 +8,7 @@ use super::rows::Listing;
 use super::theme::{Glyphs, Theme};
 use super::track::{ConsumerKey, Track};
 use super::{Options, Wants};
-use crate::observe::{Consumer, Picture, Snapshot};
+use framebus::observe::{Consumer, Picture, Snapshot};
 
 /// The intervals between samples that `+` and `-` step through, in milliseconds.
 pub(crate) const INTERVALS_MS: [u64; 7] = [100, 200, 500, 1000, 2000, 5000, 10_000];

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::observe::{Consumer, ConsumerState, Snapshot};
+use framebus::observe::{Consumer, ConsumerState, Snapshot};
 
 /// What the consumers are sorted by, within bad states first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use super::signals::{self, Events};
 use super::terminal::{self, Screen};
 use super::update::{Effect, Message, update};
 use super::{Options, Sampler, files, view};
-use crate::clock::monotonic_ns;
-use crate::stop::Stop;
+use framebus::clock::monotonic_ns;
+use framebus::stop::Stop;
 
 /// The least time between two drawings: a held key does not flood the line.
 const DRAW_NS: u64 = 33_000_000;

@@ -1,6 +1,6 @@
 //! Part of a picture, scaled by area average and stretched, as pixels of one byte (gray) or three (blue, green, red).
 
-use crate::observe::Picture;
+use framebus::observe::Picture;
 
 use super::lens::Lens;
 

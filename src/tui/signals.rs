@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::low_level::{self, pipe};
 
 use super::input::{Input, Parser};
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// What ended a wait.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::seconds::Seconds;
-use crate::observe::{Consumer, Slot, SlotState, Snapshot};
+use framebus::observe::{Consumer, Slot, SlotState, Snapshot};
 
 /// How many seconds of slot use are kept.
 pub(crate) const STRIP_S: usize = 60;
@@ -147,7 +147,7 @@ fn has_taken(before: Option<&Snapshot>, consumer: &Consumer, sequence: u64) -> b
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::observe::Released;
+    use framebus::observe::Released;
 
     const BEGIN: u64 = 9_000;
 

@@ -17,7 +17,7 @@ use ratatui::buffer::Buffer;
 use super::model::{Hit, Model};
 use super::tty::{self, Tty};
 use super::view;
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// Presses and the wheel, with coordinates in decimal; not every movement.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";

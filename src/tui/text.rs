@@ -4,8 +4,8 @@ use super::rows::{Listing, Sort};
 use super::table::Line;
 use super::theme::{Glyphs, Tone};
 use super::view::{consumers, findings, producer, slots};
-use crate::observe::Snapshot;
 use crate::tui::format::{bytes, clean, clock};
+use framebus::observe::Snapshot;
 
 /// How text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

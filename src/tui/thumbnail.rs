@@ -2,7 +2,7 @@
 
 use super::lens::Lens;
 use super::scale::{Pixels, scale, size};
-use crate::observe::Picture;
+use framebus::observe::Picture;
 
 /// How a picture is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::held::{self, Held};
 use super::log::{self, Entry};
 use super::seconds::Seconds;
 use super::strip::{self, Strips};
-use crate::observe::{Consumer, Picture, Snapshot};
+use framebus::observe::{Consumer, Picture, Snapshot};
 
 /// How many seconds of rates are kept.
 pub(crate) const HISTORY_S: usize = 120;

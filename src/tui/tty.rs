@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcflush};
 
-use crate::stop::{Stop, Waited};
+use framebus::stop::{Stop, Waited};
 
 /// How long the last words wait for a terminal that does not read, before what it has not read is thrown away.
 const GRACE: Duration = Duration::from_millis(300);

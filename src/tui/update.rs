@@ -5,7 +5,7 @@ use super::keys::{self, Action, Screen};
 use super::lens;
 use super::model::{INTERVALS_MS, Model, Overlay, Target};
 use super::track::ConsumerKey;
-use crate::observe::{Picture, Snapshot};
+use framebus::observe::{Picture, Snapshot};
 
 /// What happened.
 #[derive(Debug)]

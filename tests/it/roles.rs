@@ -7,8 +7,9 @@ use framebus::bus::{AttachError, BusName, Consumer, ConsumerOptions, Frame, Inde
 use framebus::bus::{FrameMeta, Producer, ProducerOptions};
 use framebus::layout::{Geometry, TriggerKind};
 use framebus::source::pattern::verify;
-use framebus::source::{FrameSource, Pacer, PatternSource};
+use framebus::source::{FrameSource, PatternSource};
 use framebus::stop::Stop;
+use framebus_cli::source::Pacer;
 use serde_json::{Value, json};
 
 use crate::harness::{Bus, Finished, Process};

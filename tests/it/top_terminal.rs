@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use framebus::observe::{Picture, Snapshot};
 use framebus::stop::Stop;
-use framebus::tui::{self, Options, Wants};
+use framebus_cli::tui::{self, Options, Wants};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{Bus, FRAMEBUS, LIVELY, Mute, Terminal, until};

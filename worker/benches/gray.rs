@@ -14,10 +14,10 @@ use std::time::Duration;
 use framebus::bus::{BusName, Producer, ProducerOptions};
 use framebus::convert::bgr_to_gray;
 use framebus::layout::{Geometry, TriggerKind};
-use framebus::measure::{
+use framebus::stop::Stop;
+use framebus_cli::measure::{
     Hand, Program, Role, asked_to_end, bus_name, cpu_of, median, picture, play, publish, supervise,
 };
-use framebus::stop::Stop;
 use opencv::core::{CV_8UC1, CV_8UC3, Mat, set_num_threads};
 use opencv::imgproc::{COLOR_BGR2GRAY, cvt_color};
 use opencv::prelude::*;

@@ -13,12 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::file;
 use framebus::layout::Geometry;
 use framebus::source::{
     Arrival, Capture, Filled, FrameSource, FrameTarget, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
+use framebus_cli::file;
 use opencv::core::{Mat, MatTraitConst};
 use opencv::imgcodecs::{IMREAD_ANYCOLOR, IMREAD_ANYDEPTH, imdecode};
 

@@ -8,9 +8,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::time::Duration;
 
-use framebus::cli::show::Windows;
 use framebus::layout::Geometry;
-use framebus::sink::{Pixels, SinkError};
+use framebus_cli::cli::show::Windows;
+use framebus_cli::sink::{Pixels, SinkError};
 use opencv::core::{Mat, Vec3b};
 use opencv::highgui::{
     WINDOW_AUTOSIZE, WINDOW_GUI_NORMAL, WND_PROP_VISIBLE, destroy_window, get_window_property,

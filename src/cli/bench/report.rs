@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::BenchArgs;
 use super::run::{Busy, Figures};
 use crate::measure::{Outcome, Spread, paired, percentile};
-use crate::observe::SCHEMA;
+use framebus::observe::SCHEMA;
 
 /// The whole of `--json`; keys are added, never renamed. What a run has not found out is null.
 #[derive(Debug, Serialize)]

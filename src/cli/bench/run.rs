@@ -6,14 +6,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Plan;
-use crate::bus::{BusName, Producer, ProducerOptions};
-use crate::convert::bgr_to_gray;
-use crate::layout::TriggerKind;
 use crate::measure::{
     Hand, Outcome, Program, Wakes, Way, bus_name, cpu_of, median, picture, publish,
     read_three_write_one, sit,
 };
-use crate::stop::Stop;
+use framebus::bus::{BusName, Producer, ProducerOptions};
+use framebus::convert::bgr_to_gray;
+use framebus::layout::TriggerKind;
+use framebus::stop::Stop;
 
 /// The turns of a round that have no pauses.
 pub(super) const BUSY_TURNS: f64 = 3.0;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::units::show_duration;
 use super::environment::Variables;
 use super::{Config, ConfigError, Produce, SYSTEM_FILE, Trigger};
-use crate::redact::without_secrets;
+use framebus::redact::without_secrets;
 use std::{fs, io};
 
 /// One layer; a later one goes over it.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::layers::{Explained, explained};
 use super::{Config, ConfigError, Produce, layers::Layer};
-use crate::layout::MAX_SLOTS;
 use crate::recording::is_recording;
+use framebus::layout::MAX_SLOTS;
 
 /// The place of each value that is set: a key with its section, and its file and line, or its variable.
 #[derive(Debug, Clone, Default)]

@@ -8,8 +8,8 @@ use super::super::units;
 use super::ConfigError;
 use super::environment::{Variables, read_variable};
 use super::values::{duration, parsed};
-use crate::observe::Thresholds;
-use crate::trigger::HEARTBEAT_MS;
+use framebus::observe::HEARTBEAT_MS;
+use framebus::observe::Thresholds;
 
 /// Settings of `top`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

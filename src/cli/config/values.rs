@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::units;
 use super::Trigger;
-use crate::layout::{Geometry, MAX_CONSUMERS};
-use crate::source::Range;
+use framebus::layout::{Geometry, MAX_CONSUMERS};
+use framebus::source::Range;
 
 /// How many consumers a bus can be made for.
 const CONSUMERS: RangeInclusive<u8> = 1..=MAX_CONSUMERS;

@@ -8,7 +8,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{Config, Consume, Places, Produce, Top};
-use crate::bus::BusName;
+use framebus::bus::BusName;
 
 /// A file: `bus` is the name of the bus of every command, or a table of the settings of each bus.
 #[derive(Debug, Default, Deserialize)]

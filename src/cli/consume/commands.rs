@@ -11,7 +11,7 @@ use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
 
 use crate::source::standard_input;
-use crate::stop::{Stop, Waited};
+use framebus::stop::{Stop, Waited};
 
 /// How often a background job looks whether it is in the foreground now.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::super::{EXIT_NO, EXIT_NO_BUS, deadline, stopped};
 use super::ConsumeArgs;
-use crate::bus::{Consumer, ConsumerStats, Waited};
-use crate::clock::monotonic_ns;
 use crate::sink::{FrameView, Sink, SinkError, StreamInfo, Summary};
 use crate::source::Pacer;
-use crate::stop::Stop;
+use framebus::bus::{Consumer, ConsumerStats, Waited};
+use framebus::clock::monotonic_ns;
+use framebus::stop::Stop;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
         });
         let consumer = match attached {
             Ok(consumer) => consumer,
-            Err(crate::bus::AttachError::Stopped { .. }) => return Ok(None),
+            Err(framebus::bus::AttachError::Stopped { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         tracing::debug!("attached as consumer {}", consumer.index());

@@ -13,13 +13,13 @@ use super::super::config::Config;
 use super::super::units::show_bytes;
 use super::super::worker;
 use super::{Check, DoctorArgs};
-use crate::bus::{
+use framebus::bus::{
     BusName, MAX_SOCKET_PATH, Observer, SweepError, Swept, pipe_path, pipes_dir, runtime_dir,
     sweep, traces,
 };
-use crate::layout::{Geometry, segment_bytes};
-use crate::observe::{Baseline, Sampler, Thresholds};
-use crate::shm::shm_usage;
+use framebus::layout::{Geometry, segment_bytes};
+use framebus::observe::shm_usage;
+use framebus::observe::{Baseline, Sampler, Thresholds};
 
 /// What is counted with where neither a flag nor the configuration names a size.
 const FULL_HD: Geometry = Geometry {

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::{Look, text};
 use crate::http::{Limits, Page, Server};
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 /// The type of the text format, as Prometheus documents it.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::observe::{BusState, Consumer, ConsumerState, Percentiles, Producer, Snapshot};
+use framebus::observe::{BusState, Consumer, ConsumerState, Percentiles, Producer, Snapshot};
 
 /// The states that a bus can have, as labels.
 const STATES: [(BusState, &str); 7] = [

@@ -9,11 +9,11 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::super::show::{OpenWindows, Windows};
 use super::super::{EXIT_NO_BUS, stopped};
-use crate::bus::{BusName, Observer};
-use crate::clock::monotonic_ns;
-use crate::layout::{Geometry, SegmentState};
 use crate::sink::Pixels;
-use crate::stop::Stop;
+use framebus::bus::{BusName, Observer};
+use framebus::clock::monotonic_ns;
+use framebus::layout::{Geometry, SegmentState};
+use framebus::stop::Stop;
 
 /// Names the producer that has started this process for its own windows, by its pid.
 pub(in crate::cli) const WATCHES_FOR: &str = "FRAMEBUS_WATCHES_FOR";
@@ -155,7 +155,7 @@ impl Watch {
         let (bus, layout) = (&self.bus, observer.layout());
         let mut there: BTreeSet<String> =
             (0..layout.slots).map(|slot| slot_name(bus, slot)).collect();
-        if layout.color.is_some() || layout.bgr_offset.is_some() {
+        if layout.has_bgr() {
             let name = bgr_name(bus);
             self.windows.open(&name, layout.geometry)?;
             self.names.insert(name.clone());

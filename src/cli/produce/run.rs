@@ -8,10 +8,11 @@ use super::super::units::show_bytes;
 use super::super::{deadline, stopped};
 use super::viewer::Viewer;
 use super::{BoxedSource, ProduceArgs};
-use crate::bus::{FrameMeta, Producer};
-use crate::clock::monotonic_ns;
-use crate::source::{Arrival, Capture, Filled, Pacer};
-use crate::stop::Stop;
+use crate::source::Pacer;
+use framebus::bus::{FrameMeta, Producer};
+use framebus::clock::monotonic_ns;
+use framebus::source::{Arrival, Capture, Filled};
+use framebus::stop::Stop;
 
 /// A producer at work.
 pub(super) struct Run<'a> {

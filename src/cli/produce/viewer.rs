@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::super::peek::{OPEN, WATCHES_FOR};
 use super::super::stderr::Stderr;
-use crate::bus::BusName;
-use crate::stop::Stop;
+use framebus::bus::BusName;
+use framebus::stop::Stop;
 
 /// How long a display may take to open a window.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! What is said of a stream that pauses, ends too early, or is damaged.
 
 use super::{Input, Place};
-use crate::source::SourceError;
+use framebus::source::SourceError;
 
 impl<R> Input<R> {
     /// Says that the frame that was announced is not complete.

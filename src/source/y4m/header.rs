@@ -1,6 +1,6 @@
 //! The header of a Y4M stream.
 
-use crate::layout::Geometry;
+use framebus::layout::Geometry;
 
 /// What the header says of all frames.
 #[derive(Debug, Clone, Copy, PartialEq)]

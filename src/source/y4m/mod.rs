@@ -10,13 +10,13 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::convert::{stretch_luma, ycc_to_bgr};
 use crate::source::input::{FrameHeader, Got, Input};
 use crate::source::late::{self, Interrupted, Late};
-use crate::source::{
+use framebus::convert::{stretch_luma, ycc_to_bgr};
+use framebus::source::{
     Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
-use crate::stop::Stop;
+use framebus::stop::Stop;
 
 use header::StreamHeader;
 

@@ -1,7 +1,7 @@
 use std::io::{PipeReader, Seek, Write, pipe};
 
 use super::*;
-use crate::layout::Geometry;
+use framebus::layout::Geometry;
 
 pub(super) fn open(bytes: &[u8]) -> Result<Y4mSource<PipeReader>, SourceError> {
     let (reader, mut writer) = pipe().expect("pipe");

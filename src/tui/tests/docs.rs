@@ -39,7 +39,7 @@ fn the_page_has_an_entry_for_every_finding() {
 
 #[test]
 fn every_kind_that_the_findings_are_made_of_is_known_here() {
-    let source = include_str!("../../observe/findings.rs");
+    let source = include_str!("../../../crates/framebus/src/observe/findings.rs");
     let starts = source
         .split("add(")
         .chain(source.split("Some(("))

@@ -16,7 +16,7 @@ use super::input::{Input, Key};
 use super::model::Model;
 use super::update::{Effect, Message, update};
 use super::{Options, fixture, terminal, view};
-use crate::observe::Snapshot;
+use framebus::observe::Snapshot;
 
 /// Makes a model that has seen `snapshot` for some seconds, and a picture of every slot.
 fn model(snapshot: Snapshot) -> Model {

@@ -1,12 +1,12 @@
 //! The consumers: who takes frames, how many, how late, how long.
 
-use crate::observe::{Consumer, ConsumerState, Snapshot};
 use crate::tui::format::{
     OPEN, UNKNOWN, clean, count, or_unknown, pair, rate, ratio, span, uptime,
 };
 use crate::tui::rows::{Sort, has_finding};
 use crate::tui::table::{Column, Line, fit, head, row};
 use crate::tui::theme::{Glyphs, Tone};
+use framebus::observe::{Consumer, ConsumerState, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
 use super::{consumers, findings, histogram, inside, section};
-use crate::observe::{Consumer, ConsumerState, Percentiles, Snapshot};
 use crate::tui::format::{clean, clock, millis, or_unknown, rate, uptime};
 use crate::tui::model::Model;
 use crate::tui::rows::Sort;
@@ -12,6 +11,7 @@ use crate::tui::seconds::Seconds;
 use crate::tui::table::{Line, wrap};
 use crate::tui::theme::{Glyphs, Tone};
 use crate::tui::track::{ConsumerKey, ConsumerTrack, HISTORY_S};
+use framebus::observe::{Consumer, ConsumerState, Percentiles, Snapshot};
 
 /// Draws the consumer `key` over the whole screen.
 pub(super) fn draw(

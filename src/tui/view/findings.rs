@@ -1,9 +1,9 @@
 //! What an expert would point at.
 
-use crate::observe::{Finding, Severity, Snapshot};
 use crate::tui::format::{clean, cut, pad, width};
 use crate::tui::table::{Line, wrap};
 use crate::tui::theme::{Glyphs, Tone};
+use framebus::observe::{Finding, Severity, Snapshot};
 
 /// Returns what stands over the panel when it has `rows` rows.
 pub(crate) fn title(snapshot: &Snapshot, rows: usize) -> Line {

@@ -3,12 +3,12 @@
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
-use crate::observe::{BusState, Segment};
 use crate::tui::format::{bytes, clean, width};
 use crate::tui::keys::Screen;
 use crate::tui::model::{Hit, Model, Overlay, Target};
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Tone};
+use framebus::observe::{BusState, Segment};
 
 /// Draws the frame; returns where the screen goes, with the row of its first rule on top.
 pub(super) fn draw(

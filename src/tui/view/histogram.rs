@@ -1,9 +1,9 @@
 //! A histogram of durations: time to the right on a logarithmic scale, how often upwards.
 
-use crate::observe::{Bucket, bucket_number};
 use crate::tui::format::count;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Tone};
+use framebus::observe::{Bucket, bucket_number};
 
 /// Cells at the left for the number of frames, with a space after it.
 const GUTTER: usize = 7;

@@ -22,7 +22,7 @@ use super::keys::Screen;
 use super::model::{Hit, Model, Overlay};
 use super::table::Line;
 use super::theme::Tone;
-use crate::observe::BusState;
+use framebus::observe::BusState;
 
 /// The least that the screens need.
 const LEAST: (u16, u16) = (60, 15);

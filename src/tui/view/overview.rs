@@ -4,12 +4,12 @@ use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
 use super::{consumers, findings, inside, picture, producer, section, slots};
-use crate::observe::Snapshot;
 use crate::tui::model::{Hit, Model, Target};
 use crate::tui::scale;
 use crate::tui::table::Line;
 use crate::tui::theme::Tone;
 use crate::tui::track::ConsumerKey;
+use framebus::observe::Snapshot;
 
 /// How the rows of a screen are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

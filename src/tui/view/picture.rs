@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
 use super::{inside, section};
-use crate::observe::{Picture, Snapshot};
 use crate::tui::figures;
 use crate::tui::format::or_unknown;
 use crate::tui::lens::Lens;
@@ -12,6 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::table::Line;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::thumbnail::{self, Renderer};
+use framebus::observe::{Picture, Snapshot};
 
 /// Draws the newest picture into the right side of the overview; `area` has the frame's lines on all sides.
 pub(super) fn draw_aside(

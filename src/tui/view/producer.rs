@@ -1,10 +1,10 @@
 //! The producer: is the camera alive, how fast, how regular.
 
-use crate::observe::{BusState, Producer, Snapshot};
 use crate::tui::format::{self, clean, cut, millis, nominal, or_unknown, pad, rate, span};
 use crate::tui::seconds::Seconds;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Tone};
+use framebus::observe::{BusState, Producer, Snapshot};
 
 /// Returns the lines of the panel, the most important first. `fps` adds the rate over the last minute.
 pub(crate) fn lines(

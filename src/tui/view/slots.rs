@@ -1,11 +1,11 @@
 //! The slots: which frame is where, and who holds it.
 
-use crate::observe::{ConsumerState, Slot, SlotState, Snapshot};
 use crate::tui::format::{clean, or_unknown, span};
 use crate::tui::seconds::Seconds;
 use crate::tui::strip::{STRIP_S, Strips, Use};
 use crate::tui::table::{Column, Line, fit, head, row};
 use crate::tui::theme::{Glyphs, Tone};
+use framebus::observe::{ConsumerState, Slot, SlotState, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

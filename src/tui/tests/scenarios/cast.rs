@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::script::{Action, Bus, Join};
-use crate::bus::stage::{Guest, Stage};
-use crate::bus::{BusName, ProducerOptions};
-use crate::layout::{Geometry, SegmentState};
-use crate::observe::{Usage, World};
+use framebus::bus::stage::{Guest, Stage};
+use framebus::bus::{BusName, ProducerOptions};
+use framebus::layout::{Geometry, SegmentState};
+use framebus::observe::{Usage, World};
 
 const MS: u64 = 1_000_000;
 pub(super) const SECOND: u64 = 1000 * MS;

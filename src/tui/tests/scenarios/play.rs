@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::cast::{BEGIN_NS, COPY_NS, Cast, SECOND};
 use super::script::{Action, Expected, Show, Shown, Step, parse};
 use super::*;
-use crate::observe::{Baseline, Consumer, Sampler, Thresholds};
 use crate::tui::Wants;
 use crate::tui::keys::Screen;
 use crate::tui::model::Overlay;
 use crate::tui::track::ConsumerKey;
+use framebus::observe::{Baseline, Consumer, Sampler, Thresholds};
 
 /// As `top` samples.
 const SAMPLE_NS: u64 = SECOND / 2;

@@ -61,6 +61,14 @@ impl Names {
         })
     }
 
+    /// The names of a bus that has no segment: its lock is taken, and its pipes have a directory.
+    #[cfg(test)]
+    pub(crate) fn without_segment(options: &ProducerOptions) -> Arc<Names> {
+        let lock = BusLock::acquire(&options.bus).expect("a lock");
+        let pipes = PipesDir::create(&options.bus, options.mode, options.gid);
+        Names::new(options, lock, pipes.expect("a directory"))
+    }
+
     /// Mode bits and group of the named pipes.
     pub(crate) fn access(&self) -> (u32, Option<u32>) {
         (self.mode, self.gid)

@@ -18,7 +18,8 @@ mod text;
 
 pub(crate) use claim::{ClaimRecord, ClaimState};
 pub use geometry::Geometry;
-pub(crate) use header::{Header, HeaderFlags, MAGIC, SegmentState, Table2};
+pub use header::SegmentState;
+pub(crate) use header::{Header, HeaderFlags, MAGIC, Table2};
 pub use histogram::BUCKETS;
 pub(crate) use histogram::{Histogram, bucket_floor, bucket_of};
 pub(crate) use plan::Request;

@@ -12,5 +12,6 @@ mod wait;
 
 pub(crate) use client::{ConnectError, Connection, connect};
 pub(crate) use descriptors::{is_exhaustion, limit, reserve};
-pub(crate) use server::{HEARTBEAT_MS, ServerError, TriggerServer};
+pub use server::HEARTBEAT_MS;
+pub(crate) use server::{ServerError, TriggerServer};
 pub(crate) use wait::{Waiter, Wake};

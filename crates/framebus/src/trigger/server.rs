@@ -30,7 +30,7 @@ use peers::Peers;
 use token::Token;
 
 /// How often the control thread shows that the producer lives, in milliseconds.
-pub(crate) const HEARTBEAT_MS: i64 = 200;
+pub const HEARTBEAT_MS: i64 = 200;
 const HEARTBEAT: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: HEARTBEAT_MS * 1_000_000,
@@ -55,7 +55,8 @@ impl ServerError {
     }
 
     /// Whether this user may not make it.
-    pub(crate) fn is_permission(&self) -> bool {
+    #[must_use]
+    pub fn is_permission(&self) -> bool {
         self.source.kind() == io::ErrorKind::PermissionDenied
     }
 }

@@ -138,6 +138,12 @@ impl Layout {
     }
 
     /// Writes the plan into a header; `abi` stays 0.
+    /// Whether there are images in colour: one, or one in every slot.
+    #[must_use]
+    pub const fn has_bgr(&self) -> bool {
+        self.bgr_offset.is_some() || self.color.is_some()
+    }
+
     pub(crate) fn write(&self, table2: &Table2, header: &Header) {
         let geometry = self.geometry;
         table2
@@ -179,7 +185,7 @@ impl Layout {
         header.color_offset.store(color_offset, Relaxed);
         header.color_pitch.store(color_pitch, Relaxed);
         header.gray_format.store(FORMAT_GRAY8, Relaxed);
-        let has_bgr = self.bgr_offset.is_some() || self.color.is_some();
+        let has_bgr = self.has_bgr();
         header
             .color_format
             .store(if has_bgr { FORMAT_BGR8 } else { 0 }, Relaxed);

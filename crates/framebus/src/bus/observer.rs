@@ -119,7 +119,8 @@ impl Observer {
     }
 
     /// What the segment says of itself; `None` when that is no state.
-    pub(crate) fn state(&self) -> Option<SegmentState> {
+    #[must_use]
+    pub fn state(&self) -> Option<SegmentState> {
         SegmentState::from_word(self.regions().header().state.load(Acquire))
     }
 

@@ -25,9 +25,8 @@ mod tests;
 mod views;
 
 pub(crate) use home::{AtHome, Home};
-pub(crate) use object::{
-    SHM_DIR, is_foreign, list_objects, object_owner, shm_usage, unlink_object,
-};
+pub use object::shm_usage;
+pub(crate) use object::{SHM_DIR, is_foreign, list_objects, object_owner, unlink_object};
 pub(crate) use owned::{CreateSegmentError, OwnedSegment, Permissions, Pixels};
 pub(crate) use regions::Regions;
 pub(crate) use views::{ConsumerSegment, ObserverSegment, OpenSegmentError, mark_retired};

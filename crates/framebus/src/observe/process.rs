@@ -17,10 +17,11 @@ const MOST_KIN: usize = 64;
 
 /// What a process uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Usage {
-    pub(crate) cpu_percent: Option<f64>,
+pub struct Usage {
+    /// Of one core, since the look before.
+    pub cpu_percent: Option<f64>,
     /// Memory of its own: without what it shares, such as the segment.
-    pub(crate) rss_bytes: Option<u64>,
+    pub rss_bytes: Option<u64>,
 }
 
 /// Looks at processes by pid. One that is in another container, or whose pid was given to another process, is not known.

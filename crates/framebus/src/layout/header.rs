@@ -144,10 +144,10 @@ impl HeaderFlags {
     pub(crate) const LIMITED_RANGE: u32 = 1 << 2;
 }
 
-/// Values of [`Header::state`].
+/// How a segment says that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum SegmentState {
+pub enum SegmentState {
     /// Frames are published.
     Running = 1,
     /// The producer lives, its source gives nothing.

@@ -8,11 +8,9 @@ use super::create::{announce, make_segment};
 use super::lease::{
     LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, latest, publish,
 };
-use super::lock::{BusLock, Count};
-use super::names::Names;
+use super::lock::Count;
 use super::options::{CreateError, ProducerOptions};
 use super::producer::ProducerWords;
-use super::runtime::PipesDir;
 use crate::layout::{
     ClaimState, ConsumerRecord, RecordFlags, RecordState, SegmentState, TriggerKind, read_text,
     write_text,
@@ -24,16 +22,16 @@ use crate::sync::bump;
 
 /// Who attaches.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Guest<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) language: &'a str,
-    pub(crate) pid: u32,
-    pub(crate) every_frame: bool,
+pub struct Guest<'a> {
+    pub name: &'a str,
+    pub language: &'a str,
+    pub pid: u32,
+    pub every_frame: bool,
 }
 
 /// A bus whose peers are played. Dropped, its name is removed.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub struct Stage {
     options: ProducerOptions,
     book: SlotBook,
     sequence: u64,
@@ -48,7 +46,7 @@ const PIPES: &str = "/run/user/1000/framebus/stage";
 
 impl Stage {
     /// Makes the segment as producer `pid` would at `now_ns`, going on after `sequence`.
-    pub(crate) fn create(
+    pub fn create(
         options: ProducerOptions,
         generation: u64,
         sequence: u64,
@@ -86,32 +84,32 @@ impl Stage {
     }
 
     /// The newest sequence and the generation, for whoever comes after.
-    pub(crate) fn remembered(&self) -> (u64, u64) {
+    pub fn remembered(&self) -> (u64, u64) {
         (self.generation, self.sequence)
     }
 
     /// What the bus is.
-    pub(crate) fn options(&self) -> &ProducerOptions {
+    pub fn options(&self) -> &ProducerOptions {
         &self.options
     }
 
     /// Removes the name, as somebody would who tidies up /dev/shm.
-    pub(crate) fn unlink(&self) {
+    pub fn unlink(&self) {
         self.segment.unlink();
     }
 
     /// Shows that the producer lives.
-    pub(crate) fn beat(&self, now_ns: u64) {
+    pub fn beat(&self, now_ns: u64) {
         self.regions().header().heartbeat_ns.store(now_ns, Relaxed);
     }
 
     /// What the producer says of itself.
-    pub(crate) fn set_state(&self, state: SegmentState) {
+    pub fn set_state(&self, state: SegmentState) {
         self.regions().header().state.store(state as u32, Release);
     }
 
     /// Publishes the next frame of the test picture and triggers everybody; returns whether a slot was free.
-    pub(crate) fn publish(&mut self, capture_ns: u64, publish_ns: u64) -> bool {
+    pub fn publish(&mut self, capture_ns: u64, publish_ns: u64) -> bool {
         let regions = self.segment.regions();
         let header = regions.header();
         let Some(claimed) = claim(&ProducerWords(regions), &mut self.book) else {
@@ -151,7 +149,7 @@ impl Stage {
     }
 
     /// Lets a consumer attach.
-    pub(crate) fn join(&self, index: u8, guest: Guest<'_>, now_ns: u64) {
+    pub fn join(&self, index: u8, guest: Guest<'_>, now_ns: u64) {
         let (claim, record) = (self.regions().claim(index), self.regions().record(index));
         claim.pid.store(guest.pid, Relaxed);
         claim.uid.store(1000, Relaxed);
@@ -175,25 +173,25 @@ impl Stage {
     }
 
     /// Whether a consumer is attached.
-    pub(crate) fn is_attached(&self, index: u8) -> bool {
+    pub fn is_attached(&self, index: u8) -> bool {
         index < self.options.consumers
             && self.regions().record(index).state.load(Relaxed) == RecordState::ATTACHED
     }
 
     /// Whether a consumer holds a frame.
-    pub(crate) fn holds(&self, index: u8) -> bool {
+    pub fn holds(&self, index: u8) -> bool {
         let words = ProducerWords(self.regions());
         Ticket::unpack(words.lease(index).load(Relaxed)).is_some()
     }
 
     /// Whether there is a frame that a consumer has not taken.
-    pub(crate) fn has_frame(&self, index: u8) -> bool {
+    pub fn has_frame(&self, index: u8) -> bool {
         let last = self.regions().record(index).last_sequence.load(Relaxed);
         latest(&ProducerWords(self.regions())).is_some_and(|ticket| ticket.sequence > last)
     }
 
     /// Lets a consumer take the newest frame, or the next when it takes every frame; returns whether there was one that it had not taken.
-    pub(crate) fn take(&self, index: u8, now_ns: u64) -> bool {
+    pub fn take(&self, index: u8, now_ns: u64) -> bool {
         let regions = self.regions();
         let record = regions.record(index);
         let after = record.last_sequence.load(Relaxed);
@@ -217,7 +215,7 @@ impl Stage {
     }
 
     /// Lets a consumer give back the frame that it holds; returns whether it held one.
-    pub(crate) fn release(&self, index: u8, now_ns: u64) -> bool {
+    pub fn release(&self, index: u8, now_ns: u64) -> bool {
         let words = ProducerWords(self.regions());
         let Some(ticket) = Ticket::unpack(words.lease(index).load(Relaxed)) else {
             return false;
@@ -237,14 +235,14 @@ impl Stage {
     }
 
     /// Lets a consumer say good-bye, which nobody has seen yet.
-    pub(crate) fn detach(&self, index: u8) {
+    pub fn detach(&self, index: u8) {
         let record = self.regions().record(index);
         clear(&ProducerWords(self.regions()), index);
         record.state.store(RecordState::DETACHED, Release);
     }
 
     /// Lets the producer see that a consumer is gone; its record and lease are cleared `cleared_ns` later.
-    pub(crate) fn hang_up(&self, index: u8, now_ns: u64, cleared_ns: u64) {
+    pub fn hang_up(&self, index: u8, now_ns: u64, cleared_ns: u64) {
         let (claim, record) = (self.regions().claim(index), self.regions().record(index));
         let died = record.state.load(Relaxed) == RecordState::ATTACHED;
         write_text(&claim.gone_name, &read_text(&record.name));
@@ -262,11 +260,4 @@ impl Stage {
         };
         claim.state.store(state as u32, Release);
     }
-}
-
-/// The names of a bus that has no segment under its own: its lock is taken, and its pipes have a directory.
-pub(crate) fn names(options: &ProducerOptions) -> Arc<Names> {
-    let lock = BusLock::acquire(&options.bus).expect("a lock");
-    let pipes = PipesDir::create(&options.bus, options.mode, options.gid).expect("a directory");
-    Names::new(options, lock, pipes)
 }

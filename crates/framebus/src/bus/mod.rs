@@ -40,8 +40,9 @@ mod producer_words;
 mod remains;
 mod restore;
 mod runtime;
-#[cfg(test)]
-pub(crate) mod stage;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod stage;
 mod table2;
 
 pub use alive::is_nameless;

@@ -75,7 +75,9 @@ impl Sampler {
     }
 
     /// Looks at a bus with the clocks and processes of `world`.
-    pub(crate) fn in_world(
+    #[doc(hidden)]
+    #[must_use]
+    pub fn in_world(
         bus: BusName,
         baseline: Baseline,
         thresholds: Thresholds,

@@ -69,7 +69,8 @@ pub enum RuntimeDirError {
 
 impl RuntimeDirError {
     /// Whether the directory is there and this user may not use it.
-    pub(crate) fn is_permission(&self) -> bool {
+    #[must_use]
+    pub fn is_permission(&self) -> bool {
         match self {
             Self::Foreign { .. } | Self::Link { .. } | Self::Open { .. } => true,
             Self::System { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,

@@ -2,13 +2,15 @@
 //!
 //! Units are in the names. `None` (JSON `null`) is "not known", 0 is measured. Keys are added, never renamed.
 
+#[cfg(any(feature = "serde", test))]
 use serde::Serialize;
 
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;
 
 /// One moment of a bus.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// [`SCHEMA`].
@@ -40,14 +42,15 @@ pub struct Snapshot {
     /// What an expert would point at, worst first.
     pub findings: Vec<Finding>,
     /// The latest gray frame, when one was asked for and could be copied whole.
-    #[serde(skip)]
+    #[cfg_attr(any(feature = "serde", test), serde(skip))]
     pub picture: Option<Picture>,
 }
 
 /// How a bus is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum BusState {
     /// There is no segment of this name.
     Absent,
@@ -66,7 +69,8 @@ pub enum BusState {
 }
 
 /// The segment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Segment {
     /// The name of the shared-memory object, with its slash.
@@ -101,7 +105,8 @@ pub struct Segment {
 }
 
 /// The producer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Producer {
     /// Its process.
@@ -141,7 +146,8 @@ pub struct Producer {
 }
 
 /// Percentiles over the last 60 s, from histograms with buckets at most 12.5 % wide; `None` where nothing was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Percentiles {
     /// How many values.
@@ -157,7 +163,8 @@ pub struct Percentiles {
 }
 
 /// A bucket of a histogram.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Bucket {
     /// The shortest duration in it, in milliseconds.
@@ -169,7 +176,8 @@ pub struct Bucket {
 }
 
 /// A slot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Slot {
     /// Its number.
@@ -187,9 +195,10 @@ pub struct Slot {
 }
 
 /// What a slot is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum SlotState {
     /// The next frames may go here.
     Free,
@@ -202,7 +211,8 @@ pub enum SlotState {
 }
 
 /// A consumer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Consumer {
     /// Its index.
@@ -277,7 +287,8 @@ pub struct Consumer {
 }
 
 /// A frame that a consumer had and gave back.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Released {
     /// Its sequence.
@@ -289,9 +300,10 @@ pub struct Released {
 }
 
 /// What a consumer does now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum ConsumerState {
     /// It has a lease.
     Reading,
@@ -326,7 +338,8 @@ impl ConsumerState {
 }
 
 /// Something to look at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Its name, such as `stuck-consumer`; an entry of that name is in `docs/top.md`.
@@ -340,9 +353,10 @@ pub struct Finding {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum Severity {
     /// Good to know.
     Info,

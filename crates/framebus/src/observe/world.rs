@@ -7,7 +7,7 @@ use crate::clock::{monotonic_ns, wall_ns};
 use crate::shm::shm_usage;
 
 /// Where a sampler gets what is not in the segment.
-pub(crate) trait World: Debug + Send {
+pub trait World: Debug + Send {
     /// Now, on the clock that is in the segment: CLOCK_MONOTONIC ns.
     fn monotonic_ns(&self) -> u64;
 

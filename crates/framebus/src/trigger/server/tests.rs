@@ -13,7 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventFlags};
 
 use super::peers::Peers;
 use super::{Shared, TriggerServer};
-use crate::bus::stage::names;
+use crate::bus::Names;
 use crate::bus::{BusName, ProducerOptions, pipe_path};
 use crate::layout::{ClaimRecord, ClaimState, Geometry, Layout, Request};
 use crate::shm::{OwnedSegment, Permissions};
@@ -90,7 +90,7 @@ fn a_stale_event_of_a_connection_spares_the_next_on_its_index() {
 fn a_hang_up_spares_the_next_connection_while_a_slow_notify_holds_the_old_one() {
     let bus = bus("slow");
     let segment = segment(&bus);
-    let names = names(&ProducerOptions::new(bus, GEOMETRY));
+    let names = Names::without_segment(&ProducerOptions::new(bus, GEOMETRY));
     let door = pipe_path(&names.pipes_dir(), 0);
     let claim = segment.regions().claim(0);
     let server = TriggerServer::start(Arc::clone(&names), Arc::clone(&segment));

@@ -13,13 +13,14 @@ const NS_PER_MS: f64 = 1e6;
 pub(super) struct Counts(pub(super) Vec<u32>);
 
 /// The number of the bucket that a duration falls into, given in milliseconds.
-pub(crate) fn bucket_number(ms: f64) -> usize {
+#[must_use]
+pub fn bucket_number(ms: f64) -> usize {
     bucket_of((ms * NS_PER_MS).round() as u64)
 }
 
 /// From when to when the bucket goes that a duration falls into; all in milliseconds.
-#[cfg(test)]
-pub(crate) fn bucket_around(ms: f64) -> (f64, f64) {
+#[must_use]
+pub fn bucket_around(ms: f64) -> (f64, f64) {
     let bucket = bucket_number(ms);
     let edge = |bucket| bucket_floor(bucket) as f64 / NS_PER_MS;
     (edge(bucket), edge(bucket + 1))

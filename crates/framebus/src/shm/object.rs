@@ -132,8 +132,9 @@ pub(crate) fn is_foreign(bus: &BusName) -> bool {
     !own && !shared()
 }
 
-/// Bytes used and bytes in all of /dev/shm.
-pub(crate) fn shm_usage() -> Option<(u64, u64)> {
+/// Bytes used and bytes in all of /dev/shm; `None` where it is not there.
+#[must_use]
+pub fn shm_usage() -> Option<(u64, u64)> {
     let stat = rustix::fs::statvfs(SHM_DIR).ok()?;
     let total = stat.f_blocks.saturating_mul(stat.f_frsize);
     Some((

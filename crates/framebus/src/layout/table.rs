@@ -133,7 +133,7 @@ mod tests {
     /// Holds the committed page equal to the code; `UPDATE_GOLDEN=1 cargo test` rewrites it.
     #[test]
     fn the_layout_page_is_what_the_code_says() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/layout.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/layout.md");
         let rendered = super::layout_document();
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(path, &rendered).expect("docs/layout.md can be written");

@@ -13,15 +13,18 @@ mod window;
 mod world;
 
 pub use findings::Thresholds;
-#[cfg(test)]
-pub(crate) use percentiles::bucket_around;
-pub(crate) use percentiles::bucket_number;
-#[cfg(test)]
-pub(crate) use process::Usage;
+pub use percentiles::{bucket_around, bucket_number};
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub use process::Usage;
 pub use sampler::{Baseline, Sampler};
 pub use snapshot::*;
-#[cfg(test)]
-pub(crate) use world::World;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub use world::World;
+
+pub use crate::shm::shm_usage;
+pub use crate::trigger::HEARTBEAT_MS;
 
 #[cfg(test)]
 mod schema_tests;
