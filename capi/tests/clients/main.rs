@@ -6,4 +6,6 @@ mod cpp;
 mod csharp;
 mod documented;
 mod python;
+mod python_capture;
+mod python_package;
 mod support;

@@ -15,10 +15,9 @@ _log = logging.getLogger("framebus")
 #: What get(CAP_PROP_BACKEND) returns; none of OpenCV's own.
 CAP_FRAMEBUS = 0xFB05
 
-# cv2's numbers: the properties, and its CV_8UC1 and CV_8UC3.
+# cv2's numbers of the properties.
 _POS_MSEC, _POS_FRAMES, _FRAME_WIDTH, _FRAME_HEIGHT, _FPS, _FOURCC = 0, 1, 3, 4, 5, 6
 _FORMAT, _CONVERT_RGB, _BACKEND, _OPEN_TIMEOUT, _READ_TIMEOUT = 8, 16, 42, 53, 54
-_GRAY_TYPE, _BGR_TYPE = 0, 16
 
 # How soon a release() of another thread ends the wait for a new producer.
 _SLICE = 0.1
@@ -56,7 +55,8 @@ class VideoCapture:
         self._read_timeout = 30.0  # OpenCV's own
         self._raises = False
         self._said = None
-        self._bus = self._consumer = self._frame = self._stream = None
+        self._bus = self._consumer = self._frame = None
+        self._stream = {"width": 0, "height": 0, "fps": None}
         if bus is not None:
             self.open(bus, apiPreference, params)
 
@@ -86,7 +86,7 @@ class VideoCapture:
     def release(self):
         """Leaves the bus. A read() of another thread ends."""
         consumer, self._consumer = self._consumer, None
-        self._bus = self._frame = self._stream = None
+        self._bus = self._frame = None
         if consumer is not None:
             consumer.close()
 
@@ -94,7 +94,7 @@ class VideoCapture:
         """Takes the newest frame, or with ``every_frame`` the next, and waits for it. Whether there is one."""
         bus, self._frame = self._bus, None
         if bus is None:
-            return False
+            return self._fail("the capture is not open", quietly=True)
         deadline = None if self._read_timeout is None else time.monotonic() + self._read_timeout
         while True:
             consumer = self._consumer
@@ -122,11 +122,16 @@ class VideoCapture:
         """A copy of the frame that grab() took, in ``image`` if it fits: whether there is one, and the image."""
         frame = self._frame
         if frame is None or flag != 0:
-            return False, None
+            return self._fail("no frame is grabbed", quietly=True), None
         try:
             return True, _copy(frame, self._gray, image)
         except Error as error:
             return self._fail(str(error)), None
+        except ValueError:
+            # Another thread grabbed the next one, or released the capture.
+            if self._frame is frame:
+                raise
+            return False, None
 
     def read(self, image=None):
         """grab() and retrieve(): whether there is a frame, and its image, which is the caller's to keep and to change."""
@@ -145,16 +150,17 @@ class VideoCapture:
         if propId == _CONVERT_RGB:
             return 0.0 if self._gray else 1.0
         if propId == _FORMAT:
-            return float(_GRAY_TYPE if self._gray else _BGR_TYPE)
+            # CV_8UC1 or CV_8UC3, which has had another number since OpenCV 5.
+            return 0.0 if self._gray else float(getattr(sys.modules.get("cv2"), "CV_8UC3", 16))
         if propId == _FOURCC:
             return float(int.from_bytes(b"GREY" if self._gray else b"BGR3", "little"))
-        frame = self._frame
+        frame, stream = self._frame, self._known()
         if propId == _FPS:
-            return self._known()["fps"] or 0.0
+            return stream["fps"] or 0.0
         if propId == _FRAME_WIDTH:
-            return float(frame.width if frame else self._known()["width"])
+            return float(frame.width if frame else stream["width"])
         if propId == _FRAME_HEIGHT:
-            return float(frame.height if frame else self._known()["height"])
+            return float(frame.height if frame else stream["height"])
         if propId == _POS_MSEC:
             return frame.capture_ns / 1e6 if frame else 0.0
         if propId == _POS_FRAMES:
