@@ -112,3 +112,34 @@ fn the_opencv_example_sees_what_moves() {
         "{printed}"
     );
 }
+
+#[test]
+fn another_size_in_the_source_is_another_size_of_the_images() {
+    let python = python();
+    let ground = Ground::new();
+    let place = tempfile::tempdir().expect("a directory");
+    let make = "import cv2, numpy, sys\n\
+        for n in range(10):\n\
+        \x20   shape = (48, 64, 3) if n < 5 else (120, 160, 3)\n\
+        \x20   cv2.imwrite(f'{sys.argv[1]}/{n:02}.png', numpy.full(shape, 20 * n, numpy.uint8))\n";
+    run(ground.command(&python).args(["-c", make]).arg(place.path()));
+    let test = std::env::current_exe().expect("the path of the test");
+    let mut producer = ground.background(test.with_file_name("../framebus"));
+    producer
+        .args(["produce", "--quiet", "--loop", "--fps", "50", "--color"])
+        .arg(place.path().join("%02d.png"));
+    let _producer = Reaped(producer.spawn().expect("started"));
+    // Without follow=True: it is the same producer.
+    let take = "import framebus, sys\n\
+        capture, shapes, changes = framebus.VideoCapture(sys.argv[1], timeout=60), set(), 0\n\
+        while changes < 4:\n\
+        \x20   before = capture.get(3)\n\
+        \x20   ok, image = capture.read()\n\
+        \x20   assert ok and (capture.get(3), capture.get(4)) == (image.shape[1], image.shape[0])\n\
+        \x20   assert (image[0, 0, 0] >= 100 - 3) == (image.shape[0] == 120), image[0, 0]\n\
+        \x20   shapes.add(image.shape)\n\
+        \x20   changes += capture.get(3) != before\n\
+        print(sorted(shapes))\n";
+    let printed = run(ground.command(python).args(["-c", take, &ground.bus]));
+    assert_eq!(printed, "[(48, 64, 3), (120, 160, 3)]\n");
+}

@@ -161,6 +161,10 @@ class Capture(unittest.TestCase):
             with self.assertRaises(framebus.Error):
                 capture.getBackendName()
         self.assertGreater(time.monotonic(), begun)
+        with self.assertLogs(QUIET, "WARNING") as logs:
+            framebus.VideoCapture(self.bus, index=1000)
+            framebus.VideoCapture(self.bus, index=-1)
+        self.assertTrue(all("an index is 0 to 249" in line for line in logs.output), logs.output)
         with self.assertRaises(TypeError):
             framebus.VideoCapture(1.5)
         closed = framebus.VideoCapture()
@@ -194,7 +198,25 @@ class Capture(unittest.TestCase):
         threading.Timer(0.05, self.publish, [4]).start()
         self.assertEqual(capture.read()[1][0, 0, 0], 4)
 
-    def test_another_size_is_followed(self):
+    def test_a_new_generation_is_followed(self):
+        self.produce()
+        capture = self.open()
+        self.publish(1)
+        self.assertTrue(capture.read()[0])
+        # Its producer puts the names back, in a new generation.
+        os.unlink(f"/dev/shm/framebus.{self.bus}")
+        deadline = time.monotonic() + 60
+        value = 2
+        while framebus.Observer(self.bus).snapshot()["state"] != "running":
+            self.assertLess(time.monotonic(), deadline)
+            self.publish(value)
+            self.assertEqual(capture.read()[1][0, 0, 0], value)
+            value = value % 200 + 1
+            time.sleep(0.02)
+        self.publish(201)
+        self.assertEqual(capture.read()[1][0, 0, 0], 201)
+
+    def test_another_producer_of_another_size_is_followed_by_choice(self):
         self.produce()
         capture = self.open(follow=True)
         self.publish(1)
