@@ -8,4 +8,6 @@ mod documented;
 mod installed;
 mod nuget;
 mod python;
+mod python_capture;
+mod python_package;
 mod support;

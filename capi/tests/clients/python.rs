@@ -1,17 +1,28 @@
-//! The Python client: built as a wheel, installed into a virtual environment under target/.
+//! The Python client: `bin/package python` makes its wheel, which is installed into a virtual environment under target/.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Ground, Reaped, build, files, finish, kept, root, run};
+use crate::support::{Ground, Reaped, build, files, root, run};
 
 /// What the tests use from the package index.
-const PACKAGES: [&str; 5] = [
-    "maturin>=1.9,<2",
+const PACKAGES: [&str; 7] = [
     "numpy",
     "pillow",
     "opencv-python-headless",
     "dotnetcore2",
+    "abi3audit",
+    "mypy",
+    // With a node of its own, which not every machine has.
+    "pyright[nodejs]",
+];
+
+const INSTALL: [&str; 5] = [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
 ];
 
 /// The virtual environment with what is needed, but not the client; made once.
@@ -22,53 +33,42 @@ pub(crate) fn environment() -> PathBuf {
         |venv| {
             run(Command::new("python3").args(["-m", "venv"]).arg(venv));
             run(Command::new(venv.join("bin/python"))
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                ])
+                .args(INSTALL)
                 .args(PACKAGES));
         },
     )
 }
 
-/// Python with the client installed.
-pub(crate) fn python() -> PathBuf {
-    let venv = environment();
+/// The wheel, as its users get it.
+pub(crate) fn wheel() -> PathBuf {
     let mut sources = files("clients/python/src", &["rs"]);
     sources.extend(files("clients/python/python", &["py", "pyi"]));
     sources.extend(files("src", &["rs"]));
-    sources.push(root().join("clients/python/pyproject.toml"));
-    build("wheel", &sources, |wheel| {
-        let _ = std::fs::remove_dir_all(wheel);
-        let manifest = root().join("clients/python/Cargo.toml");
-        // The profile of the tests, so that what they have compiled is used.
-        run(Command::new(venv.join("bin/maturin"))
-            .args(["build", "--quiet", "--profile", "dev", "--manifest-path"])
-            .arg(manifest)
-            .arg("--out")
-            .arg(wheel)
-            .env("PATH", path_with(&venv.join("bin"))));
-        let built = std::fs::read_dir(wheel).expect("a directory").next();
-        run(Command::new(venv.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(["--force-reinstall", "--no-deps"])
-            .arg(built.expect("a wheel").expect("an entry").path()));
+    sources.extend(
+        ["Cargo.toml", "pyproject.toml", "package"]
+            .map(|name| root().join("clients/python").join(name)),
+    );
+    let directory = build("wheel", &sources, |directory| {
+        let _ = std::fs::remove_dir_all(directory);
+        run(Command::new(root().join("bin/package"))
+            .args(["python", "--to"])
+            .arg(directory));
     });
-    kept().join("venv/bin/python")
+    let built = std::fs::read_dir(directory).expect("a directory").next();
+    built.expect("a wheel").expect("an entry").path()
 }
 
-fn path_with(directory: &Path) -> String {
-    let path = std::env::var("PATH").unwrap_or_default();
-    format!("{}:{path}", directory.display())
+/// Python with the client installed.
+pub(crate) fn python() -> PathBuf {
+    let python = environment().join("bin/python");
+    let wheel = wheel();
+    build("installed", std::slice::from_ref(&wheel), |_| {
+        run(Command::new(&python)
+            .args(INSTALL)
+            .args(["--force-reinstall", "--no-deps"])
+            .arg(&wheel));
+    });
+    python
 }
 
 #[test]
@@ -136,25 +136,4 @@ fn the_webcam_example_shares_a_video_file() {
         }
     };
     assert!(ended.success(), "{ended}");
-}
-
-#[test]
-fn a_stub_names_everything_that_the_module_has() {
-    let python = python();
-    let stub = root().join("clients/python/python/framebus/__init__.pyi");
-    let compare = "import ast, framebus, sys\n\
-        stub = {node.name: node for node in ast.parse(open(sys.argv[1]).read()).body if hasattr(node, 'name')}\n\
-        missing = [name for name in framebus.__all__ if name not in stub]\n\
-        for name in framebus.__all__:\n\
-        \x20   if isinstance(getattr(framebus, name), type) and not issubclass(getattr(framebus, name), Exception):\n\
-        \x20       has = {m for m in dir(getattr(framebus, name)) if not m.startswith('_') and not m.endswith(('_bytes', '_json'))}\n\
-        \x20       says = {n.name for n in stub[name].body if hasattr(n, 'name') and not n.name.startswith('_')}\n\
-        \x20       missing += [f'{name}.{m}' for m in sorted(has ^ says)]\n\
-        sys.exit(', '.join(missing) or 0)\n";
-    let output = finish(Command::new(python).args(["-c", compare]).arg(stub));
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

@@ -6,13 +6,14 @@ usage: aruco_consumer.py INDEX [BUS [FRAMES]]
 
 import itertools
 import sys
+from typing import Any, Callable, Optional
 
 import cv2
 
 import framebus
 
 
-def detector(index):
+def detector(index: int) -> Callable[[Any], Any]:
     """Looks for one process's markers; ArUco has had another API since OpenCV 4.7."""
     dictionary = cv2.aruco.getPredefinedDictionary(
         cv2.aruco.DICT_6X6_250 if index == 0 else cv2.aruco.DICT_4X4_250
@@ -21,16 +22,16 @@ def detector(index):
         parameters = cv2.aruco.DetectorParameters()
         parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
         return cv2.aruco.ArucoDetector(dictionary, parameters).detectMarkers
-    parameters = cv2.aruco.DetectorParameters_create()
+    older: Any = cv2.aruco
+    parameters = older.DetectorParameters_create()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    return lambda gray: cv2.aruco.detectMarkers(gray, dictionary, parameters=parameters)
+    return lambda gray: older.detectMarkers(gray, dictionary, parameters=parameters)
 
 
-def main(index=0, bus=None, frames=None):
-    index = int(index)
-    detect = detector(index)
-    name = "aruco 6x6" if index == 0 else "aruco 4x4"
-    consumer = framebus.Consumer(bus, index, name=name, timeout=10)
+def main(index: str = "0", bus: Optional[str] = None, frames: Optional[str] = None) -> None:
+    detect = detector(int(index))
+    name = "aruco 6x6" if int(index) == 0 else "aruco 4x4"
+    consumer = framebus.Consumer(bus, int(index), name=name, timeout=10)
     for frame in itertools.islice(consumer, int(frames) if frames else None):
         _, ids, _ = detect(frame.gray)
         print(frame.sequence, [] if ids is None else ids.flatten().tolist(), flush=True)

@@ -5,13 +5,14 @@ usage: webcam_producer.py [DEVICE|FILE [BUS]]
 
 import sys
 import time
+from typing import Optional
 
 import cv2
 
 import framebus
 
 
-def main(source="0", bus=None):
+def main(source: str = "0", bus: Optional[str] = None) -> None:
     capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
     ok, image = capture.read()
     if not ok:

@@ -207,7 +207,7 @@ impl Consumer {
     fn new(
         py: Python<'_>,
         bus: Option<String>,
-        index: Option<u8>,
+        index: Option<i64>,
         name: &str,
         every_frame: bool,
         trigger: &str,
@@ -215,9 +215,9 @@ impl Consumer {
         resume_from: Option<u64>,
     ) -> PyResult<Consumer> {
         let options = ConsumerOptions {
-            index: match index {
+            index: match index.map(u8::try_from) {
                 None => IndexChoice::Any,
-                Some(index) if index < MAX_CONSUMERS => IndexChoice::Index(index),
+                Some(Ok(index)) if index < MAX_CONSUMERS => IndexChoice::Index(index),
                 Some(_) => return Err(PyValueError::new_err("an index is 0 to 249")),
             },
             trigger: match trigger {

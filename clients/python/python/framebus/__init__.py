@@ -17,6 +17,7 @@ import json as _json
 import numpy as _numpy
 
 from . import _framebus
+from ._capture import CAP_FRAMEBUS, VideoCapture
 from ._framebus import (
     CutShortError,
     Error,
@@ -31,6 +32,7 @@ from ._framebus import (
 )
 
 __all__ = [
+    "CAP_FRAMEBUS",
     "Consumer",
     "CutShortError",
     "Error",
@@ -44,6 +46,7 @@ __all__ = [
     "Producer",
     "ProducerLostError",
     "Slot",
+    "VideoCapture",
     "verify_pattern",
 ]
 

@@ -1,9 +1,29 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Optional, TypedDict, final
+from typing import Any, Final, Literal, Optional, SupportsIndex, TypedDict, Union, final, type_check_only
 
 import numpy
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import Self
+
+__all__ = [
+    "CAP_FRAMEBUS",
+    "Consumer",
+    "CutShortError",
+    "Error",
+    "Frame",
+    "FrameHeldError",
+    "InUseError",
+    "NoBusError",
+    "Observer",
+    "OtherProcessError",
+    "Pattern",
+    "Producer",
+    "ProducerLostError",
+    "Slot",
+    "VideoCapture",
+    "verify_pattern",
+]
 
 __version__: str
 
@@ -15,6 +35,7 @@ class ProducerLostError(Error): ...
 class CutShortError(Error): ...
 class OtherProcessError(Error): ...
 
+@type_check_only
 class Stream(TypedDict):
     width: int
     height: int
@@ -24,6 +45,7 @@ class Stream(TypedDict):
     color: bool
     limited_range: bool
 
+@type_check_only
 class ConsumerStats(TypedDict):
     attach_sequence: int
     taken: int
@@ -31,6 +53,7 @@ class ConsumerStats(TypedDict):
     missing: int
     last_sequence: int
 
+@type_check_only
 class ProducerStats(TypedDict):
     sequence: int
     published: int
@@ -79,17 +102,17 @@ class Frame:
     ) -> None: ...
 
 class Consumer(Iterator[Frame], AsyncIterator[Frame]):
-    def __init__(
-        self,
+    def __new__(
+        cls,
         bus: Optional[str] = None,
         index: Optional[int] = None,
         *,
         name: str = "",
         every_frame: bool = False,
         trigger: Literal["eventfd", "pipe", "spin"] = "eventfd",
-        timeout: Optional[float] = 0.0,
+        timeout: Optional[float] = ...,  # 0.0
         resume_from: Optional[int] = None,
-    ) -> None: ...
+    ) -> Self: ...
     def __iter__(self) -> Consumer: ...
     def __next__(self) -> Frame: ...
     def __aiter__(self) -> Consumer: ...
@@ -128,11 +151,11 @@ class Slot:
     ) -> int: ...
     def abandon(self) -> None: ...
     def __enter__(self) -> Slot: ...
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(self, error: object, *_rest: object) -> None: ...
 
 class Producer:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         width: int,
         height: int,
         *,
@@ -144,7 +167,7 @@ class Producer:
         fps: Optional[float] = None,
         source: str = "",
         mode: int = 0o600,
-    ) -> None: ...
+    ) -> Self: ...
     def claim(self) -> Optional[Slot]: ...
     def publish(
         self,
@@ -164,12 +187,52 @@ class Producer:
     def __exit__(self, *error: object) -> None: ...
 
 class Observer:
-    def __init__(self, bus: Optional[str] = None) -> None: ...
+    def __new__(cls, bus: Optional[str] = None) -> Self: ...
     def snapshot(self) -> dict[str, Any]: ...
     def peek(self) -> Optional[NDArray[numpy.uint8]]: ...
 
+CAP_FRAMEBUS: Final[int]
+
+class VideoCapture:
+    def __init__(
+        self,
+        bus: Optional[Union[str, SupportsIndex]] = None,
+        apiPreference: int = 0,
+        params: Sequence[float] = (),
+        *,
+        index: Optional[int] = None,
+        name: str = "",
+        every_frame: bool = False,
+        gray: bool = False,
+        follow: bool = False,
+        timeout: Optional[float] = 1.0,
+    ) -> None: ...
+    def open(
+        self,
+        bus: Union[str, SupportsIndex],
+        apiPreference: int = 0,
+        params: Sequence[float] = (),
+    ) -> bool: ...
+    def isOpened(self) -> bool: ...
+    def release(self) -> None: ...
+    def grab(self) -> bool: ...
+    # As cv2 is typed: the image is None, in spite of its type, where the first is False.
+    def retrieve(
+        self, image: Optional[NDArray[numpy.uint8]] = None, flag: int = 0
+    ) -> tuple[bool, NDArray[numpy.uint8]]: ...
+    def read(
+        self, image: Optional[NDArray[numpy.uint8]] = None
+    ) -> tuple[bool, NDArray[numpy.uint8]]: ...
+    def get(self, propId: int) -> float: ...
+    def set(self, propId: int, value: float) -> bool: ...
+    def getBackendName(self) -> str: ...
+    def setExceptionMode(self, enable: bool) -> None: ...
+    def getExceptionMode(self) -> bool: ...
+    def __enter__(self) -> VideoCapture: ...
+    def __exit__(self, *error: object) -> None: ...
+
 class Pattern:
-    def __init__(self, width: int, height: int) -> None: ...
+    def __new__(cls, width: int, height: int) -> Self: ...
     @property
     def width(self) -> int: ...
     @property
