@@ -296,7 +296,7 @@ fn cargo_installs_the_command_alone_without_opencv() {
     let mut command = Command::new("cargo");
     command
         .args(["tree", "--offline", "--locked", "--prefix", "none"])
-        .args(["-p", "framebus", "-e", "normal,build"])
+        .args(["-p", "framebus-cli", "-e", "normal,build"])
         .current_dir(REPOSITORY);
     let tree = run(command).is(0).text();
     assert!(
@@ -323,7 +323,7 @@ fn cargo_installs_the_command_alone_without_opencv() {
 fn the_crate_has_what_it_needs_and_nothing_large() {
     let mut command = Command::new("cargo");
     command
-        .args(["package", "-p", "framebus", "--list"])
+        .args(["package", "-p", "framebus-cli", "--list"])
         .args(["--allow-dirty", "--offline"])
         .current_dir(REPOSITORY);
     let list = run(command).is(0).text();

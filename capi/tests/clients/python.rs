@@ -43,7 +43,7 @@ pub(crate) fn environment() -> PathBuf {
 pub(crate) fn wheel() -> PathBuf {
     let mut sources = files("clients/python/src", &["rs"]);
     sources.extend(files("clients/python/python", &["py", "pyi"]));
-    sources.extend(files("src", &["rs"]));
+    sources.extend(files("crates/framebus/src", &["rs"]));
     sources.extend(
         ["Cargo.toml", "pyproject.toml", "package"]
             .map(|name| root().join("clients/python").join(name)),

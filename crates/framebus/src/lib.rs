@@ -67,6 +67,7 @@ pub mod convert;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod layout;
+mod lease;
 pub mod observe;
 pub mod redact;
 mod shm;

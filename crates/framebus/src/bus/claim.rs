@@ -1,6 +1,5 @@
 //! A slot between claim and publish.
 
-use super::lease::{Claimed, publish};
 use super::numbers::{Numbered, SequenceError};
 use super::options::FrameMeta;
 use super::producer::Producer;
@@ -8,6 +7,7 @@ use super::producer_words::ProducerWords;
 use super::table2::keep_table2;
 use crate::clock::monotonic_ns;
 use crate::layout::SlotFlags;
+use crate::lease::{Claimed, publish};
 use crate::source::FrameTarget;
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::bump;

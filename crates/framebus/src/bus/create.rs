@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::BusName;
 use super::alive::answers;
-use super::lease::latest;
 use super::lock::{BETWEEN_LOOKS, BusLock, Count, LOOKS, LockError};
 use super::numbers::MAX_SEQUENCE;
 use super::options::{CreateError, ProducerOptions};
@@ -14,6 +13,7 @@ use super::producer::ProducerWords;
 use super::remains::stranger_at_lock;
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::layout::{ABI, HeaderFlags, Layout, Malformed, Request, SegmentState, write_text};
+use crate::lease::latest;
 use crate::redact::without_secrets;
 use crate::shm::{
     CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,

@@ -23,13 +23,7 @@ mod frame;
 mod handle;
 #[cfg(test)]
 mod handle_tests;
-mod lease;
-#[cfg(test)]
-mod lease_model;
-#[cfg(test)]
-mod lease_reference;
 mod lock;
-mod name;
 mod names;
 mod numbers;
 mod observer;
@@ -54,8 +48,7 @@ pub use consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 pub use frame::{Frame, FrameHeld, FrameInfo, OwnedFrame};
 pub use handle::HandleError;
 pub(crate) use handle::check_home;
-pub(crate) use lease::{Claimed, Leased, Ticket};
-pub use name::{BusName, BusNameError};
+#[cfg(test)]
 pub(crate) use names::Names;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
@@ -64,4 +57,7 @@ pub use options::{CreateError, FrameMeta, FrameOptions, ProducerOptions, Produce
 pub(crate) use process::start_ticks;
 pub use producer::Producer;
 pub use remains::{Remains, SweepError, Swept, sweep, traces};
-pub use runtime::{MAX_SOCKET_PATH, RuntimeDirError, pipe_path, pipes_dir, runtime_dir};
+pub use runtime::{MAX_SOCKET_PATH, RuntimeDirError, pipes_dir, runtime_dir};
+
+pub use crate::layout::{BusName, BusNameError};
+pub use crate::trigger::pipe_path;

@@ -6,7 +6,7 @@
 //! (`restore.rs`). While names are gone another producer may take the bus, when nothing is left that answers; then it is
 //! that one's, and this one ends.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rustix::process::geteuid;
@@ -20,6 +20,7 @@ use crate::layout::write_text;
 use crate::shm::{ObserverSegment, OwnedSegment, object_owner};
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::trigger::{NameKeeper, Rebind};
 
 /// The names of a bus, shared by its producer and the control thread.
 #[derive(Debug)]
@@ -69,13 +70,8 @@ impl Names {
         Names::new(options, lock, pipes.expect("a directory"))
     }
 
-    /// Mode bits and group of the named pipes.
-    pub(crate) fn access(&self) -> (u32, Option<u32>) {
-        (self.mode, self.gid)
-    }
-
     /// The directory of the named pipes.
-    pub(crate) fn pipes_dir(&self) -> PathBuf {
+    pub(super) fn pipes_dir(&self) -> PathBuf {
         locked(&self.pipes).path().to_owned()
     }
 
@@ -97,50 +93,6 @@ impl Names {
     /// The process that has taken the bus while its names were gone.
     pub(super) fn taken_by(&self) -> Option<u32> {
         Some(self.taken_by.load(Acquire)).filter(|pid| *pid != 0)
-    }
-
-    /// Looks at the names and puts back what is gone. `rebind` makes the pipes in a directory that have no name there, and
-    /// says how many those were.
-    pub(crate) fn look<E: std::fmt::Display>(
-        &self,
-        segment: impl FnOnce() -> Arc<OwnedSegment>,
-        rebind: impl FnOnce(&Path) -> Result<usize, E>,
-    ) {
-        let mut lock = match self.lock.try_lock() {
-            Ok(lock) => lock,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // The producer is just replacing the segment.
-            Err(TryLockError::WouldBlock) => return,
-        };
-        if self.taken_by().is_some() {
-            return;
-        }
-        let segment = segment();
-        let mut lost = Vec::new();
-        if !lock.has_its_name() {
-            match self.lock_again(&segment) {
-                Some(again) => *lock = again,
-                None => return,
-            }
-            lost.push("the named lock".to_owned());
-        }
-        if !segment.is_linked() {
-            if self.is_taken(&segment) {
-                return;
-            }
-            if self.segment_lost.swap(1, Relaxed) == 0 {
-                lost.push("the segment".to_owned());
-            }
-        }
-        match self.put_pipes_back(&segment, rebind) {
-            Ok(0) => locked(&self.trouble).said.clear(),
-            Ok(1) => lost.push("a named pipe".to_owned()),
-            Ok(_) => lost.push("the named pipes".to_owned()),
-            Err(trouble) => self.say(trouble),
-        }
-        if !lost.is_empty() {
-            self.tell(&lost);
-        }
     }
 
     fn tell(&self, lost: &[String]) {
@@ -210,11 +162,7 @@ impl Names {
         true
     }
 
-    fn put_pipes_back<E: std::fmt::Display>(
-        &self,
-        segment: &OwnedSegment,
-        rebind: impl FnOnce(&Path) -> Result<usize, E>,
-    ) -> Result<usize, String> {
+    fn put_pipes_back(&self, segment: &OwnedSegment, rebind: Rebind<'_>) -> Result<usize, String> {
         let mut pipes = locked(&self.pipes);
         if !pipes.has_its_name() {
             let again = PipesDir::create(&self.bus, self.mode, self.gid);
@@ -240,6 +188,54 @@ impl Names {
         if trouble.said != text {
             tracing::warn!("{text}");
             trouble.said = text;
+        }
+    }
+}
+
+impl NameKeeper for Names {
+    fn access(&self) -> (u32, Option<u32>) {
+        (self.mode, self.gid)
+    }
+
+    fn pipes_dir(&self) -> PathBuf {
+        self.pipes_dir()
+    }
+
+    fn look(&self, segment: &dyn Fn() -> Arc<OwnedSegment>, rebind: Rebind<'_>) {
+        let mut lock = match self.lock.try_lock() {
+            Ok(lock) => lock,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The producer is just replacing the segment.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if self.taken_by().is_some() {
+            return;
+        }
+        let segment = segment();
+        let mut lost = Vec::new();
+        if !lock.has_its_name() {
+            match self.lock_again(&segment) {
+                Some(again) => *lock = again,
+                None => return,
+            }
+            lost.push("the named lock".to_owned());
+        }
+        if !segment.is_linked() {
+            if self.is_taken(&segment) {
+                return;
+            }
+            if self.segment_lost.swap(1, Relaxed) == 0 {
+                lost.push("the segment".to_owned());
+            }
+        }
+        match self.put_pipes_back(&segment, rebind) {
+            Ok(0) => locked(&self.trouble).said.clear(),
+            Ok(1) => lost.push("a named pipe".to_owned()),
+            Ok(_) => lost.push("the named pipes".to_owned()),
+            Err(trouble) => self.say(trouble),
+        }
+        if !lost.is_empty() {
+            self.tell(&lost);
         }
     }
 }

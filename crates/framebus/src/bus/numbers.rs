@@ -6,8 +6,8 @@
 
 use thiserror::Error;
 
-use super::lease::latest;
 use super::producer::ProducerWords;
+use crate::lease::latest;
 use crate::shm::Regions;
 use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::sync::{Fence, Hardware};

@@ -189,7 +189,7 @@ impl Observer {
     ) -> Result<FrameCopy, CopyError> {
         let mut result = Err(CopyError::Empty);
         for _ in 0..TRIES {
-            let newest = super::lease::Ticket::unpack(self.regions().header().latest.load(Acquire));
+            let newest = crate::lease::Ticket::unpack(self.regions().header().latest.load(Acquire));
             let Some(newest) = newest.filter(|ticket| ticket.slot < self.layout().slots) else {
                 self.check()?;
                 return Err(CopyError::Empty);

@@ -6,13 +6,13 @@ use super::HandleError;
 use super::claim::Claim;
 use super::create::{announce, make_room, make_segment, replace_stale, take_lock};
 use super::handle::check_home;
-use super::lease::{Claimed, SlotBook, claim};
 use super::names::Names;
 use super::numbers::{self, SequenceError};
 use super::options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
 pub(super) use super::producer_words::ProducerWords;
 use super::runtime::PipesDir;
 use crate::layout::{ClaimState, Layout, SegmentState};
+use crate::lease::{Claimed, SlotBook, claim};
 use crate::shm::{AtHome, OwnedSegment, Pixels};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::{Fence, Hardware, bump};
@@ -73,7 +73,7 @@ impl Producer {
         let pipes_path = pipes.path().display().to_string();
         let (segment, pixels) = make_segment(&options, count, &pipes_path)?;
         let names = Names::new(&options, lock, pipes);
-        let server = TriggerServer::start(Arc::clone(&names), Arc::clone(&segment))?;
+        let server = TriggerServer::start(names.clone(), Arc::clone(&segment))?;
         announce(&segment);
         let book = SlotBook::new(segment.regions().layout().slots);
         Ok(Producer {

@@ -1,6 +1,6 @@
 //! The producer's look at the words of its segment that the lease protocol needs.
 
-use super::lease::LeaseMemory;
+use crate::lease::LeaseMemory;
 use crate::shm::Regions;
 use crate::sync::{AtomicU64, Hardware};
 

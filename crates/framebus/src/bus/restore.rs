@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::create::{announce, make_segment};
-use super::lease::SlotBook;
 use super::lock::Count;
 use super::producer::Producer;
 use crate::clock::monotonic_ns;
 use crate::layout::SegmentState;
+use crate::lease::SlotBook;
 use crate::shm::{OwnedSegment, Pixels, unlink_object};
 use crate::sync::Ordering::Release;
 

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::BusName;
 use super::directory::{Directory, id_of};
+use crate::trigger::pipe_path;
 
 /// The longest path of a socket, without its closing zero byte (`sun_path`).
 pub const MAX_SOCKET_PATH: usize = 107;
@@ -101,12 +102,6 @@ fn named_runtime_dir() -> Option<PathBuf> {
 #[must_use]
 pub fn pipes_dir(runtime_dir: &Path, bus: &BusName) -> PathBuf {
     runtime_dir.join("framebus").join(bus.as_str())
-}
-
-/// The named pipe of a consumer index.
-#[must_use]
-pub fn pipe_path(pipes_dir: &Path, index: u8) -> PathBuf {
-    pipes_dir.join(format!("pipe{index}"))
 }
 
 /// The directories of a bus's named pipes, made by its producer; removed, where empty, when dropped.

@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use super::create::{announce, make_segment};
-use super::lease::{
-    LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, latest, publish,
-};
 use super::lock::Count;
 use super::options::{CreateError, ProducerOptions};
 use super::producer::ProducerWords;
 use crate::layout::{
     ClaimState, ConsumerRecord, RecordFlags, RecordState, SegmentState, TriggerKind, read_text,
     write_text,
+};
+use crate::lease::{
+    LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, latest, publish,
 };
 use crate::shm::{OwnedSegment, Pixels, Regions};
 use crate::source::{FrameTarget, PatternSource};

@@ -1,6 +1,6 @@
 //! Table 2, for whoever knows only that.
 
-use super::lease::Ticket;
+use crate::lease::Ticket;
 use crate::shm::Regions;
 use crate::sync::Ordering::Relaxed;
 

@@ -11,7 +11,7 @@ use super::{
 #[must_use]
 pub fn layout_document() -> String {
     let mut text = format!(
-        "<!-- Generated from src/layout by `cargo test`; do not edit. -->\n\n\
+        "<!-- Generated from crates/framebus/src/layout by `cargo test`; do not edit. -->\n\n\
          # Layout of a segment, version {ABI_MAJOR}.{ABI_MINOR}\n\n\
          One POSIX shared-memory object a bus, `/framebus.<bus>`. Little-endian. Regions and images start on pages of\n\
          4096 bytes; rows are packed: stride = width for gray, 3 * width for BGR. Readers take offsets and counts from the\n\

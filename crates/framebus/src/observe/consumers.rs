@@ -6,8 +6,8 @@ use super::sampler::{Changes, Reading};
 use super::snapshot::{Consumer, ConsumerState, Percentiles, Released};
 use super::window::CountWindow;
 use super::world::World;
-use crate::bus::Ticket;
 use crate::layout::{ClaimState, ConsumerRecord, RecordFlags, RecordState, TriggerKind, read_text};
+use crate::lease::Ticket;
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_MS: f64 = 1e6;

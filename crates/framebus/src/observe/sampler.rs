@@ -8,8 +8,9 @@ use super::rate::frame_rate;
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use super::world::{Machine, World};
-use crate::bus::{AttachError, BusName, HandleError, Observer, Ticket, check_home};
+use crate::bus::{AttachError, BusName, HandleError, Observer, check_home};
 use crate::layout::{ClaimState, Header, HeaderFlags, SegmentState, read_text};
+use crate::lease::Ticket;
 use crate::shm::Home;
 use crate::sync::Ordering::{Acquire, Relaxed};
 

@@ -2,7 +2,7 @@
 
 use super::sampler::Reading;
 use super::snapshot::{Consumer, Slot, SlotState};
-use crate::bus::Ticket;
+use crate::lease::Ticket;
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 impl Reading<'_> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::fs::{FileType, Mode, fstat};
 use rustix::shm;
 
-use crate::bus::BusName;
+use crate::layout::BusName;
 
 /// Where POSIX shared-memory objects are files.
 pub(crate) const SHM_DIR: &str = "/dev/shm";

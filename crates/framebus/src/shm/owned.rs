@@ -14,8 +14,9 @@ use super::fault::Guard;
 use super::home::Home;
 use super::object::{ObjectId, SHM_DIR, ShmObject, object_name, unlink_object};
 use super::regions::Regions;
-use crate::bus::{BusName, Claimed};
+use crate::layout::BusName;
 use crate::layout::Layout;
+use crate::lease::Claimed;
 use crate::sync::Ordering;
 
 /// Who else may use a segment.

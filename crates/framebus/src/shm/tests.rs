@@ -11,8 +11,9 @@ use super::{
     CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,
     SHM_DIR,
 };
-use crate::bus::{BusName, Claimed, Leased};
+use crate::layout::BusName;
 use crate::layout::{ABI, Geometry, Layout, Malformed, Request};
+use crate::lease::{Claimed, Leased};
 use crate::sync::Ordering::Release;
 use std::sync::Arc;
 

@@ -8,8 +8,9 @@ use thiserror::Error;
 use super::mapping::Mapping;
 use super::object::{ObjectId, ShmObject};
 use super::regions::Regions;
-use crate::bus::{BusName, Leased};
+use crate::layout::BusName;
 use crate::layout::{ConsumerRecord, Header, Layout, Malformed, PAGE, SegmentState, Table2};
+use crate::lease::Leased;
 use crate::sync::Ordering;
 
 /// Why a segment cannot be used, or not yet.

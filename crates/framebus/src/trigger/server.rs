@@ -13,9 +13,9 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::net::{SendFlags, send};
 use thiserror::Error;
 
+use super::NameKeeper;
 use super::descriptors::is_exhaustion;
 use super::protocol::{Answer, TRIGGER};
-use crate::bus::Names;
 use crate::clock::monotonic_ns;
 use crate::shm::OwnedSegment;
 use crate::sync::{Ordering, bump};
@@ -98,7 +98,7 @@ impl TriggerServer {
     /// Listens on the pipes of every consumer index. The caller holds the bus's named lock, so that a socket file that is
     /// already there is a dead producer's, and has made room for the descriptors.
     pub(crate) fn start(
-        names: Arc<Names>,
+        names: Arc<dyn NameKeeper>,
         segment: Arc<OwnedSegment>,
     ) -> Result<TriggerServer, ServerError> {
         let pipes = &names.pipes_dir();
@@ -197,7 +197,7 @@ pub(super) fn stream_fd(
 struct Control {
     epoll: OwnedFd,
     listeners: Vec<NamedListener>,
-    names: Arc<Names>,
+    names: Arc<dyn NameKeeper>,
     shared: Arc<Shared>,
     /// When it last looked whether the names are there.
     looked_ns: u64,
@@ -277,16 +277,16 @@ impl Control {
             let segment = self.shared.segment.lock();
             Arc::clone(&segment.unwrap_or_else(PoisonError::into_inner))
         };
-        self.names.look(segment, |pipes| {
+        self.names.look(&segment, &mut |pipes| {
             let mut made = 0;
-            for (index, listener) in (0u8..).zip(listeners) {
+            for (index, listener) in (0u8..).zip(listeners.iter_mut()) {
                 if !listener.is_in(pipes) || !listener.has_its_name() {
                     // Who is connected stays so; who waits to be accepted tries again at the new one.
                     *listener = listen(epoll, pipes, index, access)?;
                     made += 1;
                 }
             }
-            Ok::<usize, ServerError>(made)
+            Ok(made)
         });
     }
 

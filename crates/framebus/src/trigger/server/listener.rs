@@ -13,7 +13,7 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::epoll::{self, EventFlags};
 
 use super::{ServerError, Token};
-use crate::bus::pipe_path;
+use crate::trigger::pipe_path;
 
 /// A named pipe that is listened to. Its name goes with it, unless it is a successor's by then.
 #[derive(Debug)]

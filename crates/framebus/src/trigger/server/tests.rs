@@ -11,10 +11,10 @@ use arc_swap::ArcSwap;
 use interprocess::local_socket::Stream;
 use rustix::event::epoll::{self, CreateFlags, EventFlags};
 
+use super::super::{NameKeeper, pipe_path};
 use super::peers::Peers;
 use super::{Shared, TriggerServer};
-use crate::bus::Names;
-use crate::bus::{BusName, ProducerOptions, pipe_path};
+use crate::bus::{BusName, Names, ProducerOptions};
 use crate::layout::{ClaimRecord, ClaimState, Geometry, Layout, Request};
 use crate::shm::{OwnedSegment, Permissions};
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -93,7 +93,7 @@ fn a_hang_up_spares_the_next_connection_while_a_slow_notify_holds_the_old_one() 
     let names = Names::without_segment(&ProducerOptions::new(bus, GEOMETRY));
     let door = pipe_path(&names.pipes_dir(), 0);
     let claim = segment.regions().claim(0);
-    let server = TriggerServer::start(Arc::clone(&names), Arc::clone(&segment));
+    let server = TriggerServer::start(names.clone(), Arc::clone(&segment));
     let server = server.expect("a server");
     let connect = || UnixStream::connect(&door).expect("a connection");
     let wait_until = |holds: &dyn Fn() -> bool| {

@@ -6,7 +6,12 @@
 //! consumer's lease is simply cleared: nothing is counted, so nothing needs to be recounted.
 //!
 //! Written against [`LeaseMemory`], so that the code that runs over shared memory is the one that loom explores
-//! (`lease_model.rs`).
+//! (`model.rs`).
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod reference;
 
 use crate::sync::{Fence, Ordering, Word};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::lease::{
+use super::{
     LeaseMemory, Leased, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, publish,
 };
 use crate::sync::{AtomicU64, Hardware, Ordering};

@@ -9,9 +9,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, fence};
 use loom::thread;
 
-use super::lease::{
-    LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, publish, release,
-};
+use super::{LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, publish, release};
 use crate::sync::{Fence, Word};
 
 impl Word for AtomicU64 {
