@@ -5,6 +5,7 @@ mod layers;
 mod places;
 mod top;
 mod values;
+mod variables;
 mod written;
 
 use std::collections::BTreeMap;
@@ -20,12 +21,12 @@ use crate::file;
 use framebus::layout::{Geometry, TriggerKind};
 use framebus::source::Range;
 
-use environment::Variables;
 pub use layers::{Explained, explain};
 use layers::{Layer, layers};
 pub use places::{Place, Places, device, too_many_slots};
 pub use top::{Findings, Top};
 use values::{consumers, duration, fps, history, mode, range, size, trigger};
+use variables::Variables;
 use written::{Written, place};
 
 /// The file for all users of a machine.

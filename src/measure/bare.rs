@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::crew::{Hand, Log, Program, Role};
-use super::ways::Wakes;
+use super::wakes::Wakes;
 use framebus::clock::monotonic_ns;
 
 /// Added to an eventfd when it is over: no clock gets there, and no sum of times either.

@@ -6,10 +6,12 @@ mod crew;
 mod figures;
 mod frames;
 mod supervise;
+mod wakes;
 mod ways;
 
 pub use crew::{Hand, Log, Program, Role, Sample};
 pub use figures::{Spread, cpu_of, median, paired, percentile};
 pub use frames::{picture, publish, read_three_write_one};
 pub use supervise::{asked_to_end, bus_name, play, supervise};
-pub use ways::{Outcome, Pace, Wakes, Way, sit};
+pub use wakes::Wakes;
+pub use ways::{Outcome, Pace, Way, sit};

@@ -6,6 +6,7 @@ use std::io;
 use super::bare::Eventfds;
 use super::crew::{Hand, Program};
 use super::figures::{cpu_of, median};
+use super::wakes::Wakes;
 use framebus::bus::{BusName, FrameMeta, Producer, ProducerOptions};
 use framebus::clock::monotonic_ns;
 use framebus::layout::{Geometry, TriggerKind};
@@ -15,15 +16,6 @@ use framebus::stop::Stop;
 const COLD_FRAMES: u32 = 2;
 /// Between two turns, so that nobody is still at work on the last frame of the one before.
 const PAUSE_NS: u64 = 10_000_000;
-
-/// The end that wakes consumers.
-pub trait Wakes {
-    /// Wakes every consumer, which is told the time of sending.
-    fn send(&mut self);
-
-    /// Tells every consumer that it is over.
-    fn end(self: Box<Self>);
-}
 
 /// Nobody is woken: what measuring itself costs in a process that has slept.
 struct Nobody;

@@ -10,6 +10,7 @@ mod ndjson;
 mod open;
 mod out;
 mod pipe;
+mod pre;
 mod process;
 mod recording;
 mod stats;
@@ -30,7 +31,8 @@ pub use images::{FileName, ImageSink};
 pub use ndjson::NdjsonSink;
 pub use open::{ExecMode, Format, Kind, Target, open};
 pub use out::Output;
-pub use recording::{PreSink, RecordingSink};
+pub use pre::PreSink;
+pub use recording::RecordingSink;
 pub use stats::StatsSink;
 pub use video::VideoSink;
 

@@ -1,8 +1,45 @@
-//! How pictures are looked at, and the keys that change it.
+//! How pictures are looked at.
 
-use super::model::Model;
-use super::theme::Theme;
-use super::thumbnail::Renderer;
+/// How a picture is drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Renderer {
+    /// One character a cell from dark to light: the fewest bytes, any terminal.
+    #[default]
+    Ramp,
+    /// Two pixels a cell, gray or in colour: the most faithful, and 20 times the bytes.
+    HalfBlock,
+    /// Eight dots a cell: the finest edges.
+    Braille,
+}
+
+impl Renderer {
+    /// Returns the next one.
+    pub(crate) const fn next(self) -> Renderer {
+        match self {
+            Self::Ramp => Self::HalfBlock,
+            Self::HalfBlock => Self::Braille,
+            Self::Braille => Self::Ramp,
+        }
+    }
+
+    /// Returns what it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::HalfBlock => "half block",
+            Self::Braille => "braille",
+        }
+    }
+
+    /// Returns how many pixels a cell has, across and down.
+    pub(super) const fn pixels(self) -> (usize, usize) {
+        match self {
+            Self::Ramp => (1, 1),
+            Self::HalfBlock => (1, 2),
+            Self::Braille => (2, 4),
+        }
+    }
+}
 
 /// Which part of a picture is seen, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,49 +74,4 @@ impl Lens {
     pub(crate) fn has_colours(&self) -> bool {
         self.colour && self.renderer == Renderer::HalfBlock
     }
-}
-
-/// Goes on to the next renderer, or from gray to colour and back.
-pub(super) fn draw_otherwise(model: &mut Model, colour: bool) {
-    let has_colours = model.bus_has_colours();
-    let lens = &mut model.lens;
-    let notice = if model.glyphs.ascii {
-        "half blocks and braille need a UTF-8 terminal".into()
-    } else if !colour {
-        lens.renderer = lens.renderer.next();
-        format!("drawn as {}", lens.renderer.name())
-    } else if model.theme == Theme::None {
-        "no colours in this theme: T changes it".into()
-    } else if !has_colours {
-        "the bus keeps no colours: its source has none".into()
-    } else {
-        // Asked for where there are none yet, they are to be seen at once.
-        lens.colour = !lens.has_colours();
-        if lens.colour {
-            lens.renderer = Renderer::HalfBlock;
-        }
-        let text = if lens.colour {
-            "half blocks in colour"
-        } else {
-            "gray"
-        };
-        text.into()
-    };
-    model.notice = Some(notice);
-}
-
-/// Moves by an eighth of what is seen.
-pub(super) fn pan(model: &mut Model, x: f64, y: f64) {
-    let part = 1.0 / f64::from(model.lens.zoom);
-    let within = |value: f64| value.clamp(part / 2.0, 1.0 - part / 2.0);
-    let (cx, cy) = model.lens.centre;
-    model.lens.centre = (within(cx + x * part / 8.0), within(cy + y * part / 8.0));
-}
-
-/// Goes through the newest frame, slot 0, slot 1 and so on.
-pub(super) fn choose_slot(model: &mut Model, next: bool) {
-    let count = model.shown().map_or(0, |now| now.slots.len());
-    let at = model.view_slot.map_or(0, |slot| usize::from(slot) + 1);
-    let at = (at + if next { 1 } else { count }) % (count + 1);
-    model.view_slot = at.checked_sub(1).and_then(|slot| u8::try_from(slot).ok());
 }

@@ -20,6 +20,7 @@ mod input;
 mod keys;
 mod lens;
 mod log;
+mod looking;
 mod model;
 mod options;
 mod palette;
@@ -44,11 +45,11 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use lens::Renderer;
 pub use options::{Options, supports_utf8};
 pub use run::{Outcome, run};
 pub use text::{TextOptions, render_text};
 pub use theme::Theme;
-pub use thumbnail::Renderer;
 
 use framebus::observe::{Picture, Snapshot};
 

@@ -1,49 +1,8 @@
 //! A picture as text: scaled to cells twice as high as wide, then drawn as a ramp, half blocks or braille.
 
-use super::lens::Lens;
+use super::lens::{Lens, Renderer};
 use super::scale::{Pixels, scale, size};
 use framebus::observe::Picture;
-
-/// How a picture is drawn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Renderer {
-    /// One character a cell from dark to light: the fewest bytes, any terminal.
-    #[default]
-    Ramp,
-    /// Two pixels a cell, gray or in colour: the most faithful, and 20 times the bytes.
-    HalfBlock,
-    /// Eight dots a cell: the finest edges.
-    Braille,
-}
-
-impl Renderer {
-    /// Returns the next one.
-    pub(crate) const fn next(self) -> Renderer {
-        match self {
-            Self::Ramp => Self::HalfBlock,
-            Self::HalfBlock => Self::Braille,
-            Self::Braille => Self::Ramp,
-        }
-    }
-
-    /// Returns what it is called.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Ramp => "ramp",
-            Self::HalfBlock => "half block",
-            Self::Braille => "braille",
-        }
-    }
-
-    /// Returns how many pixels a cell has, across and down.
-    const fn pixels(self) -> (usize, usize) {
-        match self {
-            Self::Ramp => (1, 1),
-            Self::HalfBlock => (1, 2),
-            Self::Braille => (2, 4),
-        }
-    }
-}
 
 /// The rows of a drawn picture.
 #[derive(Debug, Clone, PartialEq, Eq)]

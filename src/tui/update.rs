@@ -2,7 +2,7 @@
 
 use super::input::{Input, Key};
 use super::keys::{self, Action, Screen};
-use super::lens;
+use super::looking;
 use super::model::{INTERVALS_MS, Model, Overlay, Target};
 use super::track::ConsumerKey;
 use framebus::observe::{Picture, Snapshot};
@@ -208,7 +208,7 @@ fn show(model: &mut Model, action: Action) -> Option<Effect> {
             model.notice = Some(format!("theme {}", model.theme.name()));
         }
         Action::Renderer | Action::Colour => {
-            lens::draw_otherwise(model, action == Action::Colour);
+            looking::draw_otherwise(model, action == Action::Colour);
             // With colours, or without them.
             return Some(Effect::Pictures);
         }
@@ -226,7 +226,7 @@ fn show(model: &mut Model, action: Action) -> Option<Effect> {
             (model.lens.zoom, model.lens.centre, model.view_slot) = (1, (0.5, 0.5), None);
         }
         Action::NextSlot | Action::PreviousSlot => {
-            lens::choose_slot(model, action == Action::NextSlot);
+            looking::choose_slot(model, action == Action::NextSlot);
             return Some(Effect::Pictures);
         }
         _ => {}
@@ -280,7 +280,9 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
     match (model.overlay, model.screen) {
         (Overlay::Help, _) => scroll(model, rows),
         (Overlay::None, Screen::Log) => scroll(model, -rows),
-        (Overlay::None, Screen::View) => lens::pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 }),
+        (Overlay::None, Screen::View) => {
+            looking::pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 })
+        }
         (Overlay::None, Screen::Slots) => {
             let slots: Vec<u8> = model.shown().map_or(vec![], |now| {
                 now.slots.iter().map(|slot| slot.slot).collect()
@@ -318,7 +320,7 @@ fn moved(at: Option<usize>, last: usize, rows: isize, count: usize) -> Option<us
 
 fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
     match (model.overlay, model.screen) {
-        (Overlay::None, Screen::View) => lens::pan(model, if right { 1.0 } else { -1.0 }, 0.0),
+        (Overlay::None, Screen::View) => looking::pan(model, if right { 1.0 } else { -1.0 }, 0.0),
         (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { 4 })),
         _ => {}
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::units::show_duration;
-use super::environment::Variables;
+use super::variables::Variables;
 use super::{Config, ConfigError, Produce, SYSTEM_FILE, Trigger};
 use framebus::redact::without_secrets;
 use std::{fs, io};

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::units;
 use super::ConfigError;
-use super::environment::{Variables, read_variable};
 use super::values::{duration, parsed};
+use super::variables::{Variables, read_variable};
 use framebus::observe::HEARTBEAT_MS;
 use framebus::observe::Thresholds;
 

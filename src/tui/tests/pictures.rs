@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 use ratatui::style::Color;
 
 use super::super::keys::Screen;
+use super::super::lens::Renderer;
 use super::super::theme::Theme;
-use super::super::thumbnail::Renderer;
 use super::super::{Wants, fixture, view};
 use super::*;
 

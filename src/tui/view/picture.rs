@@ -6,11 +6,11 @@ use super::canvas::Canvas;
 use super::{inside, section};
 use crate::tui::figures;
 use crate::tui::format::or_unknown;
-use crate::tui::lens::Lens;
+use crate::tui::lens::{Lens, Renderer};
 use crate::tui::model::Model;
 use crate::tui::table::Line;
 use crate::tui::theme::{Theme, Tone};
-use crate::tui::thumbnail::{self, Renderer};
+use crate::tui::thumbnail;
 use framebus::observe::{Picture, Snapshot};
 
 /// Draws the newest picture into the right side of the overview; `area` has the frame's lines on all sides.

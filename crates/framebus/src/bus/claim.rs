@@ -1,5 +1,6 @@
 //! A slot between claim and publish.
 
+use super::handle::HandleError;
 use super::numbers::{Numbered, SequenceError};
 use super::options::FrameMeta;
 use super::producer::Producer;
@@ -7,10 +8,51 @@ use super::producer_words::ProducerWords;
 use super::table2::keep_table2;
 use crate::clock::monotonic_ns;
 use crate::layout::SlotFlags;
-use crate::lease::{Claimed, publish};
+use crate::lease::{Claimed, claim, publish};
 use crate::source::FrameTarget;
-use crate::sync::Ordering::{Relaxed, Release};
-use crate::sync::bump;
+use crate::sync::Ordering::{Relaxed, Release, SeqCst};
+use crate::sync::{Fence, Hardware, bump};
+
+impl Producer {
+    /// Claims a slot for the next frame; `None` when every slot is leased, which is counted: the frame is lost, the
+    /// producer goes on.
+    ///
+    /// # Errors
+    /// Fails as [`Producer::check`] does: no frame reaches anybody any more.
+    pub fn claim(&mut self) -> Result<Option<Claim<'_>>, HandleError> {
+        self.check()?;
+        self.kept = None;
+        self.keep_names();
+        let regions = self.held.segment.regions();
+        let header = regions.header();
+        let Some(claimed) = claim(&ProducerWords(regions), &mut self.book) else {
+            bump(&header.dropped, 1);
+            bump(&header.starved, 1);
+            return Ok(None);
+        };
+        header
+            .writing_slot
+            .store(u32::from(claimed.slot()) + 1, Relaxed);
+        if regions.layout().bgr_offset.is_some() {
+            self.bgr_before = header.bgr_sequence.load(Relaxed);
+            self.bgr_stays = None;
+            header.bgr_sequence.store(0, Relaxed);
+            // SYNC(observe): a copy of the BGR image that saw any of the pixels to come also sees this 0.
+            Hardware::fence(SeqCst);
+        }
+        Ok(Some(Claim::new(self, claimed)))
+    }
+
+    /// Takes up again the slot that [`Claim::keep`] has left claimed; `None` when there is none, such as after another
+    /// [`Producer::claim`] or [`Producer::renew`], which give it back.
+    pub fn kept_claim(&mut self) -> Option<Claim<'_>> {
+        if !self.is_here() {
+            return None;
+        }
+        let claimed = self.kept.take()?;
+        Some(Claim::new(self, claimed))
+    }
+}
 
 /// A slot that is being written. Dropped without [`Claim::publish`], it is given back and nothing is published.
 #[derive(Debug)]

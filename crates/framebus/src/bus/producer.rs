@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::HandleError;
-use super::claim::Claim;
 use super::create::{announce, make_room, make_segment, replace_stale, take_lock};
 use super::handle::check_home;
 use super::names::Names;
@@ -12,10 +11,10 @@ use super::options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
 pub(super) use super::producer_words::ProducerWords;
 use super::runtime::PipesDir;
 use crate::layout::{ClaimState, Layout, SegmentState};
-use crate::lease::{Claimed, SlotBook, claim};
+use crate::lease::{Claimed, SlotBook};
 use crate::shm::{AtHome, OwnedSegment, Pixels};
 use crate::sync::Ordering::{Relaxed, Release};
-use crate::sync::{Fence, Hardware, bump};
+use crate::sync::bump;
 use crate::trigger::TriggerServer;
 
 /// A bus with its producer, which is this process.
@@ -32,7 +31,7 @@ pub struct Producer {
     /// Numbers up to it that no frame of this generation has.
     pub(super) missing: u64,
     pub(super) book: SlotBook,
-    /// A slot that [`Claim::keep`] has left claimed.
+    /// A slot that [`super::Claim::keep`] has left claimed.
     pub(super) kept: Option<Claimed>,
     /// What the debugging BGR image is to be numbered with a frame that leaves it as it is; `None` = with that frame.
     pub(super) bgr_stays: Option<u64>,
@@ -42,7 +41,7 @@ pub struct Producer {
     failed: bool,
     pub(super) pixels: Pixels,
     pub(super) held: AtHome<Held>,
-    /// Whether [`Claim::keep`] has been used: then addresses of slots are with somebody.
+    /// Whether [`super::Claim::keep`] has been used: then addresses of slots are with somebody.
     pub(super) lent: bool,
     /// Replaced segments that such addresses may point into.
     pub(super) lent_segments: Vec<Arc<OwnedSegment>>,
@@ -149,49 +148,10 @@ impl Producer {
         self.failed = true;
     }
 
-    /// Claims a slot for the next frame; `None` when every slot is leased, which is counted: the frame is lost, the
-    /// producer goes on.
-    ///
-    /// # Errors
-    /// Fails as [`Producer::check`] does: no frame reaches anybody any more.
-    pub fn claim(&mut self) -> Result<Option<Claim<'_>>, HandleError> {
-        self.check()?;
-        self.kept = None;
-        self.keep_names();
-        let regions = self.held.segment.regions();
-        let header = regions.header();
-        let Some(claimed) = claim(&ProducerWords(regions), &mut self.book) else {
-            bump(&header.dropped, 1);
-            bump(&header.starved, 1);
-            return Ok(None);
-        };
-        header
-            .writing_slot
-            .store(u32::from(claimed.slot()) + 1, Relaxed);
-        if regions.layout().bgr_offset.is_some() {
-            self.bgr_before = header.bgr_sequence.load(Relaxed);
-            self.bgr_stays = None;
-            header.bgr_sequence.store(0, Relaxed);
-            // SYNC(observe): a copy of the BGR image that saw any of the pixels to come also sees this 0.
-            Hardware::fence(crate::sync::Ordering::SeqCst);
-        }
-        Ok(Some(Claim::new(self, claimed)))
-    }
-
-    /// Takes up again the slot that [`Claim::keep`] has left claimed; `None` when there is none, such as after another
-    /// [`Producer::claim`] or [`Producer::renew`], which give it back.
-    pub fn kept_claim(&mut self) -> Option<Claim<'_>> {
-        if !self.is_here() {
-            return None;
-        }
-        let claimed = self.kept.take()?;
-        Some(Claim::new(self, claimed))
-    }
-
     /// Checks that the next frame can have this sequence.
     ///
     /// # Errors
-    /// Fails as [`Claim::publish_as`] does.
+    /// Fails as [`super::Claim::publish_as`] does.
     pub const fn check_sequence(&self, sequence: u64) -> Result<(), SequenceError> {
         numbers::check(sequence, self.sequence)
     }

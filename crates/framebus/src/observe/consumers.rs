@@ -1,8 +1,9 @@
 //! One consumer in a snapshot.
 
+use super::findings::Changes;
 use super::process::Usage;
 use super::rate::frame_rate;
-use super::sampler::{Changes, Reading};
+use super::reading::Reading;
 use super::snapshot::{Consumer, ConsumerState, Percentiles, Released};
 use super::window::CountWindow;
 use super::world::World;

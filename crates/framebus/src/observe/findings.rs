@@ -1,6 +1,5 @@
 //! What an expert would point at. Each kind has an entry in `docs/top.md` that says what to do.
 
-use super::sampler::Changes;
 use super::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
 
 /// From when on something is worth pointing at.
@@ -28,6 +27,13 @@ impl Default for Thresholds {
             shm_full_from: 0.9,
         }
     }
+}
+
+/// What changed since the snapshot before, for findings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changes {
+    pub(super) starved: u64,
+    pub(super) coalesced: u64,
 }
 
 /// Looks a snapshot over; worst first. `shm` is how many bytes of /dev/shm are used, and how many there are.

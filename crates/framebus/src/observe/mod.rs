@@ -6,6 +6,7 @@ mod percentiles;
 mod pictures;
 mod process;
 mod rate;
+mod reading;
 mod sampler;
 mod slots;
 mod snapshot;
@@ -17,7 +18,8 @@ pub use percentiles::{bucket_around, bucket_number};
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub use process::Usage;
-pub use sampler::{Baseline, Sampler};
+pub use reading::Baseline;
+pub use sampler::Sampler;
 pub use snapshot::*;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

@@ -1,10 +1,7 @@
 //! Percentiles from log-linear histograms.
 
-use super::sampler::{Baseline, Reading};
-use super::window::CountWindow;
 use super::{Bucket, Percentiles};
-use crate::layout::{Histogram, bucket_floor, bucket_of};
-use crate::sync::Ordering::Relaxed;
+use crate::layout::{bucket_floor, bucket_of};
 
 const NS_PER_MS: f64 = 1e6;
 
@@ -24,24 +21,6 @@ pub fn bucket_around(ms: f64) -> (f64, f64) {
     let bucket = bucket_number(ms);
     let edge = |bucket| bucket_floor(bucket) as f64 / NS_PER_MS;
     (edge(bucket), edge(bucket + 1))
-}
-
-impl Reading<'_> {
-    /// What a histogram counted in the window that ends now.
-    pub(super) fn counts(&self, window: &mut CountWindow, histogram: &Histogram) -> Counts {
-        let from_start = self.baseline == Baseline::Start;
-        window.update(self.now_ns, Counts(histogram.counts()), from_start)
-    }
-
-    /// Percentiles of what a histogram counted in the window that ends now.
-    pub(super) fn percentiles(
-        &self,
-        window: &mut CountWindow,
-        histogram: &Histogram,
-    ) -> Percentiles {
-        self.counts(window, histogram)
-            .percentiles(histogram.max_ns.load(Relaxed))
-    }
 }
 
 impl Counts {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
-use super::findings::{Thresholds, findings, unlinked};
+use super::findings::{Changes, Thresholds, findings, unlinked};
 use super::rate::frame_rate;
+use super::reading::{Baseline, Reading};
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use super::world::{Machine, World};
@@ -14,19 +15,9 @@ use crate::lease::Ticket;
 use crate::shm::Home;
 use crate::sync::Ordering::{Acquire, Relaxed};
 
-const NS_PER_MS: f64 = 1e6;
 const NS_PER_S: f64 = 1e9;
 /// Rates are over no less than this: a look right after another, for a picture, goes on from the counters of the one before.
 const SHORTEST_NS: u64 = 90_000_000;
-
-/// Where percentiles begin to count, until a window of 60 s is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Baseline {
-    /// With the first snapshot: what happens while somebody looks.
-    FirstLook,
-    /// With the attaching of each consumer: for a single look.
-    Start,
-}
 
 /// Takes snapshots of one bus. Follows it from generation to generation.
 #[derive(Debug)]
@@ -59,13 +50,6 @@ struct Last {
     sequence: u64,
     starved: u64,
     publish_ns: u64,
-}
-
-/// What changed since the snapshot before, for findings.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Changes {
-    pub(super) starved: u64,
-    pub(super) coalesced: u64,
 }
 
 impl Sampler {
@@ -213,14 +197,6 @@ impl Sampler {
             picture: None,
         }
     }
-}
-
-/// One look at a segment.
-pub(super) struct Reading<'a> {
-    pub(super) observer: &'a Observer,
-    pub(super) now_ns: u64,
-    pub(super) baseline: Baseline,
-    pub(super) thresholds: &'a Thresholds,
 }
 
 impl Reading<'_> {
@@ -398,9 +374,5 @@ impl Reading<'_> {
             cpu_percent: usage.cpu_percent,
             rss_bytes: usage.rss_bytes,
         }
-    }
-
-    pub(super) fn age_ms(&self, then_ns: u64) -> f64 {
-        self.now_ns.saturating_sub(then_ns) as f64 / NS_PER_MS
     }
 }

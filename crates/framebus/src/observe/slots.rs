@@ -1,6 +1,6 @@
 //! The slots in a snapshot.
 
-use super::sampler::Reading;
+use super::reading::Reading;
 use super::snapshot::{Consumer, Slot, SlotState};
 use crate::lease::Ticket;
 use crate::sync::Ordering::{Acquire, Relaxed};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 mod client;
 mod descriptors;
+mod error;
 mod keeper;
 mod protocol;
 mod server;
@@ -15,9 +16,10 @@ mod wait;
 
 pub(crate) use client::{ConnectError, Connection, connect};
 pub(crate) use descriptors::{is_exhaustion, limit, reserve};
+pub(crate) use error::ServerError;
 pub(crate) use keeper::{NameKeeper, Rebind};
 pub use server::HEARTBEAT_MS;
-pub(crate) use server::{ServerError, TriggerServer};
+pub(crate) use server::TriggerServer;
 pub(crate) use wait::{Waiter, Wake};
 
 /// The named pipe of a consumer index.

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -11,11 +10,10 @@ use arc_swap::ArcSwap;
 use rustix::event::epoll::{self, CreateFlags, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::net::{SendFlags, send};
-use thiserror::Error;
 
-use super::NameKeeper;
 use super::descriptors::is_exhaustion;
 use super::protocol::{Answer, TRIGGER};
+use super::{NameKeeper, ServerError};
 use crate::clock::monotonic_ns;
 use crate::shm::OwnedSegment;
 use crate::sync::{Ordering, bump};
@@ -37,29 +35,6 @@ const HEARTBEAT: Timespec = Timespec {
 };
 /// How long the control thread rests, once a loop, when not even its spare descriptor helps.
 const EXHAUSTED: std::time::Duration = std::time::Duration::from_millis(50);
-
-/// Why a named pipe cannot be listened to.
-#[derive(Debug, Error)]
-#[error("the named pipe {path} cannot be made: {source}")]
-pub struct ServerError {
-    path: String,
-    source: io::Error,
-}
-
-impl ServerError {
-    fn new(path: &Path, source: impl Into<io::Error>) -> ServerError {
-        ServerError {
-            path: path.display().to_string(),
-            source: source.into(),
-        }
-    }
-
-    /// Whether this user may not make it.
-    #[must_use]
-    pub fn is_permission(&self) -> bool {
-        self.source.kind() == io::ErrorKind::PermissionDenied
-    }
-}
 
 /// Where one consumer's triggers go.
 #[derive(Debug, Clone)]

@@ -12,7 +12,8 @@ use interprocess::local_socket::{
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::epoll::{self, EventFlags};
 
-use super::{ServerError, Token};
+use super::Token;
+use crate::trigger::ServerError;
 use crate::trigger::pipe_path;
 
 /// A named pipe that is listened to. Its name goes with it, unless it is a successor's by then.
