@@ -78,10 +78,7 @@ pub(crate) fn play_first(arguments: &[String]) -> io::Result<ExitCode> {
     let bus: BusName = bus.parse().map_err(io::Error::other)?;
     // As a capture would leave it.
     let bgr = picture(FULL_HD);
-    let options = ProducerOptions {
-        consumers: 3,
-        ..ProducerOptions::new(bus, FULL_HD)
-    };
+    let options = ProducerOptions::new(bus, FULL_HD).consumers(3);
     let mut producer = Producer::create(options).map_err(io::Error::other)?;
     let mut times = Vec::new();
     for _ in 0..=LATER_FRAMES {

@@ -69,12 +69,10 @@ fn produce(arguments: [&str; 6]) -> Result<(), Box<dyn Error>> {
 
 fn consume(arguments: [&str; 4]) -> Result<(), Box<dyn Error>> {
     let [bus, index, mode, timeout] = arguments;
-    let options = ConsumerOptions {
-        index: IndexChoice::Index(index.parse()?),
-        every_frame: mode == "every",
-        name: "conformance".to_owned(),
-        ..ConsumerOptions::new(bus.parse()?)
-    };
+    let options = ConsumerOptions::new(bus.parse()?)
+        .index(IndexChoice::Index(index.parse()?))
+        .every_frame(mode == "every")
+        .name("conformance");
     let timeout = Duration::try_from_secs_f64(timeout.parse()?)?;
     let mut consumer = Consumer::attach(options, Some(timeout), &Stop::new()?, |_| {})?;
     let (mut torn, mut backwards, mut last) = (0, 0, 0);

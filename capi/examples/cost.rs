@@ -11,11 +11,11 @@ const BATCH: u8 = 60;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bus: framebus::bus::BusName = format!("cost-rs-{}", std::process::id()).parse()?;
     let geometry = Geometry::new(64, 48).ok_or("no size")?;
-    let mut producer = Producer::create(ProducerOptions {
-        consumers: 1,
-        history: BATCH,
-        ..ProducerOptions::new(bus.clone(), geometry)
-    })?;
+    let mut producer = Producer::create(
+        ProducerOptions::new(bus.clone(), geometry)
+            .consumers(1)
+            .history(BATCH),
+    )?;
     let mut options = ConsumerOptions::new(bus);
     options.every_frame = true;
     let mut consumer = Consumer::attach(options, None, &Stop::new()?, |_| {})?;

@@ -137,15 +137,16 @@ pub unsafe extern "C" fn framebus_consumer_open(
         let name = unsafe { text(options.name, "the name of the consumer") }?;
         // SAFETY: the header asks for it.
         let language = unsafe { text(options.language, "the language") }?;
-        let wanted = ConsumerOptions {
-            index: index(options.index_plus_1)?,
-            trigger: trigger(options.trigger)?,
-            every_frame: options.every_frame != 0,
-            name: name.unwrap_or_default().to_owned(),
-            language: language.unwrap_or("c").to_owned(),
-            resume_from: (options.resume_from != 0).then_some(options.resume_from),
-            ..ConsumerOptions::new(bus_name(bus)?)
-        };
+        let wanted = ConsumerOptions::new(bus_name(bus)?)
+            .index(index(options.index_plus_1)?)
+            .trigger(trigger(options.trigger)?)
+            .every_frame(options.every_frame != 0)
+            .name(name.unwrap_or_default().to_owned())
+            .language(language.unwrap_or("c").to_owned())
+            .resume_from(
+                (options.resume_from != 0).then_some(options.resume_from),
+                None,
+            );
         let stop = Stop::new().map_err(|error| fail(framebus_result::System, error))?;
         let attached = Consumer::attach(wanted, timeout(options.timeout_ns), &stop, |_| {})
             .map_err(|error| fail((&error).into(), error))?;

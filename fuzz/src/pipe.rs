@@ -92,11 +92,9 @@ fn attach(
     timeout: Duration,
 ) -> Result<Consumer, AttachError> {
     let stop = Stop::new().expect("a descriptor");
-    let options = ConsumerOptions {
-        index: IndexChoice::Index(index),
-        trigger,
-        ..ConsumerOptions::new(bus)
-    };
+    let options = ConsumerOptions::new(bus)
+        .index(IndexChoice::Index(index))
+        .trigger(trigger);
     // The index may still be the one's that had it a moment ago.
     loop {
         match Consumer::attach(options.clone(), Some(timeout), &stop, |_| {}) {

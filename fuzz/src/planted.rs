@@ -26,11 +26,9 @@ impl Planted {
         mut answer: impl FnMut(&mut UnixStream) + Send + 'static,
     ) -> Planted {
         let path = PathBuf::from(format!("/dev/shm/framebus.{bus}"));
-        let options = ProducerOptions {
-            consumers: 2,
-            bgr_image: true,
-            ..ProducerOptions::new(bus, Geometry::new(16, 8).expect("a size"))
-        };
+        let options = ProducerOptions::new(bus, Geometry::new(16, 8).expect("a size"))
+            .consumers(2)
+            .bgr_image(true);
         let producer = Producer::create(options).expect("a bus");
         let mut segment = std::fs::read(&path).expect("its segment");
         let control = with_a_frame(&mut segment, producer.layout());

@@ -65,11 +65,9 @@ fn observe(file: &File, cut: usize) {
 
 fn consume(file: &File, cut: usize) {
     let stop = Stop::new().expect("a descriptor");
-    let options = ConsumerOptions {
-        index: IndexChoice::Index(0),
-        trigger: TriggerKind::Pipe,
-        ..ConsumerOptions::new(bus())
-    };
+    let options = ConsumerOptions::new(bus())
+        .index(IndexChoice::Index(0))
+        .trigger(TriggerKind::Pipe);
     let attached = Consumer::attach(options, Some(Duration::ZERO), &stop, |_| {});
     let Ok(mut consumer) = attached else {
         return;

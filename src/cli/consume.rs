@@ -243,17 +243,18 @@ impl ConsumeArgs {
 
     /// What is attached to: what comes after a sequence of an epoch, if there was one before.
     fn options(&self, after: Option<(u64, u64)>) -> ConsumerOptions {
-        ConsumerOptions {
-            index: self.index,
-            trigger: self
-                .trigger
-                .map_or(TriggerKind::default(), TriggerKind::from),
-            every_frame: self.in_order(),
-            name: self.name.clone(),
-            resume_from: after.map(|(_, sequence)| sequence),
-            resume_epoch_ms: after.map(|(epoch_ms, _)| epoch_ms),
-            ..ConsumerOptions::new(self.bus.clone().unwrap_or_default())
-        }
+        ConsumerOptions::new(self.bus.clone().unwrap_or_default())
+            .index(self.index)
+            .trigger(
+                self.trigger
+                    .map_or(TriggerKind::default(), TriggerKind::from),
+            )
+            .every_frame(self.in_order())
+            .name(self.name.clone())
+            .resume_from(
+                after.map(|(_, sequence)| sequence),
+                after.map(|(epoch_ms, _)| epoch_ms),
+            )
     }
 }
 

@@ -218,19 +218,18 @@ impl ProduceArgs {
     }
 
     fn options(&self, info: &SourceInfo) -> ProducerOptions {
-        let defaults = ProducerOptions::new(self.bus.clone().unwrap_or_default(), info.geometry);
-        ProducerOptions {
-            consumers: self.consumers.unwrap_or(defaults.consumers),
-            history: self.history.unwrap_or(defaults.history),
-            bgr_image: info.bgr && !self.color,
-            color: info.bgr && self.color,
-            limited_range: info.limited_range,
-            nominal_fps: self.fps.filter(|fps| *fps > 0.0).or(info.fps),
-            mode: self.mode.unwrap_or(defaults.mode),
-            gid: self.group,
-            source: info.description.clone(),
-            ..defaults
-        }
+        let options = ProducerOptions::new(self.bus.clone().unwrap_or_default(), info.geometry);
+        let (consumers, history, mode) = (options.consumers, options.history, options.mode);
+        options
+            .consumers(self.consumers.unwrap_or(consumers))
+            .history(self.history.unwrap_or(history))
+            .bgr_image(info.bgr && !self.color)
+            .color(info.bgr && self.color)
+            .limited_range(info.limited_range)
+            .nominal_fps(self.fps.filter(|fps| *fps > 0.0).or(info.fps))
+            .mode(self.mode.unwrap_or(mode))
+            .gid(self.group)
+            .source(&info.description)
     }
 }
 

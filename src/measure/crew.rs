@@ -206,11 +206,9 @@ pub(super) fn play_consumer(arguments: &[String]) -> io::Result<ExitCode> {
         .into_iter()
         .find(|known| known.name() == kind)
         .unwrap_or_default();
-    let options = ConsumerOptions {
-        index: IndexChoice::Index(index.parse().map_err(io::Error::other)?),
-        trigger: kind,
-        ..ConsumerOptions::new(bus.parse().map_err(io::Error::other)?)
-    };
+    let options = ConsumerOptions::new(bus.parse().map_err(io::Error::other)?)
+        .index(IndexChoice::Index(index.parse().map_err(io::Error::other)?))
+        .trigger(kind);
     let stop = Stop::new()?;
     let mut consumer = Consumer::attach(options, None, &stop, |_| ()).map_err(io::Error::other)?;
     let mut log = Log::ready()?;

@@ -153,10 +153,7 @@ impl Way {
         let bus: BusName = format!("{name}-{}", kind.name())
             .parse()
             .map_err(io::Error::other)?;
-        let options = ProducerOptions {
-            consumers,
-            ..ProducerOptions::new(bus.clone(), geometry)
-        };
+        let options = ProducerOptions::new(bus.clone(), geometry).consumers(consumers);
         let producer = Producer::create(options).map_err(io::Error::other)?;
         let crew = (0..consumers)
             .map(|index| Hand::consumer(program, &bus, index, kind))

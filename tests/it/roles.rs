@@ -168,10 +168,10 @@ fn resize(role: &Value) {
     let stop = Stop::on_signals().expect("signals");
     let every = role["resize_every"].as_u64().expect("a number");
     let consumers = role["consumers"].as_u64().expect("a number");
-    let options = |geometry| ProducerOptions {
-        consumers: u8::try_from(consumers).expect("so many"),
-        history: 60,
-        ..ProducerOptions::new(own_bus(), geometry)
+    let options = |geometry| {
+        ProducerOptions::new(own_bus(), geometry)
+            .consumers(u8::try_from(consumers).expect("so many"))
+            .history(60)
     };
     let sizes = [(160, 120), (64, 48), (333, 77)]
         .map(|(width, height)| Geometry::new(width, height).expect("a size"));
@@ -234,16 +234,14 @@ impl Run {
             _ => TriggerKind::Eventfd,
         };
         Run {
-            options: ConsumerOptions {
-                index: match role["any_index"] == true {
+            options: ConsumerOptions::new(own_bus())
+                .index(match role["any_index"] == true {
                     true => IndexChoice::Any,
                     false => IndexChoice::Index(index.expect("an index")),
-                },
-                trigger,
-                every_frame: role["every_frame"] == true,
-                name: "taker".to_owned(),
-                ..ConsumerOptions::new(own_bus())
-            },
+                })
+                .trigger(trigger)
+                .every_frame(role["every_frame"] == true)
+                .name("taker"),
             follow: role["follow"] == true,
             hold: Duration::from_millis(role["hold_ms"].as_u64().unwrap_or(0)),
             tell_every: (role["any_index"] == true).then_some(5),
@@ -262,10 +260,10 @@ impl Run {
 
     fn run(mut self) -> Value {
         let end = loop {
-            let options = ConsumerOptions {
-                resume_from: (self.attachments > 0).then_some(self.last_sequence),
-                ..self.options.clone()
-            };
+            let options = self
+                .options
+                .clone()
+                .resume_from((self.attachments > 0).then_some(self.last_sequence), None);
             let consumer = match Consumer::attach(options, None, &self.stop, |_| {}) {
                 Ok(consumer) => consumer,
                 Err(AttachError::Stopped { .. }) => break "stopped",

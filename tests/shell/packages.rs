@@ -1,5 +1,6 @@
 //! The packages in a system of their own, and `cargo install`. Root installs packages: this needs it, as CI has it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -317,6 +318,41 @@ fn cargo_installs_the_command_alone_without_opencv() {
         done.stderr.contains("needs the headless worker"),
         "{done:?}"
     );
+}
+
+#[test]
+fn the_library_brings_at_most_45_crates_and_nothing_of_the_command() {
+    let mut command = Command::new("cargo");
+    command
+        .args(["tree", "--offline", "--locked", "--prefix", "none"])
+        .args(["-p", "framebus", "-e", "normal"])
+        .current_dir(REPOSITORY);
+    let tree = run(command).is(0).text();
+    let crates: BTreeSet<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.next()?))
+        })
+        .collect();
+    assert!(
+        (20..=45).contains(&crates.len()),
+        "{}: {tree}",
+        crates.len()
+    );
+    let of_the_command = [
+        "clap",
+        "ratatui",
+        "crossterm",
+        "serde_json",
+        "hyper",
+        "png",
+        "anyhow",
+        "tracing-subscriber",
+    ];
+    for (name, _) in crates {
+        assert!(!of_the_command.contains(&name), "{name}: {tree}");
+    }
 }
 
 #[test]

@@ -127,10 +127,7 @@ fn whole_frame(rounds: u32, report: &mut Report, stop: &Stop) -> io::Result<()> 
     let bus: BusName = format!("{}-gray", bus_name()?)
         .parse()
         .map_err(io::Error::other)?;
-    let options = ProducerOptions {
-        consumers: CONSUMERS,
-        ..ProducerOptions::new(bus.clone(), FULL_HD)
-    };
+    let options = ProducerOptions::new(bus.clone(), FULL_HD).consumers(CONSUMERS);
     let mut producer = Producer::create(options).map_err(io::Error::other)?;
     let program = Program::this()?;
     let crew = (0..CONSUMERS)

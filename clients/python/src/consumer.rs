@@ -214,24 +214,22 @@ impl Consumer {
         timeout: Option<f64>,
         resume_from: Option<u64>,
     ) -> PyResult<Consumer> {
-        let options = ConsumerOptions {
-            index: match index.map(u8::try_from) {
+        let options = ConsumerOptions::new(bus_name(bus)?)
+            .index(match index.map(u8::try_from) {
                 None => IndexChoice::Any,
                 Some(Ok(index)) if index < MAX_CONSUMERS => IndexChoice::Index(index),
                 Some(_) => return Err(PyValueError::new_err("an index is 0 to 249")),
-            },
-            trigger: match trigger {
+            })
+            .trigger(match trigger {
                 "eventfd" => TriggerKind::Eventfd,
                 "pipe" => TriggerKind::Pipe,
                 "spin" => TriggerKind::Spin,
                 _ => return Err(PyValueError::new_err("a trigger is eventfd, pipe or spin")),
-            },
-            every_frame,
-            name: name.to_owned(),
-            language: "py".to_owned(),
-            resume_from,
-            ..ConsumerOptions::new(bus_name(bus)?)
-        };
+            })
+            .every_frame(every_frame)
+            .name(name.to_owned())
+            .language("py")
+            .resume_from(resume_from, None);
         let stop = Stop::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
         let slices = Slices::new(duration(timeout)?);
         loop {

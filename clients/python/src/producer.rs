@@ -124,16 +124,14 @@ impl Producer {
     ) -> PyResult<Producer> {
         let geometry = Geometry::new(width, height)
             .ok_or_else(|| PyValueError::new_err("width and height must be 1 to 32768"))?;
-        let options = ProducerOptions {
-            consumers,
-            history,
-            color,
-            limited_range,
-            nominal_fps: fps.filter(|fps| (0.0..=4e6).contains(fps) && *fps > 0.0),
-            mode: mode & 0o666,
-            source: source.to_owned(),
-            ..ProducerOptions::new(bus_name(bus)?, geometry)
-        };
+        let options = ProducerOptions::new(bus_name(bus)?, geometry)
+            .consumers(consumers)
+            .history(history)
+            .color(color)
+            .limited_range(limited_range)
+            .nominal_fps(fps.filter(|fps| (0.0..=4e6).contains(fps) && *fps > 0.0))
+            .mode(mode & 0o666)
+            .source(source.to_owned());
         let made = py
             .detach(|| bus::Producer::create(options))
             .map_err(|error| create(&error))?;

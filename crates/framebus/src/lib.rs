@@ -18,47 +18,107 @@
 //!   every offset and length, but not that pixels are what a camera saw.
 //! - Linux only, for now.
 //!
+//! # Take frames
+//!
+//! ```
+//! # use framebus::{BusName, FrameMeta, Geometry, Producer, ProducerOptions};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bus: BusName = format!("doc-take-{}", std::process::id()).parse()?;
+//! # let size = Geometry::new(64, 48).ok_or("size")?;
+//! # let mut producer = Producer::create(ProducerOptions::new(bus.clone(), size).history(8))?;
+//! use std::time::Duration;
+//! use framebus::ConsumerOptions;
+//!
+//! # /*
+//! let bus = "cam0".parse()?;
+//! # */
+//! let options = ConsumerOptions::new(bus).every_frame(true);
+//! let mut consumer = options.attach_within(Duration::from_secs(5))?;
+//! # for _ in 0..3 { producer.claim()?.ok_or("a slot")?.publish(FrameMeta::default()); }
+//! # drop(producer);
+//! let mut taken = 0;
+//! for frame in &mut consumer {
+//!     let frame = frame?;
+//!     let (size, gray) = (frame.geometry(), frame.gray()); // rows of `width` bytes, in place
+//!     assert_eq!(gray.len(), size.width as usize * size.height as usize);
+//!     taken += 1;
+//! } // ends when the producer ends
+//! assert_eq!(consumer.stats().taken, taken);
+//! # assert_eq!(taken, 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An event loop waits for [`Consumer::as_fd`]; a program that is stopped by signals gives [`Consumer::attach`] a [`Stop`].
+//!
+//! # Publish frames
+//!
+//! ```
+//! use framebus::{BusName, FrameMeta, Geometry, Producer, ProducerOptions, clock};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bus: BusName = format!("doc-publish-{}", std::process::id()).parse()?;
+//! # /*
+//! let bus: BusName = "cam0".parse()?;
+//! # */
+//! let size = Geometry::new(64, 48).ok_or("sides are 1 to 32768")?;
+//! let mut producer = Producer::create(ProducerOptions::new(bus, size).source("a drawing"))?;
+//! for number in 0..10 {
+//!     let capture_ns = clock::monotonic_ns();
+//!     // `None` when every slot is leased: that frame is lost, and nobody waits.
+//!     if let Some(mut claim) = producer.claim()? {
+//!         claim.target().gray.fill(number);
+//!         claim.publish(FrameMeta { capture_ns, wall_ns: clock::wall_ns(), source_frame: number.into() });
+//!     }
+//! }
+//! assert_eq!(producer.stats().published, 10);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Observe
+//!
+//! ```
+//! use framebus::observe::{Baseline, BusState, Sampler, Thresholds};
+//! # use framebus::{BusName, FrameMeta, Geometry, Producer, ProducerOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bus: BusName = format!("doc-observe-{}", std::process::id()).parse()?;
+//! # let size = Geometry::new(64, 48).ok_or("size")?;
+//! # let mut producer = Producer::create(ProducerOptions::new(bus.clone(), size))?;
+//! # producer.claim()?.ok_or("a slot")?.publish(FrameMeta::default());
+//! # /*
+//! let bus: BusName = "cam0".parse()?;
+//! # */
+//! // Read-only: no lock, no index, no lease. It may be there before the bus is, and follows it.
+//! let mut sampler = Sampler::new(bus, Baseline::Start, Thresholds::default());
+//! let snapshot = sampler.sample(true);
+//! assert_eq!(snapshot.state, BusState::Running);
+//! for consumer in &snapshot.consumers {
+//!     println!("{} {:?} fps, skipped {}", consumer.name, consumer.fps, consumer.skipped);
+//! }
+//! let picture = snapshot.picture.ok_or("the newest frame, copied")?;
+//! # assert_eq!(picture.gray.len(), 64 * 48);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Map
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`layout`] | the bytes of a segment; no unsafe |
-//! | `shm` | mappings and checked views: the only unsafe code |
 //! | [`bus`] | the protocol: producer, consumer, lease, observer |
+//! | [`observe`] | snapshots: owned data about a bus |
+//! | [`layout`] | the bytes of a segment; no unsafe |
+//! | `shm` | mappings and checked views: nearly all unsafe code |
+//! | `lease` | how producer and consumers never collide: explored by loom |
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
 //! | [`source`], [`convert`] | what gives frames, and the test pattern; colour to gray |
-//! | [`observe`] | snapshots: owned data about a bus |
 //! | [`stop`], [`clock`] | a request to stop that wakes whoever waits; the times of frames |
-//! | [`redact`] | texts without the secrets that are in them |
+//! | [`redact`], [`units`] | texts without the secrets that are in them; bytes for people |
 //!
-//! # Example
-//!
-//! ```
-//! use framebus::bus::{BusName, Consumer, ConsumerOptions, FrameMeta, Producer, ProducerOptions, Waited};
-//! use framebus::layout::Geometry;
-//! use framebus::stop::Stop;
-//! use std::time::Duration;
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let bus: BusName = format!("doc-{}", std::process::id()).parse()?;
-//! let size = Geometry::new(64, 48).ok_or("size")?;
-//! let mut producer = Producer::create(ProducerOptions::new(bus.clone(), size))?;
-//!
-//! // Usually in another process.
-//! let stop = Stop::new()?;
-//! let mut consumer = Consumer::attach(ConsumerOptions::new(bus), Some(Duration::from_secs(5)), &stop, |_| {})?;
-//!
-//! let mut claim = producer.claim()?.ok_or("every slot is leased")?;
-//! claim.target().gray.fill(128);
-//! claim.publish(FrameMeta::default());
-//!
-//! assert_eq!(consumer.wait(Some(Duration::from_secs(5)))?, Waited::Frame);
-//! let frame = consumer.acquire().ok_or("no frame")?;
-//! assert_eq!(frame.info().sequence, 1);
-//! assert!(frame.gray().iter().all(|pixel| *pixel == 128));
-//! # Ok(())
-//! # }
-//! ```
+//! With the feature `serde`, snapshots are `Serialize`: the JSON of `framebus top --json`, whose schema is
+//! `docs/top.schema.json`.
 
 pub mod bus;
 pub mod clock;
@@ -76,3 +136,10 @@ pub mod stop;
 mod sync;
 mod trigger;
 pub mod units;
+
+pub use bus::{
+    BusName, Claim, Consumer, ConsumerOptions, Frame, FrameInfo, FrameMeta, Observer, OwnedFrame,
+    Producer, ProducerOptions, Waited,
+};
+pub use layout::Geometry;
+pub use stop::Stop;

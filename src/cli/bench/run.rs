@@ -173,10 +173,7 @@ fn without_pauses(
 /// Makes the bus for frames with pixels.
 fn create(plan: &Plan, name: &BusName) -> io::Result<Producer> {
     let bus = format!("{name}-frames").parse().map_err(io::Error::other)?;
-    let options = ProducerOptions {
-        consumers: plan.consumers,
-        ..ProducerOptions::new(bus, plan.size)
-    };
+    let options = ProducerOptions::new(bus, plan.size).consumers(plan.consumers);
     Producer::create(options).map_err(io::Error::other)
 }
 

@@ -25,6 +25,12 @@ pub enum IndexChoice {
     Any,
 }
 
+impl From<u8> for IndexChoice {
+    fn from(index: u8) -> IndexChoice {
+        IndexChoice::Index(index)
+    }
+}
+
 /// How long to wait between two looks at a bus that is not there.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a producer may take to answer a hello; the deadline of the whole may be longer.

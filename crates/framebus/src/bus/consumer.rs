@@ -5,13 +5,13 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::HandleError;
 use super::attach::{Wanted, producer_of};
 use super::attach_error::AttachError;
 use super::consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, Hold, OwnedFrame};
 use super::numbers::{Place, between, newest};
 use super::process::own_start_ticks;
+use super::{BusName, HandleError};
 use crate::clock::monotonic_ns;
 use crate::layout::{HeaderFlags, RecordFlags, RecordState, SegmentState, write_text};
 use crate::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest};
@@ -117,6 +117,12 @@ impl Consumer {
     #[must_use]
     pub fn index(&self) -> u8 {
         self.attachment.segment.index()
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn bus(&self) -> &BusName {
+        &self.options.bus
     }
 
     /// What the frames are, now.

@@ -4,8 +4,9 @@ use super::BusName;
 use super::attach::IndexChoice;
 use crate::layout::{Geometry, TriggerKind};
 
-/// What a consumer wants.
+/// What a consumer wants: [`ConsumerOptions::new`], what is to be otherwise, then [`ConsumerOptions::attach`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ConsumerOptions {
     /// The bus.
     pub bus: BusName,
@@ -40,6 +41,53 @@ impl ConsumerOptions {
             resume_from: None,
             resume_epoch_ms: None,
         }
+    }
+
+    /// Takes this index instead of the first that is free.
+    #[must_use]
+    pub fn index(mut self, index: impl Into<IndexChoice>) -> ConsumerOptions {
+        self.index = index.into();
+        self
+    }
+
+    /// Waits in another way.
+    #[must_use]
+    pub fn trigger(mut self, trigger: TriggerKind) -> ConsumerOptions {
+        self.trigger = trigger;
+        self
+    }
+
+    /// Takes every frame in order, as far as the slots reach back, instead of the newest.
+    #[must_use]
+    pub fn every_frame(mut self, every_frame: bool) -> ConsumerOptions {
+        self.every_frame = every_frame;
+        self
+    }
+
+    /// What observers call it; at most 32 bytes are kept.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> ConsumerOptions {
+        self.name = name.into();
+        self
+    }
+
+    /// What it is written in: `rs`, `c`, `cpp`, `py`, `cs`.
+    #[must_use]
+    pub fn language(mut self, language: impl Into<String>) -> ConsumerOptions {
+        self.language = language.into();
+        self
+    }
+
+    /// Goes on from a sequence of an earlier attachment, as long as sequences are counted since then, where that is given.
+    #[must_use]
+    pub fn resume_from(
+        mut self,
+        sequence: impl Into<Option<u64>>,
+        epoch_ms: impl Into<Option<u64>>,
+    ) -> ConsumerOptions {
+        self.resume_from = sequence.into();
+        self.resume_epoch_ms = epoch_ms.into();
+        self
     }
 }
 

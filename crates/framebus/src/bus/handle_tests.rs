@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{
-    BusName, Consumer, ConsumerOptions, FrameHeld, FrameMeta, HandleError, IndexChoice, Numbered,
-    Observer, Producer, ProducerOptions, SequenceError, Waited,
+    BusName, Consumer, ConsumerOptions, FrameHeld, FrameMeta, FramesError, HandleError,
+    IndexChoice, Numbered, Observer, Producer, ProducerOptions, SequenceError, Waited,
 };
 use crate::layout::Geometry;
 use crate::source::PatternSource;
@@ -81,6 +81,62 @@ fn a_request_to_stop_reaches_a_consumer_that_is_behind() {
     assert_eq!(consumer.wait(patience).expect("wait"), Waited::Frame);
     stop.set();
     assert_eq!(consumer.wait(patience).expect("wait"), Waited::Stopped);
+}
+
+#[test]
+fn a_loop_takes_frames_until_the_end_and_says_what_keeps_it_from_the_next() {
+    let (mut producer, mut consumer) = bus();
+    publish(&mut producer, 1);
+    let mut frames = consumer.frames();
+    let first = frames.next().expect("an item").expect("a frame");
+    assert_eq!(verify(GEOMETRY, first.gray()), Ok(1));
+    // A frame that is kept is an error, and the last item.
+    publish(&mut producer, 1);
+    let kept = frames.next().expect("an item").expect_err("held");
+    assert!(matches!(kept, FramesError::Held(FrameHeld { sequence: 1 })));
+    assert!(frames.next().is_none());
+    drop(first);
+    let mut taken = Vec::new();
+    for frame in &mut consumer {
+        taken.push(frame.expect("a frame").info().sequence);
+        if taken.len() == 3 {
+            producer.set_stalled(true);
+            break;
+        }
+        publish(&mut producer, 1);
+    }
+    assert_eq!(taken, [2, 3, 4]);
+    drop(producer);
+    assert!(consumer.frames().next().is_none(), "it has ended");
+}
+
+#[test]
+fn options_are_what_their_setters_say() {
+    let name: BusName = format!("handle-{}-set", std::process::id())
+        .parse()
+        .expect("name");
+    let wanted = ProducerOptions::new(name.clone(), GEOMETRY).consumers(2);
+    let mut producer = Producer::create(wanted.nominal_fps(25.0)).expect("producer");
+    let options = ConsumerOptions::new(name).index(1).name("second");
+    let options = options.every_frame(true).language("test");
+    let mut consumer = options
+        .attach_within(Duration::from_secs(60))
+        .expect("attached");
+    assert_eq!(
+        (consumer.index(), consumer.bus()),
+        (1, &producer.options().bus)
+    );
+    assert_eq!(consumer.stream().nominal_fps, Some(25.0));
+    publish(&mut producer, 1);
+    publish(&mut producer, 2);
+    let mut sequences = Vec::new();
+    for frame in consumer.frames().take(2) {
+        sequences.push(frame.expect("a frame").info().sequence);
+    }
+    assert_eq!(sequences, [1, 2]);
+    let nobody = ConsumerOptions::new("nobody-is-here".parse().expect("a name"));
+    let refused = nobody.attach_within(Duration::ZERO);
+    assert!(matches!(refused, Err(super::AttachError::NoBus { .. })));
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod consumer_options;
 mod create;
 mod directory;
 mod frame;
+mod frames;
 mod handle;
 #[cfg(test)]
 mod handle_tests;
@@ -46,6 +47,7 @@ pub use claim::Claim;
 pub use consumer::Consumer;
 pub use consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 pub use frame::{Frame, FrameHeld, FrameInfo, OwnedFrame};
+pub use frames::{Frames, FramesError};
 pub use handle::HandleError;
 pub(crate) use handle::check_home;
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::{BusName, HandleError};
 use crate::layout::{Geometry, MAX_CONSUMERS, MAX_SLOTS};
 use crate::trigger::ServerError;
 
-/// What a bus is to be.
+/// What a bus is to be: [`ProducerOptions::new`], what is to be otherwise, then [`super::Producer::create`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ProducerOptions {
     /// Its name.
     pub bus: BusName,
@@ -54,10 +55,75 @@ impl ProducerOptions {
             source: String::new(),
         }
     }
+
+    /// How many consumers can be attached at a time, 1 to [`crate::layout::MAX_CONSUMERS`].
+    #[must_use]
+    pub fn consumers(mut self, consumers: u8) -> ProducerOptions {
+        self.consumers = consumers;
+        self
+    }
+
+    /// Slots beyond consumers + 2: how far a reader of every frame may fall behind.
+    #[must_use]
+    pub fn history(mut self, history: u8) -> ProducerOptions {
+        self.history = history;
+        self
+    }
+
+    /// Keeps Table 2's BGR debugging image.
+    #[must_use]
+    pub fn bgr_image(mut self, bgr_image: bool) -> ProducerOptions {
+        self.bgr_image = bgr_image;
+        self
+    }
+
+    /// Puts a BGR plane into every slot.
+    #[must_use]
+    pub fn color(mut self, color: bool) -> ProducerOptions {
+        self.color = color;
+        self
+    }
+
+    /// Says that gray is limited-range luma.
+    #[must_use]
+    pub fn limited_range(mut self, limited_range: bool) -> ProducerOptions {
+        self.limited_range = limited_range;
+        self
+    }
+
+    /// Frames a second that the source announces.
+    #[must_use]
+    pub fn nominal_fps(mut self, nominal_fps: impl Into<Option<f64>>) -> ProducerOptions {
+        self.nominal_fps = nominal_fps.into();
+        self
+    }
+
+    /// Mode bits of the segment and the named pipes.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> ProducerOptions {
+        self.mode = mode;
+        self
+    }
+
+    /// Their group.
+    #[must_use]
+    pub fn gid(mut self, gid: impl Into<Option<u32>>) -> ProducerOptions {
+        self.gid = gid.into();
+        self
+    }
+
+    /// What is captured, as a person calls it.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<String>) -> ProducerOptions {
+        self.source = source.into();
+        self
+    }
 }
 
-/// What the frames of a bus are: the part of [`ProducerOptions`] that a producer may change while it runs.
+/// What the frames of a bus are: the part of [`ProducerOptions`] that a producer may change while it runs
+/// ([`ProducerOptions::frames`] has them as they are).
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct FrameOptions {
     /// The size of the frames.
     pub geometry: Geometry,
