@@ -254,6 +254,14 @@ fn who_holds_the_lock_of_a_dead_producer_is_named() {
     let gc = bus.run(&["gc", "-b", bus.name()]);
     assert_eq!(gc.exit, Exit::Code(2), "{gc:?}");
     assert!(gc.stderr.contains(&named), "{}", gc.stderr);
+    // As while the next producer has the lock and has not replaced the segment yet.
+    let wait = bus.run(&["wait", "--timeout", "100ms"]);
+    assert_eq!(wait.exit, Exit::Code(1), "{wait:?}");
+    assert!(
+        wait.stderr.contains("has no producer any more"),
+        "{}",
+        wait.stderr
+    );
     let doctor = bus.run(&["doctor", "--size", "64x48"]);
     let text = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(

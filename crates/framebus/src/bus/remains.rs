@@ -178,10 +178,13 @@ impl Observer {
         if ticks != 0 && start_ticks(pid) == Some(ticks) {
             return is_alive(pid, ticks);
         }
-        BusLock::is_held(self.bus()).unwrap_or(true)
-            || Place::all(self.bus(), Some(self.regions()))
-                .iter()
-                .any(Place::answers)
+        // Whoever holds the lock may be the next producer, which is about to replace this segment.
+        let is_holder = |holder| is_called(holder, pid);
+        let held = BusLock::is_held(self.bus()).unwrap_or(true)
+            && BusLock::holder(self.bus()).is_none_or(is_holder);
+        held || Place::all(self.bus(), Some(self.regions()))
+            .iter()
+            .any(Place::answers)
     }
 
     /// How long ago the producer gave its last sign of life, in nanoseconds. Where its clock cannot be compared with this
