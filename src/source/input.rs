@@ -94,6 +94,8 @@ pub(super) struct Input<R> {
     magic: &'static [u8],
     /// Whether what comes is no frame, up to the next stream.
     lost: bool,
+    /// Whether this may be that next stream.
+    found: bool,
     stop: Option<Stop>,
 }
 
@@ -127,6 +129,7 @@ impl<R: Read + AsFd> Input<R> {
             untouched: false,
             magic: &[],
             lost: false,
+            found: false,
             stop: None,
         })
     }
@@ -226,13 +229,16 @@ impl<R: Read + AsFd> Input<R> {
                         continue;
                     }
                     FrameHeader::Incomplete => self.more(stop, Some(self.patience))?,
-                    FrameHeader::Stream => return Ok(None),
+                    FrameHeader::Stream => {
+                        self.tell_that_it_was_lost();
+                        return Ok(None);
+                    }
                     // A file does not mend itself; a pipe may have a writer that is started again.
                     FrameHeader::Bad if self.regular_file || self.magic.is_empty() => {
                         return Err(self.bad_header());
                     }
                     FrameHeader::Bad => {
-                        self.lost = true;
+                        self.lose();
                         continue;
                     }
                 },
@@ -361,15 +367,6 @@ impl<R: Read + AsFd> Input<R> {
 impl<R> Input<R> {
     pub(super) fn buffered(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
-    }
-
-    /// Passes over bytes that are buffered.
-    pub(super) fn consume(&mut self, len: usize) {
-        self.start += len;
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        }
     }
 }
 

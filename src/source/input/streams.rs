@@ -26,6 +26,22 @@ impl<R> Input<R> {
         self.frame += 1;
     }
 
+    /// Passes over bytes that are buffered.
+    pub(in crate::source) fn consume(&mut self, len: usize) {
+        self.start += len;
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Gives up what is no frame, up to the next stream.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+        // It may begin as a stream does, and is none all the same.
+        self.consume(1);
+    }
+
     /// Looks in the buffer for the beginning of a stream; drops what comes before it.
     pub(super) fn find_stream(&mut self) -> bool {
         let mut windows = self.buffered().windows(self.magic.len());
@@ -34,10 +50,16 @@ impl<R> Input<R> {
         let behind = self.buffered().len().saturating_sub(kept);
         self.consume(found.unwrap_or(behind));
         if found.is_some() {
-            let (name, frame) = (&self.name, self.frame);
-            tracing::warn!("{name} was damaged in front of frame {frame}; another stream begins");
-            self.lost = false;
+            (self.lost, self.found) = (false, true);
         }
         found.is_some()
+    }
+
+    /// Says so where a stream begins in front of which nothing made sense.
+    pub(super) fn tell_that_it_was_lost(&mut self) {
+        if std::mem::take(&mut self.found) {
+            let (name, frame) = (&self.name, self.frame);
+            tracing::warn!("{name} was damaged in front of frame {frame}; another stream begins");
+        }
     }
 }

@@ -29,6 +29,22 @@ fn a_second_header_goes_on_with_the_same_size_and_announces_another() {
 }
 
 #[test]
+fn what_begins_as_a_stream_does_and_is_none_is_passed_over() {
+    let good = stream("YUV4MPEG2 W5 H3 Cmono", &[""], 15);
+    let mut bytes = good.clone();
+    bytes.extend(b"F\x05YUV4MPEG2\x01YUV4MPEG2\0");
+    bytes.extend(&good);
+    let (reader, mut writer) = pipe().expect("pipe");
+    writer.write_all(&bytes).expect("write");
+    drop(writer);
+    let stop = Stop::new().expect("eventfd");
+    let source = Y4mSource::open(reader, "a pipe", false, &stop).expect("Y4M");
+    let mut source = source.expect("nobody asks to stop");
+    let (frames, end) = play(&mut source);
+    assert_eq!((frames.len(), end), (2, Ok(Arrival::End)));
+}
+
+#[test]
 fn a_looped_file_of_two_streams_begins_with_the_first_again() {
     let mut file = tempfile::tempfile().expect("file");
     let mut bytes = stream("YUV4MPEG2 W5 H3 Cmono", &[""], 15);
