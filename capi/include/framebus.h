@@ -112,7 +112,7 @@ enum framebus_trigger
     FRAMEBUS_TRIGGER_EVENTFD = 1,
     // On the trigger bytes of its named pipe.
     FRAMEBUS_TRIGGER_PIPE = 2,
-    // By polling: the quickest, for a core to spare. Not together with framebus_consumer_fd.
+    // Busy-polling: lowest latency, uses a whole core. Not together with framebus_consumer_fd.
     FRAMEBUS_TRIGGER_SPIN = 3,
 };
 #ifndef __cplusplus

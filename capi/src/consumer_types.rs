@@ -16,7 +16,7 @@ pub enum framebus_trigger {
     Eventfd = 1,
     /// On the trigger bytes of its named pipe.
     Pipe = 2,
-    /// By polling: the quickest, for a core to spare. Not together with framebus_consumer_fd.
+    /// Busy-polling: lowest latency, uses a whole core. Not together with framebus_consumer_fd.
     Spin = 3,
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Outcome) -> framebus_result {
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied());
             // The payload's own drop could panic again.
-            let why = format!("framebus has an error: {}", text.unwrap_or("unknown"));
+            let why = format!("internal error in framebus: {}", text.unwrap_or("unknown"));
             std::mem::forget(panic);
             fail(framebus_result::Internal, why)
         }

@@ -17,7 +17,7 @@ use crate::measure::{self, Pace, Role, asked_to_end};
 use framebus::bus::CreateError;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 
-/// Measure what the bus costs on this machine, beside the bare primitives
+/// Measure the overhead of the bus, compared with the bare primitives of the system
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct BenchArgs {
@@ -44,8 +44,8 @@ pub struct BenchArgs {
 const AFTER_HELP: &str = "\
 It makes buses of its own, bench<pid>-…, and removes them; no other bus is touched.
 Each round starts its consumers anew, because it matters where the system puts them.
-A ratio is the median over the rounds of the ratio within a round. What else runs is
-measured, too: more --rounds and a longer --duration help, an idle machine helps more.
+A ratio is the median over the rounds of the ratio within a round. Other load distorts
+the result; use more --rounds, a longer --duration or, best, an idle machine.
 
 Examples:
   framebus bench

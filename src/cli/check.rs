@@ -22,10 +22,10 @@ pub struct CheckArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// The fewest frames a second, measured while it looks
+    /// Fail below this frame rate, which is measured for a second
     #[arg(long, value_name = "FPS", value_parser = parse_fps)]
     pub min_fps: Option<f64>,
-    /// The greatest age of the newest frame
+    /// Fail if the newest frame is older than this
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
     /// How long a consumer may hold one frame, or take none [default: stuck_after of the configuration, else 2s]

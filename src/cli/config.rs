@@ -110,7 +110,7 @@ pub enum Trigger {
     Eventfd,
     /// On the bytes of the named pipe, as a shell or another language would
     Pipe,
-    /// By polling: the quickest, for a core to spare
+    /// Busy-poll: lowest latency, uses a whole core
     Spin,
 }
 

@@ -81,8 +81,8 @@ pub struct ConsumeArgs {
     /// With --output, --exec or --show: the BGR image of each frame instead of the gray one (needs produce --color)
     #[arg(long, help_heading = "What to do with frames (one of)")]
     pub color: bool,
-    /// With --output: keep the frames of this long in memory, and write nothing until SIGUSR1 or a line `record` on stdin;
-    /// then these first. A line `stop` ends it
+    /// With --output: keep the last TIME of frames in memory; start writing, those first, on SIGUSR1 or the line `record`
+    /// on stdin; the line `stop` ends the recording
     #[arg(
         long,
         value_name = "TIME",
@@ -91,7 +91,7 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub pre: Option<Duration>,
-    /// With --pre: end this long after that [default: go on]
+    /// With --pre: stop this long after the start signal [default: keep recording]
     #[arg(
         long,
         value_name = "TIME",

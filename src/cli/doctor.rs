@@ -15,7 +15,7 @@ use super::{EXIT_NO, print};
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::observe::SCHEMA;
 
-/// Look for what is wrong with this machine, and say how to mend it
+/// Check this machine for problems, and suggest fixes
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct DoctorArgs {

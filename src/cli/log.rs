@@ -31,10 +31,10 @@ static STYLE: OnceLock<Style> = OnceLock::new();
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Logging")]
 pub struct LogArgs {
-    /// Say more (-vv: everything)
+    /// Log more (-vv: everything)
     #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// How lines on standard error look

@@ -40,7 +40,7 @@ use framebus::stop::Stop;
 use config::Config;
 use log::{EXIT_ERROR, EXIT_PERMISSION, LogArgs};
 
-/// The exit code of an honest no: a check failed, a wait timed out.
+/// The exit code when the answer is no: a check failed, a wait timed out.
 pub const EXIT_NO: u8 = 1;
 /// The exit code when there is no such bus, or its producer was lost.
 pub const EXIT_NO_BUS: u8 = 3;
@@ -66,7 +66,7 @@ Start here:
   framebus consume -i 0               take its frames, print statistics
   framebus top                        watch producer, slots and consumers
 
-Exit codes: 0 yes, 1 an honest no (timed out), 2 usage or error, 3 no such bus or its producer was lost,
+Exit codes: 0 yes, 1 the answer is no (timed out), 2 usage or error, 3 no such bus or its producer was lost,
 4 permission, 5 another layout version, 130/143 after SIGINT/SIGTERM.";
 
 #[derive(Debug, Subcommand)]

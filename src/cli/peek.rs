@@ -92,7 +92,7 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let bus = choose_bus(args.bus.as_ref(), config)?;
     let observer = Observer::open(&bus)?;
     if !observer.has_producer() {
-        tracing::warn!("bus {bus} has no producer any more: this is the last frame it left");
+        tracing::warn!("the producer of bus {bus} has exited: this is the last frame it left");
     }
     let mut image = Vec::new();
     let copy = match copy(&observer, args, &mut image) {

@@ -53,10 +53,10 @@ pub struct ProduceArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// Frames a second, such as 30 or 30000/1001: pace of files and the pattern, asked of a camera; 0 = as fast as possible
+    /// Frame rate, such as 30 or 30000/1001: paces files and the pattern, and is requested from a camera; 0 = unlimited
     #[arg(long, value_name = "FPS", value_parser = parse_fps_or_unpaced)]
     pub fps: Option<f64>,
-    /// Size of the pattern or of raw frames, or to ask a camera for [pattern: 640x480]
+    /// Frame size of the pattern or of raw input; for a camera, the size to request [pattern: 640x480]
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub size: Option<Geometry>,
     /// Pixel format of raw frames on stdin; without it they are Y4M
@@ -69,7 +69,7 @@ pub struct ProduceArgs {
     /// Start a file again when it ends
     #[arg(long = "loop")]
     pub looped: bool,
-    /// Replay a recording this many times as fast as it was recorded, or `max`
+    /// Replay speed of a recording: 2.0 is twice as fast, `max` as fast as possible
     #[arg(long, value_name = "TIMES|max", value_parser = parse_speed, conflicts_with = "fps")]
     pub speed: Option<Speed>,
     /// How long a source may take until its first frame, such as 1m for a time-lapse camera [default: 10s]

@@ -77,7 +77,7 @@ fn look(bus: &BusName, frames: u64) -> Result<Option<String>, AttachError> {
     }
     Ok(match () {
         () if observer.has_ended() || !observer.has_producer() => {
-            Some(format!("bus {bus} has no producer any more"))
+            Some(format!("the producer of bus {bus} has exited"))
         }
         () if observer.heartbeat_age_ns() > GONE_AFTER_NS => Some(format!(
             "the producer of bus {bus} does not answer (stopped?)"

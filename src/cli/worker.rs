@@ -77,7 +77,7 @@ pub(super) fn find() -> anyhow::Result<PathBuf> {
         }
         return Ok(path);
     }
-    let program = env::current_exe().context("this program's own place is not known")?;
+    let program = env::current_exe().context("cannot determine this program's path")?;
     let directory = program.parent().map(PathBuf::from).unwrap_or_default();
     let beside = [
         directory.join(NAME),

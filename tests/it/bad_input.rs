@@ -164,7 +164,7 @@ fn a_bus_that_is_not_there_is_exit_code_3() {
     let producer = bus.produce(LIVELY);
     producer.end(rustix::process::Signal::KILL);
     let run = bus.run(&["-q", "consume", "--timeout", "50ms"]);
-    refused(&run, 3, "has no producer any more");
+    refused(&run, 3, "has exited");
     bus.produce(LIVELY).end(rustix::process::Signal::INT);
     bus.assert_nothing_left();
 }

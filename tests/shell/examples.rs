@@ -74,7 +74,7 @@ fn check(verb: &str, example: &str) {
         own.replace('\'', "'\\''")
     ));
     let code = done.status.code();
-    // 1 is an honest no, such as doctor's or check's; 124 is timeout's, 130 that of what was interrupted.
+    // 1 is a no, such as doctor's or check's; 124 is timeout's, 130 that of what was interrupted.
     let expected: &[i32] = match verb {
         "doctor" | "check" => &[0, 1, 124, 130],
         _ => &[0, 124, 130],

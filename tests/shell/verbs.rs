@@ -18,7 +18,7 @@ fn wait_ends_with_the_frames_or_with_the_time() {
         .is(1);
     producer.kill();
     let done = place.run(&["wait", "--timeout", "10ms"]).is(1);
-    done.one_sentence("has no producer any more");
+    done.one_sentence("has exited");
     place.run(&["gc", "--bus", &place.bus]).is(0);
 }
 

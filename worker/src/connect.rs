@@ -93,7 +93,7 @@ pub(crate) fn connect_unbounded(
 pub(crate) fn in_bgr(frame: &Mat, spec: &SourceSpec) -> Result<Mat, SourceError> {
     let bgr = to_bgr8(frame).map_err(|error| {
         SourceError::Unusable(format!(
-            "{spec} has frames that cannot become BGR: {}",
+            "frames of {spec} cannot be converted to BGR: {}",
             error.message
         ))
     })?;
@@ -175,7 +175,7 @@ fn no_frame(spec: &SourceSpec) -> SourceError {
     match spec {
         SourceSpec::Gst(pipeline) => check::no_pipeline(pipeline),
         _ => SourceError::Unusable(format!(
-            "camera {spec} can be opened but sends no frame; another program may have it, or it wants another size or cable"
+            "camera {spec} can be opened but sends no frame; another program may be using it; otherwise try another --size or cable"
         )),
     }
 }

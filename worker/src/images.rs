@@ -293,6 +293,6 @@ fn decode(path: &Path) -> Result<Mat, Refusal> {
     match to_bgr8(&image) {
         Ok(bgr) if mat::geometry(&bgr).is_some() => Ok(bgr),
         Ok(_) => damaged("it is larger than a bus can carry (32768 a side)"),
-        Err(error) => damaged(&format!("it cannot become BGR: {}", error.message)),
+        Err(error) => damaged(&format!("it cannot be converted to BGR: {}", error.message)),
     }
 }

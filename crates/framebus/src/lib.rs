@@ -7,7 +7,7 @@
 //! - A frame that a consumer holds does not change; a frame is never torn; sequences only grow.
 //! - What a consumer is given of others' memory is read-only in the page tables: it can damage its own record and
 //!   nothing else.
-//! - Whatever dies, at whatever instruction, leaves nothing that a restart needs help with.
+//! - You can `kill -9` any process at any moment; restarting needs no manual clean-up.
 //! - An observer changes nothing.
 //!
 //! # What is not

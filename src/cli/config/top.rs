@@ -15,14 +15,14 @@ use framebus::observe::Thresholds;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Top {
-    /// How often the view is new.
+    /// Refresh interval.
     #[serde(deserialize_with = "duration")]
     pub interval: Option<Duration>,
-    /// From when on something is a finding.
+    /// Thresholds of the findings.
     pub findings: Findings,
 }
 
-/// From when on something is a finding, for `top` and for `check`.
+/// Thresholds of the findings of `top` and `check`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Findings {

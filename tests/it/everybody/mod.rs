@@ -152,7 +152,7 @@ impl House<'_> {
 /// What a process may end with, whatever it was sent: not a panic, a fault or a complaint.
 fn assert_decent(what: &str, exit: Exit, stderr: &str) {
     let decent = match exit {
-        // A yes, an honest no, no such bus, and what a signal asked for.
+        // A yes, a no, no such bus, and what a signal asked for.
         Exit::Code(code) => [0, 1, 3, 130, 143].contains(&code),
         // One that a signal met before it listened to any.
         Exit::Signal(signal) => [Signal::KILL, Signal::TERM, Signal::INT]

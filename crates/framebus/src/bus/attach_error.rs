@@ -44,7 +44,7 @@ pub enum AttachError {
         path: String,
     },
     /// Its segment is there and its producer is not, until the deadline.
-    #[error("bus {bus} has no producer any more (pid {pid} is gone)")]
+    #[error("the producer of bus {bus} (pid {pid}) has exited")]
     NoProducer {
         /// The bus.
         bus: BusName,

@@ -90,7 +90,7 @@ pub enum TriggerKind {
     Eventfd = 1,
     /// On the trigger bytes of its named pipe: any language, any shell.
     Pipe = 2,
-    /// By polling the header: the quickest, for a core to spare.
+    /// Busy-polling the header: lowest latency, uses a whole core.
     Spin = 3,
 }
 

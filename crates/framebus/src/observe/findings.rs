@@ -115,7 +115,7 @@ pub(super) fn findings(
     }
     if changes.coalesced > 0 {
         let text = format!(
-            "{} triggers found a full pipe: a reader of trigger bytes does not read",
+            "{} wake-ups could not be sent: a program on this bus does not read its socket",
             changes.coalesced
         );
         add("trigger-backlog", Severity::Info, None, text);
