@@ -26,6 +26,8 @@ pub(crate) struct Input {
     pub(crate) still: bool,
     /// Whether its packets are JPEGs.
     pub(crate) jpeg: bool,
+    /// Frames up to this time are only decoded because others build on them: another decoder has given them.
+    given_ns: Option<i64>,
 }
 
 impl Input {
@@ -37,7 +39,11 @@ impl Input {
         if let Some(after_ns) = what.after_ns {
             let ticks = after_ns / (1_000_000_000 / TICKS);
             // One that cannot seek starts at its beginning.
-            let _ = demuxer.seek(ticks, ticks..);
+            let _ = if what.leap {
+                demuxer.seek(ticks, ticks..)
+            } else {
+                demuxer.seek(ticks, ..ticks)
+            };
         }
         let name = demuxer.format().name().to_owned();
         let still = what.url && (name.ends_with("_pipe") || name == "image2") && !has_end;
@@ -78,6 +84,7 @@ impl Input {
             finite: !what.url || has_end,
             still,
             jpeg: id == codec::Id::MJPEG,
+            given_ns: what.after_ns.filter(|_| !what.leap),
             demuxer,
         })
     }
@@ -97,8 +104,15 @@ impl Input {
 
     /// Goes back to the start; `false` where that cannot be done.
     pub(crate) fn rewind(&mut self) -> bool {
+        self.given_ns = None;
         self.decoder.flush();
         self.demuxer.seek(0, ..0).is_ok() || self.demuxer.seek(0, ..).is_ok()
+    }
+
+    /// Whether another decoder has given the frame of this time.
+    pub(crate) fn was_given(&self, time: Option<i64>) -> bool {
+        let time_ns = time.and_then(|time| self.nanoseconds(time));
+        time_ns.is_some_and(|time_ns| self.given_ns.is_some_and(|given_ns| time_ns <= given_ns))
     }
 
     /// A time of the stream in nanoseconds.

@@ -193,6 +193,9 @@ impl Work {
                 }
             }
             let time = frame.timestamp().or(frame.pts());
+            if input.was_given(time) {
+                continue;
+            }
             if frame.is_corrupt() || has_errors(&frame) {
                 self.damaged(input, time, arrival)?;
             } else {

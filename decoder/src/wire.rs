@@ -34,8 +34,10 @@ pub struct Open {
     pub url: bool,
     /// Whether a file starts again when it ends.
     pub looped: bool,
-    /// Begin at the first key frame after this time; what was there before has ended the decoder.
+    /// Go on after the frame of this time: the decoder before this one has ended there.
     pub after_ns: Option<i64>,
+    /// Go on at the next key frame only: what comes right after has ended more than one decoder.
+    pub leap: bool,
     /// The number of its first frame.
     pub number: u64,
     /// What luma means: the name of a [`framebus::source::Range`].

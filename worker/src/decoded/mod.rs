@@ -28,7 +28,7 @@ use timing::Timing;
 
 /// How often a file may crash the decoder without a frame in between.
 const CRASHES: u32 = 3;
-/// How much of a file is left out after a crash.
+/// How much of a file is left out after a second crash at one place, and more after a third.
 const STEP_NS: i64 = 500_000_000;
 /// How long a signal may take to arrive that has ended the decoder, too.
 const SIGNALS: Duration = Duration::from_millis(50);
@@ -156,6 +156,8 @@ impl DecodedSource {
         self.announced = None;
         self.flows = false;
         self.patience.connect();
+        // However far it leaps, and however long that took: nobody waits for what is left out.
+        self.timing.start_again();
         let (name, url) = match &self.spec {
             SourceSpec::Url(url) => (url.clone(), true),
             // FFmpeg reads a path with a colon in it as a URL, and one with a leading dash would be an option.
@@ -172,7 +174,8 @@ impl DecodedSource {
             after_ns: self
                 .last_time_ns
                 .filter(|_| self.finite && self.crashes > 0)
-                .map(|last| last.saturating_add(STEP_NS * i64::from(self.crashes))),
+                .map(|last| last.saturating_add(STEP_NS * i64::from(self.crashes - 1))),
+            leap: self.crashes > 1,
             number: self.next_number,
             range: self.options.range.name().to_owned(),
             // This process notices first, unless it is stuck.

@@ -15,12 +15,12 @@ const UNKNOWN_FPS: f64 = 25.0;
 pub(super) struct Timing {
     /// The time of the frame before, in the file and on the clock.
     before: Option<(i64, u64)>,
-    /// The file starts again: its next frame follows the one before by a frame's time.
+    /// The file starts again, or goes on elsewhere: its next frame follows the one before by a frame's time.
     again: bool,
 }
 
 impl Timing {
-    /// The file starts again at its first frame.
+    /// The file starts again at its first frame, or goes on at another one.
     pub(super) fn start_again(&mut self) {
         self.again = true;
     }
@@ -47,10 +47,11 @@ impl Timing {
 
     fn due(&mut self, time_ns: i64, fps: Option<f64>, now_ns: u64) -> u64 {
         let period_ns = (1e9 / fps.unwrap_or(UNKNOWN_FPS)) as i64;
+        let again = std::mem::take(&mut self.again);
         let due_ns = match self.before {
             None => now_ns,
             Some((before_ns, clock_ns)) => {
-                let step_ns = if std::mem::take(&mut self.again) {
+                let step_ns = if again {
                     period_ns
                 } else {
                     let step_ns = time_ns.saturating_sub(before_ns);

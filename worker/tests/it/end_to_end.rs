@@ -264,3 +264,51 @@ fn a_decoder_that_crashes_is_a_stall_and_consumers_stay() {
     assert!(said.contains("has crashed (signal 6)"), "{said}");
     assert!(said.contains("gives frames again"), "{said}");
 }
+
+#[test]
+fn a_file_goes_on_where_its_decoder_was_killed() {
+    const FRAMES: u64 = 100;
+    let mut bus = Bus::new();
+    let file = bus.path("in.avi");
+    // Each frame says which it is by its gray, and only the first is a key frame.
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i"])
+        .arg("color=black:s=64x48:r=25,format=yuv420p,geq=lum='20+2*N':cb=128:cr=128")
+        .args(["-frames:v", &FRAMES.to_string()])
+        .args(["-c:v", "mpeg4", "-g", "300", "-q:v", "1", "-bf", "0", "-y"])
+        .arg(&file)
+        .status();
+    assert!(made.expect("ffmpeg").success());
+    let taken = bus.path("taken.raw");
+    let mut consumer = bus
+        .framebus(&["consume", "-q", "--every-frame", "--format", "raw", "-o"])
+        .arg(&taken)
+        .spawn()
+        .expect("consume");
+    let producer = bus
+        .framebus(&["produce", &text(&file), "--history", "60"])
+        .spawn()
+        .expect("framebus");
+    let pid = producer.id();
+    bus.children.push(producer);
+    let waited = bus
+        .framebus(&["wait", "--frames", "20", "--timeout", "60s"])
+        .status();
+    assert!(waited.expect("wait").success());
+    let victim = rustix::process::Pid::from_raw(decoder_of(pid, None)).expect("a pid");
+    rustix::process::kill_process(victim, rustix::process::Signal::KILL).expect("it lives");
+    assert!(consumer.wait().expect("consume").success());
+    let frames: Vec<u64> = fs::read(&taken)
+        .expect("frames")
+        .chunks_exact(64 * 48)
+        .map(|gray| {
+            let sum: u64 = gray.iter().map(|pixel| u64::from(*pixel)).sum();
+            let luma = sum as f64 / gray.len() as f64 * 219.0 / 255.0 + 16.0;
+            ((luma - 20.0) / 2.0).round() as u64
+        })
+        .collect();
+    let first = frames[0];
+    assert!(first < 20, "{frames:?}");
+    let all: Vec<u64> = (first..FRAMES).collect();
+    assert_eq!(frames, all);
+}
