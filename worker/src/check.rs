@@ -258,7 +258,8 @@ impl Server<'_> {
     }
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> SourceError {
+/// Says why a file cannot be read.
+pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> SourceError {
     let shown = path.display();
     match error.kind() {
         ErrorKind::NotFound => {

@@ -10,6 +10,9 @@ mod timing;
 mod words;
 
 use std::fmt;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::Duration;
 
 use framebus::clock::monotonic_ns;
@@ -42,6 +45,8 @@ const SIGNALS: Duration = Duration::from_millis(50);
 pub struct DecodedSource {
     spec: SourceSpec,
     options: OpenOptions,
+    /// A file whose name is not UTF-8: FFmpeg's binding knows no such names, and is given its descriptor.
+    unnamed: Option<File>,
     decoder: Option<Decoder>,
     geometry: Geometry,
     fps: Option<f64>,
@@ -83,12 +88,18 @@ impl DecodedSource {
         options: &OpenOptions,
         stop: &Stop,
     ) -> Result<Option<DecodedSource>, SourceError> {
+        let mut unnamed = None;
         if let SourceSpec::File(path) = spec {
             check::file(path)?;
+            if path.to_str().is_none() {
+                let opened = File::open(path).map_err(|error| check::cannot_read(path, &error))?;
+                unnamed = Some(opened);
+            }
         }
         let mut source = DecodedSource {
             spec: spec.clone(),
             options: options.clone(),
+            unnamed,
             decoder: None,
             // Until the first picture says better.
             geometry: Geometry {
@@ -160,10 +171,8 @@ impl DecodedSource {
         self.timing.start_again();
         let (name, url) = match &self.spec {
             SourceSpec::Url(url) => (url.clone(), true),
-            // FFmpeg reads a path with a colon in it as a URL, and one with a leading dash would be an option.
             SourceSpec::File(path) | SourceSpec::Images(path) | SourceSpec::Camera(path) => {
-                let full = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                (format!("file:{}", full.display()), false)
+                (self.name_of(path), false)
             }
             SourceSpec::Gst(pipeline) => (pipeline.clone(), false),
         };
@@ -187,6 +196,16 @@ impl DecodedSource {
         self.decoder = Some(Decoder::start(open, true)?);
         self.bgr_ns = monotonic_ns();
         Ok(())
+    }
+
+    /// What FFmpeg is told of a file. It reads a path with a colon in it as a URL, and one with a leading dash would be an
+    /// option.
+    fn name_of(&self, path: &Path) -> String {
+        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        match &self.unnamed {
+            Some(file) => format!("file:/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()),
+            None => format!("file:{}", full.display()),
+        }
     }
 
     fn is_open(&mut self, fps: Option<f64>, finite: bool) {

@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use framebus::source::SourceError;
 
+use crate::check::cannot_read;
 use crate::spec::{SourceSpec, split_pattern};
 
 /// Where the files of a sequence are found.
@@ -122,19 +122,6 @@ impl Pattern {
         self.digits <= 1
             || digits.len() == self.digits
             || digits.len() > self.digits && !digits.starts_with('0')
-    }
-}
-
-fn cannot_read(path: &Path, error: &io::Error) -> SourceError {
-    let shown = path.display();
-    match error.kind() {
-        ErrorKind::NotFound => {
-            SourceError::Unusable(format!("{shown} is not there; check the path"))
-        }
-        ErrorKind::PermissionDenied => SourceError::Permission(format!(
-            "{shown} may not be read by this user; give the user read permission for it"
-        )),
-        _ => SourceError::Unusable(format!("{shown} cannot be read: {error}")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The programs themselves: a video file through `framebus produce`, the worker and `framebus consume`.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -311,4 +313,23 @@ fn a_file_goes_on_where_its_decoder_was_killed() {
     assert!(first < 20, "{frames:?}");
     let all: Vec<u64> = (first..FRAMES).collect();
     assert_eq!(frames, all);
+}
+
+#[test]
+fn a_file_whose_name_is_not_utf8_is_a_file_like_another() {
+    let bus = Bus::new();
+    let file = bus.path("in.avi");
+    video(&file, b"MJPG", 10);
+    let odd = bus
+        .path("x")
+        .with_file_name(OsStr::from_bytes(b"in\xff.avi"));
+    fs::rename(&file, &odd).expect("renamed");
+    let produced = bus
+        .framebus(&["produce", "--fps", "0"])
+        .arg(&odd)
+        .output()
+        .expect("framebus");
+    let said = String::from_utf8_lossy(&produced.stderr).into_owned();
+    assert!(produced.status.success(), "{said}");
+    assert!(said.contains("10 frames published"), "{said}");
 }
