@@ -292,9 +292,9 @@ fn no_two_files_know_each_other_not_even_by_way_of_others() {
     for package in [
         "crates/framebus/src",
         "src",
-        "worker/src",
-        "decoder/src",
-        "capi/src",
+        "crates/worker/src",
+        "crates/decoder/src",
+        "crates/capi/src",
     ] {
         let circles = in_circles(Package::read(&root().join(package)).arrows());
         assert!(circles.is_empty(), "{package}: {circles:#?}");

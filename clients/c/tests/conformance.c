@@ -1,4 +1,4 @@
-/* One end of the conformance test: see capi/tests/clients/conformance.rs. */
+/* One end of the conformance test: see crates/capi/tests/clients/conformance.rs. */
 #include <framebus.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// One end of the conformance test: see capi/tests/clients/conformance.rs. usage: as clients/c/tests/conformance.c
+// One end of the conformance test: see crates/capi/tests/clients/conformance.rs. usage: as clients/c/tests/conformance.c
 using System;
 using System.Diagnostics;
 using System.Globalization;

@@ -1,4 +1,4 @@
-"""What framebus.VideoCapture promises. Run by capi/tests/clients, each on a bus of its own."""
+"""What framebus.VideoCapture promises. Run by crates/capi/tests/clients, each on a bus of its own."""
 
 import gc
 import logging

@@ -1,4 +1,4 @@
-"""What the Python client promises. Run by capi/tests/clients with PYTHONDEVMODE=1, each on a bus of its own."""
+"""What the Python client promises. Run by crates/capi/tests/clients with PYTHONDEVMODE=1, each on a bus of its own."""
 
 import asyncio
 import gc

@@ -2,9 +2,9 @@
 //!
 //! `bin/bench` runs it after the benchmark of the bus, with the same words and the same rules.
 
-#[path = "../../benches/bus/figures.rs"]
+#[path = "../../../benches/bus/figures.rs"]
 mod figures;
-#[path = "../../benches/bus/pixels.rs"]
+#[path = "../../../benches/bus/pixels.rs"]
 mod pixels;
 
 use std::io;

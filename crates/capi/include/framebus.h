@@ -13,7 +13,7 @@
 #ifndef FRAMEBUS_H
 #define FRAMEBUS_H
 
-/* Generated from capi/src: UPDATE_GOLDEN=1 cargo test -p framebus-capi --test header writes it. */
+/* Generated from crates/capi/src: UPDATE_GOLDEN=1 cargo test -p framebus-capi --test header writes it. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("capi/ is in the repository")
+        .ancestors()
+        .nth(2)
+        .expect("crates/capi/ is in the repository")
 }
 
 /// Where tests keep what they build, from run to run.
@@ -55,7 +56,7 @@ impl Library {
     pub(crate) fn flags(&self) -> Vec<String> {
         let directory = self.path().display();
         vec![
-            format!("-I{}", root().join("capi/include").display()),
+            format!("-I{}", root().join("crates/capi/include").display()),
             format!("-I{}", root().join("clients/cpp/include").display()),
             format!("-L{directory}"),
             "-lframebus".into(),

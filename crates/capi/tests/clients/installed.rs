@@ -63,7 +63,7 @@ fn compile(program: &Path, flags: &str, more: &[&str]) {
 
 /// The functions that framebus.h declares.
 fn declared() -> BTreeSet<String> {
-    let header = root().join("capi/include/framebus.h");
+    let header = root().join("crates/capi/include/framebus.h");
     let header = std::fs::read_to_string(header).expect("the header");
     let code = header.lines().filter(|line| !line.contains("//"));
     let code: Vec<&str> = code.collect();

@@ -112,7 +112,7 @@ fn csharp_names_every_result_of_the_header() {
             .filter_map(member)
             .collect::<Vec<(String, i32)>>()
     };
-    let c = body("capi/include/framebus.h", "enum framebus_result\n");
+    let c = body("crates/capi/include/framebus.h", "enum framebus_result\n");
     let c = members(c, |name| {
         Some(pascal(name.strip_prefix("FRAMEBUS_RESULT_")?))
     });
@@ -154,7 +154,7 @@ fn csharp_has_the_structures_of_the_header() {
             };
             body.lines().filter_map(field).collect::<Vec<_>>()
         };
-        let c = fields(body("capi/include/framebus.h", &opens), pascal);
+        let c = fields(body("crates/capi/include/framebus.h", &opens), pascal);
         let opens = format!("internal struct {csharp}\n");
         let csharp = body("clients/csharp/src/Native.cs", &opens);
         assert!(c.len() > 4, "{c:?}");

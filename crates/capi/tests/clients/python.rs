@@ -29,7 +29,7 @@ const INSTALL: [&str; 5] = [
 pub(crate) fn environment() -> PathBuf {
     build(
         "venv",
-        &[root().join("capi/tests/clients/python.rs")],
+        &[root().join("crates/capi/tests/clients/python.rs")],
         |venv| {
             run(Command::new("python3").args(["-m", "venv"]).arg(venv));
             run(Command::new(venv.join("bin/python"))

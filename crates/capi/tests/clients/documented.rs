@@ -95,11 +95,11 @@ fn the_csharp_program_runs() {
 
 #[test]
 fn the_rust_program_is_the_example_and_runs() {
-    let example = std::fs::read_to_string(root().join("capi/examples/first_frames.rs"));
+    let example = std::fs::read_to_string(root().join("crates/capi/examples/first_frames.rs"));
     let example = example.expect("the example");
     assert!(
         example.trim_end().ends_with(program("rust").trim_end()),
-        "docs/clients.md and capi/examples/first_frames.rs differ"
+        "docs/clients.md and crates/capi/examples/first_frames.rs differ"
     );
     let test = std::env::current_exe().expect("the path of the test");
     let built = test.with_file_name("../examples/first_frames");
