@@ -24,7 +24,7 @@ const GROUPS: &str = "/etc/group";
 /// # Examples
 /// ```
 /// # use std::time::Duration;
-/// # use framebus::cli::units::parse_duration;
+/// # use framebus_cli::cli::units::parse_duration;
 /// assert_eq!(parse_duration("200ms"), Ok(Duration::from_millis(200)));
 /// assert!(parse_duration("5").is_err());
 /// ```

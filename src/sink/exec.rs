@@ -52,13 +52,13 @@ impl ExecSink {
             .env("FRAMEBUS_INDEX", self.index.to_string())
             .env("FRAMEBUS_GENERATION", self.generation.to_string())
             .env("FRAMEBUS_EPOCH_MS", self.epoch_ms.to_string())
-            .env("FRAMEBUS_SEQ", frame.sequence.to_string())
-            .env("FRAMEBUS_SLOT", frame.slot.to_string())
-            .env("FRAMEBUS_SKIPPED", frame.skipped.to_string())
-            .env("FRAMEBUS_SOURCE_FRAME", frame.source_frame.to_string())
-            .env("FRAMEBUS_CAPTURE_NS", frame.capture_ns.to_string())
-            .env("FRAMEBUS_PUBLISH_NS", frame.publish_ns.to_string())
-            .env("FRAMEBUS_WALL_NS", frame.wall_ns.to_string())
+            .env("FRAMEBUS_SEQ", frame.info.sequence.to_string())
+            .env("FRAMEBUS_SLOT", frame.info.slot.to_string())
+            .env("FRAMEBUS_SKIPPED", frame.info.skipped.to_string())
+            .env("FRAMEBUS_SOURCE_FRAME", frame.info.source_frame.to_string())
+            .env("FRAMEBUS_CAPTURE_NS", frame.info.capture_ns.to_string())
+            .env("FRAMEBUS_PUBLISH_NS", frame.info.publish_ns.to_string())
+            .env("FRAMEBUS_WALL_NS", frame.info.wall_ns.to_string())
             .env("FRAMEBUS_WIDTH", frame.geometry.width.to_string())
             .env("FRAMEBUS_HEIGHT", frame.geometry.height.to_string());
         command
@@ -98,7 +98,7 @@ impl Sink for ExecSink {
             }
             Ended::Itself(status) if status.success() || self.stop.is_set() => Ok(()),
             Ended::Itself(status) => {
-                let sequence = frame.sequence;
+                let sequence = frame.info.sequence;
                 tracing::warn!(
                     "'{}' ended with {} at frame {sequence}",
                     self.command,

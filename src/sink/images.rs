@@ -105,7 +105,7 @@ impl Sink for ImageSink {
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
         let target = match &mut self.destination {
             Destination::Stream(output) => PathBuf::from(output.target()),
-            Destination::Files(name, numbers) => name.path(numbers.of(frame.sequence)),
+            Destination::Files(name, numbers) => name.path(numbers.of(frame.info.sequence)),
             Destination::Latest(path) => path.clone(),
         };
         self.image.clear();

@@ -22,6 +22,7 @@ use std::io;
 
 use thiserror::Error;
 
+use framebus::bus::FrameInfo;
 use framebus::layout::Geometry;
 
 pub use encode::{Encoding, Pixels, encode};
@@ -58,26 +59,8 @@ pub struct StreamInfo {
 /// One frame under a lease: its pixels do not change while a sink has it.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameView<'a> {
-    /// Its sequence: from 1, strictly increasing.
-    pub sequence: u64,
-    /// The slot it is in.
-    pub slot: u8,
-    /// When it was captured (monotonic).
-    pub capture_ns: u64,
-    /// When it was published (monotonic).
-    pub publish_ns: u64,
-    /// When this consumer had it (monotonic).
-    pub wake_ns: u64,
-    /// When it was captured (wall clock, since 1970).
-    pub wall_ns: u64,
-    /// Its number in the source.
-    pub source_frame: u64,
-    /// How many frames this consumer did not take between the one before and this one.
-    pub skipped: u64,
-    /// How many numbers between the two no frame has: only where a publisher gives the numbers.
-    pub missing: u64,
-    /// Whose numbers they are; 0 for the bus's own.
-    pub origin: u64,
+    /// What is known of it.
+    pub info: FrameInfo,
     /// Its size.
     pub geometry: Geometry,
     /// The gray image, packed rows.

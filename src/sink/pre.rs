@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{FrameView, Kind, Sink, SinkError, StreamInfo, Summary, open};
+use framebus::bus::FrameInfo;
 use framebus::layout::Geometry;
 use framebus::stop::Stop;
 
@@ -28,9 +29,7 @@ pub struct PreSink {
 /// A frame of its own.
 #[derive(Debug, Default)]
 struct Kept {
-    numbers: [u64; 9],
-    slot: u8,
-    geometry: Option<Geometry>,
+    info: Option<(FrameInfo, Geometry)>,
     gray: Vec<u8>,
     bgr: Option<Vec<u8>>,
 }
@@ -60,12 +59,13 @@ impl PreSink {
     }
 
     fn keep(&mut self, frame: &FrameView<'_>) {
-        let oldest_ns = frame.capture_ns.saturating_sub(self.pre_ns);
+        let oldest_ns = frame.info.capture_ns.saturating_sub(self.pre_ns);
         let mut kept = Kept::default();
         while self
             .ring
             .front()
-            .is_some_and(|first| first.numbers[1] < oldest_ns)
+            .and_then(|first| first.info)
+            .is_some_and(|(info, _)| info.capture_ns < oldest_ns)
         {
             // Its memory is used again.
             kept = self.ring.pop_front().unwrap_or_default();
@@ -88,7 +88,7 @@ impl PreSink {
         for kept in self.ring.drain(..) {
             if let Some(mut frame) = kept.view() {
                 // What was missed before the first frame is not part of the recording.
-                frame.skipped = if first { 0 } else { frame.skipped };
+                frame.info.skipped = if first { 0 } else { frame.info.skipped };
                 first = false;
                 sink.frame(&frame)?;
             }
@@ -115,7 +115,7 @@ impl Sink for PreSink {
     }
 
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
-        self.tick(frame.wake_ns)?;
+        self.tick(frame.info.wake_ns)?;
         match &mut self.writing {
             Some(sink) => sink.frame(frame),
             None => {
@@ -148,48 +148,17 @@ impl Sink for PreSink {
 
 impl Kept {
     fn fill(&mut self, frame: &FrameView<'_>) {
-        self.numbers = [
-            frame.sequence,
-            frame.capture_ns,
-            frame.publish_ns,
-            frame.wake_ns,
-            frame.wall_ns,
-            frame.source_frame,
-            frame.skipped,
-            frame.missing,
-            frame.origin,
-        ];
-        self.slot = frame.slot;
-        self.geometry = Some(frame.geometry);
+        self.info = Some((frame.info, frame.geometry));
         self.gray.clear();
         self.gray.extend_from_slice(frame.gray);
         self.bgr = frame.bgr.map(<[u8]>::to_vec);
     }
 
     fn view(&self) -> Option<FrameView<'_>> {
-        let [
-            sequence,
-            capture_ns,
-            publish_ns,
-            wake_ns,
-            wall_ns,
-            source_frame,
-            skipped,
-            missing,
-            origin,
-        ] = self.numbers;
+        let (info, geometry) = self.info?;
         Some(FrameView {
-            sequence,
-            slot: self.slot,
-            capture_ns,
-            publish_ns,
-            wake_ns,
-            wall_ns,
-            source_frame,
-            skipped,
-            missing,
-            origin,
-            geometry: self.geometry?,
+            info,
+            geometry,
             gray: &self.gray,
             bgr: self.bgr.as_deref(),
         })
@@ -218,10 +187,8 @@ mod tests {
         for sequence in 1..=9 {
             let mut frame = Frame::new(4, 2, sequence);
             frame.wake_ns = sequence * 1_000_000_000;
-            let view = FrameView {
-                capture_ns: frame.wake_ns,
-                ..frame.view()
-            };
+            let mut view = frame.view();
+            view.info.capture_ns = frame.wake_ns;
             if sequence == 6 {
                 trigger.store(true, Ordering::SeqCst);
             }

@@ -100,18 +100,18 @@ impl<W: Write> Sink for StatsSink<W> {
 
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
         let total = &mut self.total;
-        total.skipped += frame.skipped;
-        total.sequence = frame.sequence;
-        total.last_ns = frame.wake_ns;
-        total.wake_ns = Some(frame.wake_ns);
-        self.interval.skipped += frame.skipped;
+        total.skipped += frame.info.skipped;
+        total.sequence = frame.info.sequence;
+        total.last_ns = frame.info.wake_ns;
+        total.wake_ns = Some(frame.info.wake_ns);
+        self.interval.skipped += frame.info.skipped;
         keep(
             &mut self.interval.waits_ns,
-            frame.wake_ns.saturating_sub(frame.publish_ns),
+            frame.info.wake_ns.saturating_sub(frame.info.publish_ns),
         );
         if total.start_ns.is_none() {
-            total.start_ns = Some(frame.wake_ns);
-            total.line_ns = frame.wake_ns;
+            total.start_ns = Some(frame.info.wake_ns);
+            total.line_ns = frame.info.wake_ns;
         } else {
             total.frames += 1;
             self.interval.frames += 1;

@@ -3,6 +3,7 @@
 use std::io::{PipeReader, Read};
 
 use super::{FrameView, Output, StreamInfo};
+use framebus::bus::FrameInfo;
 use framebus::layout::Geometry;
 use framebus::stop::Stop;
 
@@ -37,16 +38,18 @@ impl Frame {
     /// Lends it to a sink.
     pub(super) fn view(&self) -> FrameView<'_> {
         FrameView {
-            sequence: self.sequence,
-            slot: 3,
-            capture_ns: 4_000_000,
-            publish_ns: self.publish_ns,
-            wake_ns: self.wake_ns,
-            wall_ns: 1_700_000_000_000_000_000,
-            source_frame: self.sequence - 1,
-            skipped: if self.sequence == 14 { 2 } else { 0 },
-            missing: 0,
-            origin: 0,
+            info: FrameInfo {
+                sequence: self.sequence,
+                slot: 3,
+                capture_ns: 4_000_000,
+                publish_ns: self.publish_ns,
+                wake_ns: self.wake_ns,
+                wall_ns: 1_700_000_000_000_000_000,
+                source_frame: self.sequence - 1,
+                skipped: if self.sequence == 14 { 2 } else { 0 },
+                missing: 0,
+                origin: 0,
+            },
             geometry: self.geometry,
             gray: &self.gray,
             bgr: self.bgr.as_deref(),

@@ -40,7 +40,7 @@ impl Options {
     ///
     /// # Examples
     /// ```
-    /// let options = framebus::tui::Options::detect("cam0", |name| std::env::var(name).ok());
+    /// let options = framebus_cli::tui::Options::detect("cam0", |name| std::env::var(name).ok());
     /// assert_eq!(options.bus, "cam0");
     /// ```
     pub fn detect(bus: &str, variable: impl Fn(&str) -> Option<String>) -> Options {

@@ -33,7 +33,7 @@ impl Default for TextOptions {
 /// # Examples
 /// ```
 /// use framebus::observe::Snapshot;
-/// use framebus::tui::{TextOptions, render_text};
+/// use framebus_cli::tui::{TextOptions, render_text};
 ///
 /// fn print(snapshot: &Snapshot) {
 ///     print!("{}", render_text(snapshot, TextOptions::default()));

@@ -238,16 +238,7 @@ impl<'a> Run<'a> {
             );
         }
         self.sink.frame(&FrameView {
-            sequence: info.sequence,
-            slot: info.slot,
-            capture_ns: info.capture_ns,
-            publish_ns: info.publish_ns,
-            wake_ns: info.wake_ns,
-            wall_ns: info.wall_ns,
-            source_frame: info.source_frame,
-            skipped: info.skipped,
-            missing: info.missing,
-            origin: info.origin,
+            info,
             geometry: frame.geometry(),
             gray: frame.gray(),
             bgr: frame.bgr(),
