@@ -9,6 +9,7 @@ mod patience;
 mod timing;
 mod words;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -51,6 +52,8 @@ pub struct DecodedSource {
     geometry: Geometry,
     fps: Option<f64>,
     finite: bool,
+    /// Damaged pictures in front of the first whole one: they are counted once there is a bus.
+    early: VecDeque<Picture>,
     /// A picture whose size has been announced, or that opened the source: the next `wait` announces it.
     held: Option<Picture>,
     announced: Option<Picture>,
@@ -108,6 +111,7 @@ impl DecodedSource {
             },
             fps: None,
             finite: !matches!(spec, SourceSpec::Url(_)),
+            early: VecDeque::new(),
             held: None,
             announced: None,
             resized: false,
@@ -145,7 +149,9 @@ impl DecodedSource {
                         return Ok(false);
                     }
                 }
-                Heard::Report(Report::Picture(picture)) if picture.damaged => {}
+                Heard::Report(Report::Picture(picture)) if picture.damaged => {
+                    self.early.push_back(picture);
+                }
                 Heard::Report(Report::Picture(picture)) => {
                     self.geometry = self.size(&picture)?;
                     self.held = Some(picture);
@@ -163,6 +169,7 @@ impl DecodedSource {
 
     fn start(&mut self) -> Result<(), SourceError> {
         self.decoder = None;
+        self.early.clear();
         self.held = None;
         self.announced = None;
         self.flows = false;
@@ -269,7 +276,7 @@ impl DecodedSource {
         if std::mem::take(&mut self.resized) {
             return Ok(Arrival::Resized);
         }
-        if let Some(picture) = self.held.take() {
+        if let Some(picture) = self.early.pop_front().or_else(|| self.held.take()) {
             return self.announce(picture, stop);
         }
         if self.decoder.is_none() {
