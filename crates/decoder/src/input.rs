@@ -46,7 +46,8 @@ impl Input {
             };
         }
         let name = demuxer.format().name().to_owned();
-        let still = what.url && (name.ends_with("_pipe") || name == "image2") && !has_end;
+        // FFmpeg takes a picture whose URL has the ending of one for a film of a frame.
+        let still = what.url && is_picture(&name);
         let stream = demuxer
             .streams()
             .best(Type::Video)
@@ -81,7 +82,7 @@ impl Input {
             decoder,
             turn,
             fps,
-            finite: !what.url || has_end,
+            finite: !what.url || (has_end && !still),
             still,
             jpeg: id == codec::Id::MJPEG,
             given_ns: what.after_ns.filter(|_| !what.leap),
@@ -141,9 +142,14 @@ fn options(what: &Open) -> Dictionary<'static> {
     options
 }
 
+/// Whether a format is one picture, by its content or by its name.
+fn is_picture(format: &str) -> bool {
+    format.ends_with("_pipe") || format == "image2"
+}
+
 fn rate(stream: &ffmpeg_next::Stream<'_>, format: &str) -> Option<f64> {
     // Pictures one after another have no rate; FFmpeg makes 25 of that.
-    if format.contains("mpjpeg") || format.ends_with("_pipe") {
+    if format.contains("mpjpeg") || is_picture(format) {
         return None;
     }
     [stream.avg_frame_rate(), stream.rate()]
