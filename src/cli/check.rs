@@ -73,12 +73,7 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Ok(observer) => observer,
         // Its producer lives, and nobody can attach.
         Err(error @ AttachError::Unlinked { .. }) => {
-            let finding = Finding {
-                kind: "unlinked-segment".to_owned(),
-                severity: Severity::Critical,
-                consumer: None,
-                text: error.to_string(),
-            };
+            let finding = Finding::new("unlinked-segment", Severity::Critical, error.to_string());
             tell(args, &bus, BusState::Absent, None, &[finding])?;
             return Ok(ExitCode::from(EXIT_NO));
         }
@@ -155,12 +150,7 @@ impl CheckArgs {
 fn judge(snapshot: &Snapshot, args: &CheckArgs, dead: bool) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut add = |kind: &str, text: String| {
-        found.push(Finding {
-            kind: kind.to_owned(),
-            severity: Severity::Critical,
-            consumer: None,
-            text,
-        });
+        found.push(Finding::new(kind, Severity::Critical, text));
     };
     let producer = snapshot.producer.as_ref();
     let gone = snapshot

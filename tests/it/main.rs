@@ -23,6 +23,7 @@ mod observers;
 mod outputs;
 mod peers;
 mod permissions;
+mod public_api;
 mod roles;
 mod schema;
 mod security_page;

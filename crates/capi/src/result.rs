@@ -84,6 +84,7 @@ impl From<&HandleError> for framebus_result {
         match error {
             HandleError::CutShort { .. } => Self::CutShort,
             HandleError::OtherProcess { .. } => Self::OtherProcess,
+            _ => Self::System,
         }
     }
 }
@@ -107,9 +108,7 @@ impl From<&AttachError> for framebus_result {
             AttachError::Untrusted { .. } => Self::Untrusted,
             AttachError::Denied { .. } => Self::Denied,
             AttachError::Stopped { .. } => Self::Interrupted,
-            AttachError::Exhausted { .. }
-            | AttachError::Descriptors { .. }
-            | AttachError::System { .. } => Self::System,
+            _ => Self::System,
         }
     }
 }
@@ -136,6 +135,7 @@ impl From<&CopyError> for framebus_result {
             CopyError::NoImage => Self::NoImage,
             CopyError::NoSlot => Self::InvalidArgument,
             CopyError::Handle(error) => error.into(),
+            _ => Self::System,
         }
     }
 }

@@ -25,6 +25,7 @@ pub struct Observer {
 
 /// A copy of a frame, checked to be whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameCopy {
     /// Its sequence.
     pub sequence: u64,
@@ -36,6 +37,7 @@ pub struct FrameCopy {
 
 /// Why there is no copy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CopyError {
     /// There is no frame there.
     #[error("there is no frame yet")]

@@ -177,6 +177,7 @@ impl ProducerOptions {
 
 /// Why a bus cannot be made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CreateError {
     /// It has a producer.
     #[error("bus {bus} already has a producer{}", .pid.map_or(String::new(), |pid| format!(" (pid {pid})")))]
@@ -300,6 +301,7 @@ pub struct FrameMeta {
 
 /// What a producer has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProducerStats {
     /// Sequence of the newest frame.
     pub sequence: u64,

@@ -48,6 +48,7 @@ pub struct Layout {
 
 /// What is wrong with a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// It was never one of ours, or was overwritten.
     #[error("it is not a framebus segment")]

@@ -142,6 +142,7 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
 /// Why a source cannot be opened or cannot go on. The text is one sentence for a person: what, which device or file, why.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SourceError {
     /// The source is not there, or is not what it should be.
     #[error("{0}")]
