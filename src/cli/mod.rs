@@ -6,7 +6,6 @@ pub mod completions;
 pub mod config;
 pub mod consume;
 pub mod doctor;
-mod draw;
 pub mod explain;
 pub mod gc;
 pub mod log;

@@ -10,9 +10,13 @@ use clap::{Args, ValueEnum};
 
 use super::config::Config;
 use super::show::OpenWindows;
-use super::{EXIT_NO, choose_bus, draw, parse_bus, print, worker};
+use super::{EXIT_NO, choose_bus, parse_bus, print, worker};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
+use crate::tui::{self, PictureOptions, Theme, render_picture};
 use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
+use framebus::convert::bgr_to_gray;
+use framebus::layout::Geometry;
+use framebus::observe::Picture;
 use framebus::stop::Stop;
 use watch::Watch;
 pub(super) use watch::{OPEN, WATCHES_FOR};
@@ -79,7 +83,7 @@ Examples:
   framebus peek --show";
 
 /// Columns and rows where there is no terminal to ask.
-const NO_TERMINAL: (u32, u32) = (80, 24);
+const NO_TERMINAL: (u16, u16) = (80, 24);
 
 /// Copies a frame and writes or draws it.
 ///
@@ -109,27 +113,18 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
         }
     };
     tracing::debug!("sequence {}, slot {}", copy.sequence, copy.slot);
+    let geometry = observer.layout().geometry;
+    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
+    if args.draw || to_terminal {
+        let picture = picture(geometry, &copy, image, args.bgr);
+        print(&render_picture(&picture, args.on_terminal()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let pixels = if args.bgr {
         Pixels::Bgr(&image)
     } else {
         Pixels::Gray(&image)
     };
-    let geometry = observer.layout().geometry;
-    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
-    if args.draw || to_terminal {
-        let (columns, rows) = terminal_size();
-        let color = args.color.is_on();
-        // The last row stays for the prompt.
-        let text = draw::draw(
-            geometry,
-            pixels,
-            columns,
-            rows.saturating_sub(1).max(1),
-            color,
-        );
-        print(&text)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut bytes = Vec::new();
     encode(args.encoding()?, geometry, pixels, &mut bytes)?;
     let output = args.output.clone().unwrap_or_else(|| "-".into());
@@ -179,7 +174,40 @@ fn copy(observer: &Observer, args: &PeekArgs, image: &mut Vec<u8>) -> Result<Fra
     }
 }
 
+/// What was copied, as `top` draws it.
+fn picture(geometry: Geometry, copy: &FrameCopy, image: Vec<u8>, is_bgr: bool) -> Picture {
+    let (gray, bgr) = if is_bgr {
+        let mut gray = vec![0; image.len() / 3];
+        bgr_to_gray(&image, &mut gray);
+        (gray, Some(image))
+    } else {
+        (image, None)
+    };
+    Picture {
+        width: geometry.width,
+        height: geometry.height,
+        slot: copy.slot,
+        sequence: copy.sequence,
+        gray,
+        bgr,
+    }
+}
+
 impl PeekArgs {
+    /// How a picture is drawn on the terminal that there is.
+    fn on_terminal(&self) -> PictureOptions {
+        let (columns, rows) = terminal_size();
+        let terminal = tui::Options::detect("", |name| std::env::var(name).ok());
+        PictureOptions {
+            columns,
+            // The last row stays for the prompt.
+            rows: rows.saturating_sub(1).max(1),
+            colour: self.color.is_on(),
+            true_colour: terminal.true_colour,
+            light: terminal.theme == Theme::Light,
+        }
+    }
+
     fn encoding(&self) -> anyhow::Result<Encoding> {
         let format = match (self.format, &self.output) {
             (Some(format), _) => format,
@@ -219,8 +247,8 @@ impl When {
     }
 }
 
-fn terminal_size() -> (u32, u32) {
+fn terminal_size() -> (u16, u16) {
     let size = rustix::termios::tcgetwinsize(stdout()).ok();
     let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 1);
-    size.map_or(NO_TERMINAL, |size| (size.ws_col.into(), size.ws_row.into()))
+    size.map_or(NO_TERMINAL, |size| (size.ws_col, size.ws_row))
 }
