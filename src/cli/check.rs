@@ -31,7 +31,7 @@ pub struct CheckArgs {
     /// How long a consumer may hold one frame, or take none [default: stuck_after of the configuration, else 2s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_held: Option<Duration>,
-    /// How long to look [default: 1s, or two frames of --min-fps where that is longer]
+    /// How long to measure [default: 1s, or two frames of --min-fps if that is longer]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub look_for: Option<Duration>,
     /// Print JSON
@@ -40,7 +40,8 @@ pub struct CheckArgs {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 healthy, 1 not (a line for each finding on stdout), 3 no such bus or its producer was lost.
+Exit codes: 0 healthy; 1 not healthy, with one line per finding on stdout; 3 no such bus, or its
+producer was lost.
 
 Examples:
   framebus check --min-fps 25 --max-age 200ms --max-held 2s

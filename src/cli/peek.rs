@@ -31,22 +31,22 @@ pub struct PeekArgs {
     /// Write the image to a file, or to stdout (-) [default: draw it on a terminal, else PNG to stdout]
     #[arg(short, long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
-    /// What the image is written as [default: as the file's name says, else png]
+    /// Format of the image [default: from the file name, else png]
     #[arg(long, value_enum)]
     pub format: Option<ImageFormat>,
-    /// Draw it with characters, also when stdout is no terminal
+    /// Draw the image with characters, even if stdout is not a terminal
     #[arg(long, conflicts_with_all = ["output", "format"])]
     pub draw: bool,
-    /// The frame in this slot instead of the newest
+    /// Take the frame in this slot instead of the newest
     #[arg(long, value_name = "N")]
     pub slot: Option<u8>,
-    /// The BGR image instead of the gray one
+    /// Take the BGR image instead of the gray one
     #[arg(long)]
     pub bgr: bool,
-    /// Draw in colours
+    /// When to draw in colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: When,
-    /// Show the BGR image and every slot live in windows, until one is closed, q is pressed or the producer is gone
+    /// Show the BGR image and every slot in live windows, until a window is closed, q is pressed or the producer is gone
     #[arg(long, conflicts_with_all = ["output", "format", "draw", "slot", "bgr", "color"])]
     pub show: bool,
 }
