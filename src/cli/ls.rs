@@ -74,7 +74,7 @@ pub fn main(args: &LsArgs) -> anyhow::Result<ExitCode> {
     } else if !foreign.is_empty() {
         let foreign: Vec<String> = foreign.iter().map(ToString::to_string).collect();
         tracing::info!(
-            "left out, as other users have made them: {} (--all lists them)",
+            "not listed, because other users made them: {} (--all lists them)",
             foreign.join(", ")
         );
     }
