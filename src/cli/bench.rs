@@ -43,8 +43,8 @@ pub struct BenchArgs {
 
 const AFTER_HELP: &str = "\
 It creates its own buses, bench<pid>-…, and removes them; no other bus is touched.
-Each round starts new consumers, because it matters where the system places them.
-A ratio is taken within each round; the median over the rounds is printed.
+Each round starts new consumers, because it matters where the system places them. \
+A ratio is taken within each round; the median over the rounds is printed. \
 Other load distorts the result: use an idle machine, more --rounds or a longer --duration.
 
 Examples:

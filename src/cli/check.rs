@@ -40,7 +40,7 @@ pub struct CheckArgs {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 healthy; 1 not healthy, with one line per finding on stdout; 3 no such bus, or its
+Exit codes: 0 healthy; 1 not healthy, with one line per finding on stdout; 3 no such bus, or its \
 producer was lost.
 
 Examples:

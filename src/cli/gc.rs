@@ -22,11 +22,11 @@ pub struct GcArgs {
 }
 
 const AFTER_HELP: &str = "\
-A bus is removed only if nobody holds its named lock and no process answers as its producer.
-The kernel frees this lock when a producer dies, and never before. Other users' buses are left
+A bus is removed only if nobody holds its named lock and no process answers as its producer. \
+The kernel frees this lock when a producer dies, and never before. Other users' buses are left \
 alone, even by root: run gc as that user.
 
-A producer that starts again replaces what the last one left. You need gc only for buses that do
+A producer that starts again replaces what the last one left. You need gc only for buses that do \
 not come back.
 
 Examples:

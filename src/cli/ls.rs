@@ -24,8 +24,8 @@ pub struct LsArgs {
 const AFTER_HELP: &str = "\
 Without --all, you see your own buses, root's, and those that a group of yours may read.
 
-A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next
-producer of that name. An unlinked bus has a live producer, but somebody removed its segment:
+A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next \
+producer of that name. An unlinked bus has a live producer, but somebody removed its segment: \
 the producer creates it again with its next frame.
 
 Examples:

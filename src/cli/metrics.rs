@@ -39,8 +39,8 @@ pub struct MetricsArgs {
 }
 
 const AFTER_HELP: &str = "\
-It only reads the buses: it takes no consumer index and no lease, and a request can change nothing.
-It answers GET and HEAD, accepts no body, and hangs up on slow clients. It has no password.
+It only reads the buses: it takes no consumer index and no lease, and a request can change nothing. \
+It answers GET and HEAD, accepts no body, and hangs up on slow clients. It has no password. \
 A dashboard for Grafana is in config/grafana.json.
 
 Examples:

@@ -65,8 +65,8 @@ Start here:
   framebus consume -i 0               take its frames, print statistics
   framebus top                        watch producer, slots and consumers
 
-Exit codes: 0 yes; 1 no (a check failed, a wait timed out); 2 usage or error;
-3 no such bus, or its producer was lost; 4 permission; 5 another layout version;
+Exit codes: 0 yes; 1 no (a check failed, a wait timed out); 2 usage or error; \
+3 no such bus, or its producer was lost; 4 permission; 5 another layout version; \
 130/143 after SIGINT/SIGTERM.";
 
 #[derive(Debug, Subcommand)]

@@ -57,11 +57,11 @@ Examples:
   framebus top --once --json | jq '.consumers[] | {index, fps, skipped}'
   framebus top --json -n 60 -d 1s >log.ndjson
 
-Without a terminal (a pipe, a file, TERM=dumb), the tables are printed as text: once, or every
-TIME with -d, or N times with -n. Printing several times waits for a bus that does not exist yet,
+Without a terminal (a pipe, a file, TERM=dumb), the tables are printed as text: once, or every \
+TIME with -d, or N times with -n. Printing several times waits for a bus that does not exist yet, \
 and says so each time.
 
-Exit codes of --once and -n: 3 the last snapshot found no bus, 4 no permission to read it,
+Exit codes of --once and -n: 3 the last snapshot found no bus, 4 no permission to read it, \
 5 another layout version.
 
 Keys: ? shows them. Columns and findings: docs/top.md.";
