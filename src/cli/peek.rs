@@ -13,6 +13,8 @@ use super::show::OpenWindows;
 use super::{EXIT_NO, choose_bus, draw, parse_bus, print, worker};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
 use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
+use framebus::convert::gray_of;
+use framebus::layout::Geometry;
 use framebus::stop::Stop;
 use watch::Watch;
 pub(super) use watch::{OPEN, WATCHES_FOR};
@@ -97,7 +99,7 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut image = Vec::new();
     let copy = match copy(&observer, args, &mut image) {
         Ok(copy) => copy,
-        Err(CopyError::NoImage) => anyhow::bail!(
+        Err(CopyError::NoImage) if args.bgr => anyhow::bail!(
             "bus {bus} keeps no BGR image: its source has no colour; produce from one that has, or leave out --bgr"
         ),
         Err(error) => {
@@ -108,13 +110,13 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_NO));
         }
     };
+    let (copy, geometry) = copy;
     tracing::debug!("sequence {}, slot {}", copy.sequence, copy.slot);
     let pixels = if args.bgr {
         Pixels::Bgr(&image)
     } else {
         Pixels::Gray(&image)
     };
-    let geometry = observer.layout().geometry;
     let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
     if args.draw || to_terminal {
         let (columns, rows) = terminal_size();
@@ -164,19 +166,33 @@ pub fn main_with(
     Watch::start(bus, windows)?.run()
 }
 
-fn copy(observer: &Observer, args: &PeekArgs, image: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+/// Copies an image; returns its size, too.
+fn copy(
+    observer: &Observer,
+    args: &PeekArgs,
+    image: &mut Vec<u8>,
+) -> Result<(FrameCopy, Geometry), CopyError> {
     if args
         .slot
         .is_some_and(|slot| slot >= observer.layout().slots)
     {
         return Err(CopyError::NoSlot);
     }
-    match (args.slot, args.bgr) {
-        (Some(slot), false) => observer.copy_slot(slot, image),
-        (None, false) => observer.copy_latest(image),
-        (Some(slot), true) => observer.copy_bgr(slot, image),
-        (None, true) => observer.copy_latest_bgr(image),
+    let layout = observer.layout();
+    let plane = if args.bgr {
+        layout.best_bgr()
+    } else {
+        layout.best_for_gray()
+    };
+    let plane = plane.ok_or(CopyError::NoImage)?;
+    let copy = match args.slot {
+        Some(slot) => observer.copy_slot(plane, slot, image),
+        None => observer.copy_latest(plane, image),
+    }?;
+    if !args.bgr {
+        *image = gray_of(plane, image).ok_or(CopyError::NoImage)?;
     }
+    Ok((copy, plane.size().unwrap_or(layout.geometry)))
 }
 
 impl PeekArgs {

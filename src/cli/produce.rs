@@ -22,7 +22,7 @@ use super::{choose_bus, parse_bus, stopped, worker};
 use crate::recording::is_recording;
 use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
 use framebus::bus::{BusName, ProducerOptions};
-use framebus::layout::{Geometry, MAX_CONSUMERS};
+use framebus::layout::{Format, Geometry, MAX_CONSUMERS, PlaneSpec, PlanesError};
 use framebus::source::{FrameSource, PatternSource, Range, SourceError, SourceInfo};
 use framebus::stop::Stop;
 use run::Run;
@@ -85,9 +85,13 @@ pub struct ProduceArgs {
     /// Frames kept beyond the newest, for consumers that read every frame (--every-frame) [default: 0]
     #[arg(long, value_name = "K")]
     pub history: Option<u8>,
-    /// Put a BGR image into every slot beside the gray one
+    /// Put a BGR image into every slot beside the gray one: short for --planes gray,bgr
     #[arg(long)]
     pub color: bool,
+    /// What images every frame has, such as gray,bgr or nv12,gray/4 (a small one as well): gray, gray16, bgr, rgb, nv12,
+    /// i420, yuyv, each with /N for an Nth of the width and height; meta is for metadata [default: gray]
+    #[arg(long, value_name = "PLANES", value_parser = parse_planes, conflicts_with = "color")]
+    pub planes: Option<PlaneList>,
     /// Show the BGR image and every slot in windows, as peek --show does; q ends it
     #[arg(long)]
     pub show: bool,
@@ -116,6 +120,23 @@ Examples:
   framebus produce run.y4m --speed 2.0
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
 
+/// The planes of a bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaneList(Vec<PlaneSpec>);
+
+impl PlaneList {
+    /// Whether one of them has colours, in every slot.
+    fn has_colour(&self) -> bool {
+        let colourless = [Format::GRAY8, Format::GRAY16, Format::META];
+        let mut formats = self.0.iter().map(|plane| plane.format);
+        formats.any(|format| !colourless.contains(&format))
+    }
+}
+
+fn parse_planes(text: &str) -> Result<PlaneList, PlanesError> {
+    PlaneSpec::list(text).map(PlaneList)
+}
+
 /// Pixel formats of raw frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RawPixels {
@@ -125,6 +146,12 @@ pub enum RawPixels {
     Bgr,
     /// YUV 4:2:2, as many cameras give it
     Yuyv,
+    /// 8-bit red, green, blue
+    Rgb,
+    /// YUV 4:2:0: luma, then chroma in turns
+    Nv12,
+    /// YUV 4:2:0: luma, then two planes of chroma (yuv420p)
+    I420,
 }
 
 impl From<RawPixels> for RawFormat {
@@ -133,6 +160,9 @@ impl From<RawPixels> for RawFormat {
             RawPixels::Gray => RawFormat::Gray,
             RawPixels::Bgr => RawFormat::Bgr,
             RawPixels::Yuyv => RawFormat::Yuyv,
+            RawPixels::Rgb => RawFormat::Rgb,
+            RawPixels::Nv12 => RawFormat::Nv12,
+            RawPixels::I420 => RawFormat::I420,
         }
     }
 }
@@ -173,11 +203,18 @@ impl ProduceArgs {
             read_timeout: self.read_timeout.or(named.read_timeout),
             consumers: self.consumers.or(named.consumers),
             history: self.history.or(named.history),
-            color: self.color || named.color == Some(true),
+            color: match &self.planes {
+                Some(planes) => planes.has_colour(),
+                None => self.color || named.color == Some(true),
+            },
             looped: self.looped || named.looped == Some(true),
             mode: self.mode.or(named.mode),
             group: self.group.or(group),
-            color_by: (!self.color).then(|| place("color").to_string()),
+            color_by: match (&self.planes, self.color) {
+                (Some(_), _) => Some("--planes".to_owned()),
+                (None, true) => None,
+                (None, false) => Some(place("color").to_string()),
+            },
             bus: Some(bus),
             source: Some(source),
             ..self.clone()
@@ -217,15 +254,34 @@ impl ProduceArgs {
         }
     }
 
+    /// What images the bus has: a plane that the source gives as it is has the source's range.
+    fn bus_planes(&self, info: &SourceInfo) -> Vec<PlaneSpec> {
+        let bgr = PlaneSpec::new(Format::BGR8);
+        let mut planes = match &self.planes {
+            Some(planes) => planes.0.clone(),
+            None if self.color => vec![PlaneSpec::new(Format::GRAY8), bgr],
+            None => vec![PlaneSpec::new(Format::GRAY8)],
+        };
+        if let Some(native) = info.native {
+            let own = |plane: &&mut PlaneSpec| plane.format == native.format && plane.divisor == 1;
+            for plane in planes.iter_mut().filter(own) {
+                *plane = plane.colors(native.range, native.matrix);
+            }
+        }
+        // The seed's image for debugging, where there is no better one.
+        if self.planes.is_none() && info.bgr && !self.color {
+            planes.push(bgr.one_for_all(true));
+        }
+        planes
+    }
+
     fn options(&self, info: &SourceInfo) -> ProducerOptions {
         let options = ProducerOptions::new(self.bus.clone().unwrap_or_default(), info.geometry);
         let (consumers, history, mode) = (options.consumers, options.history, options.mode);
         options
             .consumers(self.consumers.unwrap_or(consumers))
             .history(self.history.unwrap_or(history))
-            .bgr_image(info.bgr && !self.color)
-            .color(info.bgr && self.color)
-            .limited_range(info.limited_range)
+            .planes(self.bus_planes(info))
             .nominal_fps(self.fps.filter(|fps| *fps > 0.0).or(info.fps))
             .mode(self.mode.unwrap_or(mode))
             .gid(self.group)

@@ -22,8 +22,8 @@ use std::io;
 
 use thiserror::Error;
 
-use framebus::bus::FrameInfo;
-use framebus::layout::Geometry;
+use framebus::bus::{FrameInfo, PlaneView};
+use framebus::layout::{Geometry, Planes};
 
 pub use encode::{Encoding, Pixels, encode};
 pub use exec::{ExecSink, ExecStreamSink};
@@ -52,8 +52,8 @@ pub struct StreamInfo {
     pub generation: u64,
     /// Since when sequences have been counted, ms since 1970-01-01 UTC; another one when they have begun at 1 again.
     pub epoch_ms: u64,
-    /// Whether gray is limited-range luma (16–235).
-    pub limited_range: bool,
+    /// What images there are for every frame.
+    pub planes: Planes,
 }
 
 /// One frame under a lease: its pixels do not change while a sink has it.
@@ -63,10 +63,54 @@ pub struct FrameView<'a> {
     pub info: FrameInfo,
     /// Its size.
     pub geometry: Geometry,
-    /// The gray image, packed rows.
-    pub gray: &'a [u8],
-    /// The BGR image, packed rows, on a bus with colour.
-    pub bgr: Option<&'a [u8]>,
+    /// Its images, in the order of the bus's planes.
+    pub planes: [Option<PlaneView<'a>>; Planes::MAX],
+    /// What its producer knows of it.
+    pub metadata: &'a [u8],
+}
+
+impl<'a> FrameView<'a> {
+    /// What a consumer holds.
+    #[must_use]
+    pub fn of(frame: &'a framebus::Frame<'_>) -> FrameView<'a> {
+        let mut planes = [const { None }; Planes::MAX];
+        for (place, view) in planes.iter_mut().zip(frame.planes()) {
+            *place = Some(view);
+        }
+        FrameView {
+            info: *frame.info(),
+            geometry: frame.geometry(),
+            planes,
+            metadata: frame.metadata(),
+        }
+    }
+
+    /// The image of a format in the frame's size.
+    #[must_use]
+    pub fn full(&self, format: framebus::Format) -> Option<&'a [u8]> {
+        let size = Some(self.geometry);
+        let mut planes = self.planes.iter().flatten();
+        let view = planes.find(|view| view.plane.format == format && view.plane.size() == size)?;
+        Some(view.data)
+    }
+
+    /// The same, or why there is none.
+    ///
+    /// # Errors
+    /// [`SinkError::Unsuitable`] names the planes that there are.
+    pub fn wanted(&self, format: framebus::Format) -> Result<&'a [u8], SinkError> {
+        self.full(format).ok_or_else(|| {
+            let there = self.planes.iter().flatten();
+            let there: Vec<String> = there.map(|view| view.plane.format.to_string()).collect();
+            SinkError::Unsuitable(match format {
+                framebus::Format::BGR8 => "the bus carries no colour; start its producer with `--color`, or write a gray format".to_owned(),
+                _ => format!(
+                    "the bus carries no plane {format}, it has {}; start its producer with `--planes {format}`, or write another format",
+                    there.join(", ")
+                ),
+            })
+        })
+    }
 }
 
 /// Which image of a frame is meant.
@@ -83,14 +127,11 @@ impl Plane {
     /// Returns that image of a frame.
     ///
     /// # Errors
-    /// [`SinkError::Unsuitable`] when the bus carries no colour.
+    /// [`SinkError::Unsuitable`] when the bus has no such plane.
     pub fn of<'a>(self, frame: &FrameView<'a>) -> Result<Pixels<'a>, SinkError> {
         match self {
-            Plane::Gray => Ok(Pixels::Gray(frame.gray)),
-            Plane::Bgr => frame.bgr.map(Pixels::Bgr).ok_or_else(|| {
-                let reason = "the bus carries no colour; start its producer with `--color`, or write a gray format";
-                SinkError::Unsuitable(reason.to_owned())
-            }),
+            Plane::Gray => frame.wanted(framebus::Format::GRAY8).map(Pixels::Gray),
+            Plane::Bgr => frame.wanted(framebus::Format::BGR8).map(Pixels::Bgr),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     ExecSink, ExecStreamSink, NdjsonSink, Output, Plane, RecordingSink, Sink, SinkError, StatsSink,
     VideoSink,
 };
+use framebus::layout::Format as Image;
 use framebus::stop::Stop;
 
 /// How frames are written.
@@ -28,6 +29,16 @@ pub enum Format {
     Jpeg,
     /// BGR pixels and nothing else, from a bus with colour
     Bgr,
+    /// RGB pixels and nothing else, from a bus with that plane (produce --planes rgb)
+    Rgb,
+    /// 16-bit gray pixels, little-endian, from a bus with that plane
+    Gray16,
+    /// NV12 images: luma, then chroma in turns, from a bus with that plane
+    Nv12,
+    /// I420 images (yuv420p): luma, then two planes of chroma, from a bus with that plane
+    I420,
+    /// YUYV pixels (yuyv422), from a bus with that plane
+    Yuyv,
 }
 
 impl Format {
@@ -41,6 +52,10 @@ impl Format {
             "png" => Some(Format::Png),
             "jpg" | "jpeg" | "mjpg" | "mjpeg" => Some(Format::Jpeg),
             "bgr" => Some(Format::Bgr),
+            "rgb" => Some(Format::Rgb),
+            "nv12" => Some(Format::Nv12),
+            "i420" | "yuv" => Some(Format::I420),
+            "yuyv" => Some(Format::Yuyv),
             _ => None,
         }
     }
@@ -112,10 +127,7 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
             let reason = "--format raw is gray: for colour use --format bgr";
             return Err(SinkError::Unsuitable(reason.to_owned()));
         }
-        Kind::Frames(target, Format::Raw, Plane::Gray) => {
-            Box::new(VideoSink::gray(stream(target, stop)?)?)
-        }
-        Kind::Frames(target, Format::Bgr, _) => Box::new(VideoSink::bgr(stream(target, stop)?)?),
+        Kind::Frames(target, Format::Raw, Plane::Gray) => raw(target, Image::GRAY8, stop)?,
         Kind::Frames(target, Format::Y4m, plane) => {
             Box::new(VideoSink::y4m(stream(target, stop)?, *plane)?)
         }
@@ -128,7 +140,18 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
         Kind::Frames(target, Format::Jpeg, plane) => {
             Box::new(images(target, Encoding::Jpeg, stop)?.of(*plane))
         }
+        Kind::Frames(target, Format::Bgr, _) => raw(target, Image::BGR8, stop)?,
+        Kind::Frames(target, Format::Rgb, _) => raw(target, Image::RGB8, stop)?,
+        Kind::Frames(target, Format::Gray16, _) => raw(target, Image::GRAY16, stop)?,
+        Kind::Frames(target, Format::Nv12, _) => raw(target, Image::NV12, stop)?,
+        Kind::Frames(target, Format::I420, _) => raw(target, Image::I420, stop)?,
+        Kind::Frames(target, Format::Yuyv, _) => raw(target, Image::YUYV, stop)?,
     })
+}
+
+/// Writes a plane as it is.
+fn raw(target: &Target, plane: Image, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
+    Ok(Box::new(VideoSink::raw(stream(target, stop)?, plane)?))
 }
 
 fn stream(target: &Target, stop: &Stop) -> Result<Output, SinkError> {

@@ -3,8 +3,8 @@
 use std::io::{PipeReader, Read};
 
 use super::{FrameView, Output, StreamInfo};
-use framebus::bus::FrameInfo;
-use framebus::layout::Geometry;
+use framebus::bus::{FrameInfo, PlaneView};
+use framebus::layout::{Format, Geometry, Plane, Planes};
 use framebus::stop::Stop;
 
 /// A frame that owns its pixels.
@@ -37,6 +37,17 @@ impl Frame {
 
     /// Lends it to a sink.
     pub(super) fn view(&self) -> FrameView<'_> {
+        let mut planes = [const { None }; Planes::MAX];
+        let images = [
+            (Format::GRAY8, Some(&self.gray)),
+            (Format::BGR8, self.bgr.as_ref()),
+        ];
+        for (place, (format, image)) in planes.iter_mut().zip(images) {
+            *place = image.map(|data| PlaneView {
+                plane: Plane::of(format, self.geometry).expect("a plane"),
+                data,
+            });
+        }
         FrameView {
             info: FrameInfo {
                 sequence: self.sequence,
@@ -49,10 +60,11 @@ impl Frame {
                 skipped: if self.sequence == 14 { 2 } else { 0 },
                 missing: 0,
                 origin: 0,
+                metadata_len: 0,
             },
             geometry: self.geometry,
-            gray: &self.gray,
-            bgr: self.bgr.as_deref(),
+            planes,
+            metadata: &[],
         }
     }
 }
@@ -66,7 +78,7 @@ pub(super) fn stream(width: u32, height: u32) -> StreamInfo {
         nominal_fps: Some(30.0),
         generation: 1,
         epoch_ms: 1_700_000_000_000,
-        limited_range: false,
+        planes: Planes::default(),
     }
 }
 

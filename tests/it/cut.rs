@@ -176,8 +176,9 @@ fn an_observer_of_the_library_gets_an_error_or_a_copy_of_a_segment_that_is_cut_a
             let snapshot = sampler.sample(true);
             assert!(snapshot.segment.is_none() || snapshot.state != BusState::Unreadable);
             if let Ok(observer) = Observer::open(&name) {
-                for slot in 0..observer.layout().slots {
-                    match observer.copy_slot(slot, &mut image) {
+                let layout = *observer.layout();
+                for slot in 0..layout.slots {
+                    match observer.copy_slot(&layout.planes[0], slot, &mut image) {
                         Ok(_) => copies += 1,
                         Err(CopyError::Handle(HandleError::CutShort { .. })) => cuts += 1,
                         Err(_) => {}

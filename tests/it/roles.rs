@@ -328,7 +328,7 @@ impl Run {
             println!("{{\"proved\":{}}}", self.proved);
         }
         for look in 0..2 {
-            let verified = verify(frame.geometry(), frame.gray());
+            let verified = verify(frame.geometry(), frame.gray().unwrap_or_default());
             if verified != Ok(info.source_frame) {
                 self.torn += 1;
                 eprintln!("{TORN} look {look} at {info:?}: {verified:?}");

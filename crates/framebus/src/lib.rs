@@ -39,7 +39,8 @@
 //! let mut taken = 0;
 //! for frame in &mut consumer {
 //!     let frame = frame?;
-//!     let (size, gray) = (frame.geometry(), frame.gray()); // rows of `width` bytes, in place
+//!     let size = frame.geometry();
+//!     let gray = frame.gray().ok_or("a bus with gray")?; // rows of `width` bytes, in place
 //!     assert_eq!(gray.len(), size.width as usize * size.height as usize);
 //!     taken += 1;
 //! } // ends when the producer ends
@@ -54,7 +55,7 @@
 //! # Publish frames
 //!
 //! ```
-//! use framebus::{BusName, FrameMeta, Geometry, Producer, ProducerOptions, clock};
+//! use framebus::{BusName, Format, FrameMeta, Geometry, Producer, ProducerOptions, clock};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let bus: BusName = format!("doc-publish-{}", std::process::id()).parse()?;
@@ -67,7 +68,7 @@
 //!     let capture_ns = clock::monotonic_ns();
 //!     // `None` when every slot is leased: that frame is lost, and nobody waits.
 //!     if let Some(mut claim) = producer.claim()? {
-//!         claim.target().gray.fill(number);
+//!         claim.plane(Format::GRAY8).ok_or("a bus with gray")?.fill(number);
 //!         claim.publish(FrameMeta { capture_ns, wall_ns: clock::wall_ns(), source_frame: number.into() });
 //!     }
 //! }
@@ -141,5 +142,5 @@ pub use bus::{
     BusName, Claim, Consumer, ConsumerOptions, Frame, FrameInfo, FrameMeta, Observer, OwnedFrame,
     Producer, ProducerOptions, Waited,
 };
-pub use layout::Geometry;
+pub use layout::{Format, Geometry, PlaneSpec};
 pub use stop::Stop;

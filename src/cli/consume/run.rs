@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
                 .reduce(f64::min),
             generation: stream.generation,
             epoch_ms: stream.epoch_ms,
-            limited_range: stream.limited_range,
+            planes: stream.planes,
         })
     }
 
@@ -237,12 +237,7 @@ impl<'a> Run<'a> {
                 info.sequence
             );
         }
-        self.sink.frame(&FrameView {
-            info,
-            geometry: frame.geometry(),
-            gray: frame.gray(),
-            bgr: frame.bgr(),
-        })?;
+        self.sink.frame(&FrameView::of(&frame))?;
         if let Some(work) = self.args.work {
             // The end and a request to stop cut it short; the loop sees it next.
             let until = [deadline(Some(work)), self.end_ns].into_iter().flatten();

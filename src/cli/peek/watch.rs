@@ -12,7 +12,7 @@ use super::super::{EXIT_NO_BUS, stopped};
 use crate::sink::Pixels;
 use framebus::bus::{BusName, Observer};
 use framebus::clock::monotonic_ns;
-use framebus::layout::{Geometry, SegmentState};
+use framebus::layout::{Format, Geometry, SegmentState};
 use framebus::stop::Stop;
 
 /// Names the producer that has started this process for its own windows, by its pid.
@@ -155,7 +155,7 @@ impl Watch {
         let (bus, layout) = (&self.bus, observer.layout());
         let mut there: BTreeSet<String> =
             (0..layout.slots).map(|slot| slot_name(bus, slot)).collect();
-        if layout.has_bgr() {
+        if layout.best_bgr().is_some() {
             let name = bgr_name(bus);
             self.windows.open(&name, layout.geometry)?;
             self.names.insert(name.clone());
@@ -175,16 +175,18 @@ impl Watch {
         };
         let layout = observer.layout();
         let (geometry, bus) = (layout.geometry, &self.bus);
+        let gray = layout.full(Format::GRAY8);
         for slot in 0..layout.slots {
             // An empty slot, or one that is being written, is shown next time.
-            if observer.copy_slot(slot, &mut self.image).is_ok() {
+            if gray.is_some_and(|gray| observer.copy_slot(gray, slot, &mut self.image).is_ok()) {
                 let name = slot_name(bus, slot);
                 self.windows
                     .draw(&name, geometry, Pixels::Gray(&self.image))?;
                 self.names.insert(name);
             }
         }
-        if observer.copy_latest_bgr(&mut self.image).is_ok() {
+        let bgr = layout.best_bgr();
+        if bgr.is_some_and(|bgr| observer.copy_latest(bgr, &mut self.image).is_ok()) {
             let name = bgr_name(bus);
             self.windows
                 .draw(&name, geometry, Pixels::Bgr(&self.image))?;

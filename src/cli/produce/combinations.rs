@@ -3,7 +3,8 @@
 use anyhow::bail;
 
 use super::super::config::{Config, Place, device, too_many_slots};
-use super::{PATTERN, ProduceArgs, RawPixels};
+use super::{PATTERN, ProduceArgs, RawFormat, RawPixels};
+use framebus::layout::Format;
 
 /// What the group may do, of a mode.
 const GROUP: u32 = 0o070;
@@ -32,15 +33,24 @@ pub(super) fn check(
     }
     if merged.color && merged.format == Some(RawPixels::Gray) {
         bail!(
-            "{} needs a source that gives BGR: --format gray has no colour",
-            place("color", flags.color)
+            "{} needs a source that gives colours: --format gray has none",
+            match flags.planes {
+                Some(_) => Place::flag("--planes"),
+                None => place("color", flags.color),
+            }
         );
     }
-    if let (Some(RawPixels::Yuyv), Some(size)) = (merged.format, merged.size)
-        && size.width % 2 != 0
+    if let (Some(pixels), Some(size)) = (merged.format, merged.size)
+        && let format = RawFormat::from(pixels).format()
+        && !format.fits(size)
     {
+        let rows = if format == Format::YUYV {
+            ""
+        } else {
+            " and height"
+        };
         bail!(
-            "{}: yuyv frames have an even width, not {size}",
+            "{}: {format} frames have an even width{rows}, not {size}",
             place("size", flags.size.is_some())
         );
     }
@@ -73,8 +83,8 @@ fn check_range(merged: &ProduceArgs) -> anyhow::Result<()> {
     if merged.source() == PATTERN {
         bail!("--range is for video: the pattern is full range");
     }
-    if merged.format == Some(RawPixels::Bgr) {
-        bail!("--range is about luma: --format bgr has none");
+    if let Some(RawPixels::Bgr | RawPixels::Rgb) = merged.format {
+        bail!("--range is about luma: --format bgr and rgb have none");
     }
     Ok(())
 }
@@ -96,7 +106,7 @@ fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
     }
     if stdin && args.format.is_none() && args.size.is_some() {
         bail!(
-            "Y4M on stdin has a size of its own: for raw frames give --format gray, bgr or yuyv with --size"
+            "Y4M on stdin has a size of its own: for raw frames give a --format, such as bgr or nv12, with --size"
         );
     }
     Ok(())

@@ -9,9 +9,9 @@ use super::super::{deadline, stopped};
 use super::viewer::Viewer;
 use super::{BoxedSource, ProduceArgs};
 use crate::source::Pacer;
-use framebus::bus::{FrameMeta, Producer};
+use framebus::bus::{Filler, Producer};
 use framebus::clock::monotonic_ns;
-use framebus::source::{Arrival, Capture, Filled};
+use framebus::source::{Arrival, Filled, FrameMeta};
 use framebus::stop::Stop;
 
 /// A producer at work.
@@ -20,6 +20,7 @@ pub(super) struct Run<'a> {
     source: BoxedSource,
     stop: Stop,
     producer: Producer,
+    filler: Filler,
     pacer: Pacer,
     status: Status,
     notify: Notify,
@@ -36,9 +37,9 @@ impl<'a> Run<'a> {
         viewer: Option<Viewer>,
     ) -> anyhow::Result<Run<'a>> {
         let info = source.info();
-        if args.color && !info.bgr {
+        if args.color && !info.bgr && info.native.is_none() {
             anyhow::bail!(
-                "{} has no colour: {} needs a source that gives BGR",
+                "{} has no colour: {} needs a source that gives colours",
                 info.description,
                 args.color_by.as_deref().unwrap_or("--color")
             );
@@ -58,6 +59,7 @@ impl<'a> Run<'a> {
             source,
             stop,
             producer,
+            filler: Filler::new(&info),
             pacer,
             status,
             notify,
@@ -108,7 +110,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes a frame into a slot and publishes it; `false` when it was lost.
-    fn publish(&mut self, capture: Capture) -> anyhow::Result<bool> {
+    fn publish(&mut self, capture: FrameMeta) -> anyhow::Result<bool> {
         if self.stalled {
             self.stalled = false;
             self.producer.set_stalled(false);
@@ -118,7 +120,7 @@ impl<'a> Run<'a> {
         let Some(mut claim) = self.producer.claim()? else {
             return Ok(false);
         };
-        let filled = match self.source.fill(&mut claim.target()) {
+        let filled = match self.filler.fill(&mut self.source, &mut claim) {
             Ok(filled) => filled,
             Err(error) => {
                 drop(claim);
@@ -141,11 +143,7 @@ impl<'a> Run<'a> {
             }
             return Ok(false);
         }
-        claim.publish(FrameMeta {
-            capture_ns: capture.capture_ns,
-            wall_ns: capture.wall_ns,
-            source_frame: capture.source_frame,
-        });
+        claim.publish(capture);
         Ok(true)
     }
 
@@ -172,6 +170,7 @@ impl<'a> Run<'a> {
 
     fn renew(&mut self) -> anyhow::Result<()> {
         let info = self.source.info();
+        self.filler = Filler::new(&info);
         let old = self.producer.options().geometry;
         self.producer.renew(self.args.options(&info).frames())?;
         self.status.clear();
@@ -200,11 +199,14 @@ fn announce(producer: &Producer) {
         .nominal_fps
         .map_or(String::new(), |fps| format!(" at {fps} fps"));
     let layout = producer.layout();
-    let color = match (options.color, options.bgr_image) {
-        (true, _) => " gray+bgr",
-        (_, true) => " gray, bgr image",
-        _ => " gray",
-    };
+    let in_slots = layout.planes.iter().filter(|plane| !plane.one_for_all);
+    let names: Vec<String> = in_slots.map(|plane| plane.format.to_string()).collect();
+    let image = layout.planes.one_for_all();
+    let color = format!(
+        " {}{}",
+        names.join("+"),
+        image.map_or(String::new(), |image| format!(", {} image", image.format))
+    );
     // Most sources name their size themselves.
     let size = options.geometry.to_string();
     let size = if options.source.contains(&size) {

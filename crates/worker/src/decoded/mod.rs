@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use framebus::clock::monotonic_ns;
 use framebus::layout::Geometry;
-use framebus::source::{Arrival, Capture, SourceError};
+use framebus::source::{Arrival, FrameMeta, SourceError};
 use framebus::stop::{Stop, Waited};
 use framebus_decoder::wire::{Open, Picture, Report};
 
@@ -344,7 +344,7 @@ impl DecodedSource {
     fn announce(&mut self, picture: Picture, stop: &Stop) -> Result<Arrival, SourceError> {
         self.flows = true;
         self.last_time_ns = picture.time_ns.or(self.last_time_ns);
-        let mut capture = Capture {
+        let mut capture = FrameMeta {
             capture_ns: picture.capture_ns,
             wall_ns: picture.wall_ns,
             // A stream is counted on when it comes back.

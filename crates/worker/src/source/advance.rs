@@ -4,7 +4,7 @@ use std::io;
 use std::mem;
 
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::source::{Arrival, Capture, SourceError};
+use framebus::source::{Arrival, FrameMeta, SourceError};
 use framebus::stop::Stop;
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
@@ -68,7 +68,7 @@ impl CaptureSource {
     }
 
     fn announce(&mut self, moment: &Moment) -> Arrival {
-        let capture = Capture {
+        let capture = FrameMeta {
             capture_ns: moment.capture_ns,
             wall_ns: moment.wall_ns,
             source_frame: self.count_frame(),

@@ -167,11 +167,7 @@ impl<S: FrameSource> Reader<S> {
             Arrival::Frame(capture) => {
                 assert!(capture.capture_ns > 0 && capture.wall_ns > 0);
                 let geometry = self.source.info().geometry;
-                let mut target = FrameTarget {
-                    geometry,
-                    gray: &mut self.gray,
-                    bgr: Some(&mut self.bgr),
-                };
+                let mut target = FrameTarget::new(geometry, &mut self.gray, Some(&mut self.bgr));
                 match self.source.fill(&mut target).expect("the source goes on") {
                     Filled::Frame | Filled::Gray => Seen::Frame(capture.source_frame),
                     Filled::Damaged | Filled::Unfinished => Seen::Damaged,
