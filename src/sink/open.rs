@@ -210,6 +210,16 @@ mod tests {
         let stop = Stop::new().expect("eventfd");
         let mut frame = Frame::new(4, 2, 1);
         frame.bgr = Some(vec![0; 24]);
+        for format in [
+            Image::RGB8,
+            Image::GRAY16,
+            Image::NV12,
+            Image::I420,
+            Image::YUYV,
+        ] {
+            let len = format.len(frame.geometry).expect("a length");
+            frame.others.push((format, vec![0; len]));
+        }
         let full = Target::File("/dev/full".into());
         let kinds = Format::value_variants()
             .iter()

@@ -15,6 +15,8 @@ pub(super) struct Frame {
     pub(super) wake_ns: u64,
     pub(super) gray: Vec<u8>,
     pub(super) bgr: Option<Vec<u8>>,
+    /// Images of other formats.
+    pub(super) others: Vec<(Format, Vec<u8>)>,
 }
 
 impl Frame {
@@ -32,6 +34,7 @@ impl Frame {
             wake_ns: 5_040_000,
             gray,
             bgr: None,
+            others: Vec::new(),
         }
     }
 
@@ -42,8 +45,12 @@ impl Frame {
             (Format::GRAY8, Some(&self.gray)),
             (Format::BGR8, self.bgr.as_ref()),
         ];
-        for (place, (format, image)) in planes.iter_mut().zip(images) {
-            *place = image.map(|data| PlaneView {
+        let images = images
+            .into_iter()
+            .filter_map(|(format, image)| Some((format, image?)))
+            .chain(self.others.iter().map(|(format, image)| (*format, image)));
+        for (place, (format, data)) in planes.iter_mut().zip(images) {
+            *place = Some(PlaneView {
                 plane: Plane::of(format, self.geometry).expect("a plane"),
                 data,
             });

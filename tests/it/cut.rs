@@ -64,7 +64,7 @@ fn a_segment_that_loses_only_its_images_ends_everybody_in_order() {
     let producer = bus.produce(LIVELY);
     let consumer = bus.consume(&["-i", "0"]);
     bus.attached(0, &consumer);
-    cut(&bus, bus.segment().header("gray_offset"));
+    cut(&bus, bus.segment().plane(0, "offset"));
     for run in [producer.wait(), consumer.wait()] {
         assert!(matches!(run.exit, Exit::Code(2 | 3)), "{run:?}");
     }
