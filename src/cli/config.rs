@@ -17,13 +17,13 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::file;
 use framebus::layout::{Geometry, TriggerKind};
 use framebus::source::Range;
+use framebus_tools::file;
 
 pub use layers::{Explained, explain};
 use layers::{Layer, layers};
-pub use places::{Place, Places, device, too_many_slots};
+pub use places::{Place, Places, too_many_slots};
 pub use top::{Findings, Top};
 use values::{consumers, duration, fps, history, mode, range, size, trigger};
 use variables::Variables;

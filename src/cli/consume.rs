@@ -1,7 +1,6 @@
 //! `framebus consume`: take frames as one consumer of a bus.
 
 mod commands;
-mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,15 +12,15 @@ use clap::Args;
 use signal_hook::consts::SIGUSR1;
 
 use super::config::{Config, Trigger};
-use super::log;
-use super::show::{OpenWindows, ShowSink};
 use super::units::{parse_duration, parse_fps};
-use super::{choose_bus, parse_bus, worker};
+use super::{choose_bus, parse_bus};
 use crate::sink::{self, ExecMode, Format, Kind, Plane, PreSink, Sink, Target};
-use framebus::bus::{BusName, ConsumerOptions, IndexChoice};
+use framebus::bus::{BusName, IndexChoice};
 use framebus::layout::TriggerKind;
 use framebus::stop::Stop;
-use run::Run;
+use framebus_tools::consume::Consumption;
+use framebus_tools::job::{Job, Task};
+use framebus_tools::log;
 
 /// Take frames as a consumer of a bus
 #[derive(Debug, Clone, Args)]
@@ -206,8 +205,12 @@ impl ConsumeArgs {
         self.every_frame || self.pre.is_some()
     }
 
+    fn plane(&self) -> Plane {
+        if self.color { Plane::Bgr } else { Plane::Gray }
+    }
+
     fn kind(&self) -> Kind {
-        let plane = if self.color { Plane::Bgr } else { Plane::Gray };
+        let plane = self.plane();
         if self.json {
             return Kind::Json(Target::Stdout);
         }
@@ -241,20 +244,24 @@ impl ConsumeArgs {
         Ok(flag)
     }
 
-    /// What is attached to: what comes after a sequence of an epoch, if there was one before.
-    fn options(&self, after: Option<(u64, u64)>) -> ConsumerOptions {
-        ConsumerOptions::new(self.bus.clone().unwrap_or_default())
-            .index(self.index)
-            .trigger(
-                self.trigger
-                    .map_or(TriggerKind::default(), TriggerKind::from),
-            )
-            .every_frame(self.in_order())
-            .name(self.name.clone())
-            .resume_from(
-                after.map(|(_, sequence)| sequence),
-                after.map(|(epoch_ms, _)| epoch_ms),
-            )
+    /// What holds, for whoever takes frames.
+    fn consumption(&self) -> Consumption {
+        Consumption {
+            bus: self.bus.clone().unwrap_or_default(),
+            index: self.index,
+            trigger: self
+                .trigger
+                .map_or(TriggerKind::default(), TriggerKind::from),
+            in_order: self.in_order(),
+            name: self.name.clone(),
+            plane: self.plane(),
+            max_fps: self.max_fps,
+            work: self.work,
+            count: self.count,
+            duration: self.duration,
+            timeout: self.timeout,
+            follow: self.follow,
+        }
     }
 }
 
@@ -265,12 +272,13 @@ impl ConsumeArgs {
 pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let args = &args.over(config)?;
     args.check()?;
+    let consumption = args.consumption();
     if args.show {
-        return Err(worker::hand_over("--show"));
+        return Err(Job::new(Task::Show(consumption)).hand_over("--show"));
     }
     let stop = Stop::on_signals()?;
     let kind = args.kind();
-    let sink: Box<dyn Sink + Send> = match args.pre {
+    let mut sink: Box<dyn Sink + Send> = match args.pre {
         Some(pre) => Box::new(PreSink::new(
             kind,
             pre,
@@ -280,22 +288,5 @@ pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
         )),
         None => sink::open(&kind, &stop)?,
     };
-    Run::new(args, sink, stop).run()
-}
-
-/// In the worker: shows frames in a window.
-///
-/// # Errors
-/// One sentence for a person.
-pub fn main_with(
-    args: &ConsumeArgs,
-    config: &Config,
-    windows: OpenWindows,
-) -> anyhow::Result<ExitCode> {
-    let args = &args.over(config)?;
-    args.check()?;
-    let stop = Stop::on_signals()?;
-    let plane = if args.color { Plane::Bgr } else { Plane::Gray };
-    let sink = Box::new(ShowSink::new(windows()?, plane));
-    Run::new(args, sink, stop).run()
+    consumption.run(sink.as_mut(), &stop)
 }

@@ -376,3 +376,31 @@ fn the_crate_has_what_it_needs_and_nothing_large() {
         assert!(length < 1 << 17, "{line} has {length} bytes");
     }
 }
+
+#[test]
+fn the_worker_brings_nothing_of_the_command() {
+    let mut command = Command::new("cargo");
+    command
+        .args(["tree", "--offline", "--locked", "--prefix", "none"])
+        .args(["-p", "framebus-worker", "-e", "normal"])
+        .current_dir(REPOSITORY);
+    let tree = run(command).is(0).text();
+    assert!(tree.contains("opencv ") && tree.contains("framebus-tools "));
+    let of_the_command = [
+        "framebus-cli",
+        "clap",
+        "ratatui",
+        "crossterm",
+        "hyper",
+        "tokio",
+        "toml",
+        "png",
+        "jpeg-encoder",
+    ];
+    for name in of_the_command {
+        let brought = tree
+            .lines()
+            .any(|line| line.starts_with(&format!("{name} ")));
+        assert!(!brought, "{name}: {tree}");
+    }
+}
