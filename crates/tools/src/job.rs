@@ -99,8 +99,7 @@ impl Job {
     /// Fails without one, and with one of another version.
     pub fn given() -> anyhow::Result<Job> {
         let text = env::var(VARIABLE).ok();
-        let text =
-            text.context("framebus-worker only captures and shows for framebus: use that")?;
+        let text = text.context("framebus-worker is started by framebus: use that")?;
         Job::read(&text)
     }
 

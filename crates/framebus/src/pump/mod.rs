@@ -64,6 +64,8 @@ mod feed_options;
 mod pacer;
 mod take;
 mod take_options;
+#[cfg(test)]
+mod tests;
 
 pub use feed::{Feeder, feed};
 pub use feed_options::{FeedError, FeedOptions};
