@@ -1,7 +1,5 @@
 //! `framebus peek`: one frame, or all of them in windows, read-only, without taking a consumer index.
 
-mod watch;
-
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,15 +7,14 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::show::OpenWindows;
-use super::{EXIT_NO, choose_bus, draw, parse_bus, print, worker};
+use super::{choose_bus, draw, parse_bus, print};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
 use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
 use framebus::convert::gray_of;
 use framebus::layout::Geometry;
 use framebus::stop::Stop;
-use watch::Watch;
-pub(super) use watch::{OPEN, WATCHES_FOR};
+use framebus_tools::exit::EXIT_NO;
+use framebus_tools::job::{Job, Task, Watching};
 
 /// Look at one frame, read-only, without taking a consumer index
 #[derive(Debug, Clone, Args)]
@@ -88,10 +85,12 @@ const NO_TERMINAL: (u32, u32) = (80, 24);
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    if args.show {
-        return Err(worker::hand_over("--show"));
-    }
     let bus = choose_bus(args.bus.as_ref(), config)?;
+    if args.show {
+        let of_producer = None;
+        let watching = Watching { bus, of_producer };
+        return Err(Job::new(Task::Watch(watching)).hand_over("--show"));
+    }
     let observer = Observer::open(&bus)?;
     if !observer.has_producer() {
         tracing::warn!("the producer of bus {bus} has exited: this is the last frame it left");
@@ -151,19 +150,6 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// In the worker: shows a bus in windows.
-///
-/// # Errors
-/// One sentence for a person.
-pub fn main_with(
-    args: &PeekArgs,
-    config: &Config,
-    windows: OpenWindows,
-) -> anyhow::Result<ExitCode> {
-    let bus = choose_bus(args.bus.as_ref(), config)?;
-    Watch::start(bus, windows)?.run()
 }
 
 /// Copies an image; returns its size, too.

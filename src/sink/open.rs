@@ -42,6 +42,28 @@ pub enum Format {
 }
 
 impl Format {
+    /// The plane that is written as it is.
+    #[must_use]
+    pub fn image(self) -> Option<Image> {
+        Some(match self {
+            Format::Raw => Image::GRAY8,
+            Format::Bgr => Image::BGR8,
+            Format::Rgb => Image::RGB8,
+            Format::Gray16 => Image::GRAY16,
+            Format::Nv12 => Image::NV12,
+            Format::I420 => Image::I420,
+            Format::Yuyv => Image::YUYV,
+            Format::Y4m | Format::Pgm | Format::Png | Format::Jpeg => return None,
+        })
+    }
+
+    /// The format that writes a plane as it is.
+    #[must_use]
+    pub fn of_image(image: Image) -> Option<Format> {
+        let mut all = Format::value_variants().iter().copied();
+        all.find(|format| format.image() == Some(image))
+    }
+
     /// Returns the format that a file's name asks for, such as Y4M for `run.y4m`.
     #[must_use]
     pub fn of_file(path: &Path) -> Option<Format> {
@@ -127,7 +149,6 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
             let reason = "--format raw is gray: for colour use --format bgr";
             return Err(SinkError::Unsuitable(reason.to_owned()));
         }
-        Kind::Frames(target, Format::Raw, Plane::Gray) => raw(target, Image::GRAY8, stop)?,
         Kind::Frames(target, Format::Y4m, plane) => {
             Box::new(VideoSink::y4m(stream(target, stop)?, *plane)?)
         }
@@ -140,12 +161,10 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
         Kind::Frames(target, Format::Jpeg, plane) => {
             Box::new(images(target, Encoding::Jpeg, stop)?.of(*plane))
         }
-        Kind::Frames(target, Format::Bgr, _) => raw(target, Image::BGR8, stop)?,
-        Kind::Frames(target, Format::Rgb, _) => raw(target, Image::RGB8, stop)?,
-        Kind::Frames(target, Format::Gray16, _) => raw(target, Image::GRAY16, stop)?,
-        Kind::Frames(target, Format::Nv12, _) => raw(target, Image::NV12, stop)?,
-        Kind::Frames(target, Format::I420, _) => raw(target, Image::I420, stop)?,
-        Kind::Frames(target, Format::Yuyv, _) => raw(target, Image::YUYV, stop)?,
+        Kind::Frames(target, format, _) => match format.image() {
+            Some(image) => raw(target, image, stop)?,
+            None => return Err(SinkError::Unsuitable("it is no image".to_owned())),
+        },
     })
 }
 

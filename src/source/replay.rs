@@ -7,13 +7,13 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Y4mSource;
-use crate::file;
 use crate::recording::sidecar;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::source::{
     Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
+use framebus_tools::file;
 
 /// How fast a recording is replayed.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use framebus::bus::{AttachError, BusName, Consumer, ConsumerOptions, Frame, IndexChoice, Waited};
 use framebus::bus::{FrameMeta, Producer, ProducerOptions};
 use framebus::layout::{Geometry, TriggerKind};
+use framebus::pump::Pacer;
 use framebus::source::pattern::verify;
 use framebus::source::{FrameSource, PatternSource};
 use framebus::stop::Stop;
-use framebus_cli::source::Pacer;
 use serde_json::{Value, json};
 
 use crate::harness::{Bus, Finished, Process};

@@ -115,6 +115,53 @@ fn a_bus_without_gray_is_seen_by_everybody_and_taken_by_who_wants_colours() {
 }
 
 #[test]
+fn a_small_plane_is_taken_as_a_picture_of_its_own_size() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "50", "--planes", "gray,bgr/2,gray/4,nv12"]);
+    let take = |args: &[&str]| place.run(&[&["consume", "--count", "2"], args].concat());
+    take(&["--plane", "gray/4", "-o", "small.y4m"]).is(0);
+    let video = std::fs::read(place.path("small.y4m")).expect("a video");
+    assert!(video.starts_with(b"YUV4MPEG2 W16 H12 "), "its own size");
+    take(&["--plane", "bgr/2", "-o", "half.ppm"]).is(0);
+    let image = std::fs::read(place.path("half.ppm")).expect("an image");
+    assert!(image.starts_with(b"P6\n32 24\n"));
+    take(&["--plane", "nv12", "-o", "raw"]).is(0);
+    let raw = std::fs::read(place.path("raw")).expect("frames");
+    assert_eq!(raw.len(), 2 * 64 * 48 * 3 / 2);
+    take(&["--plane", "rgb", "-o", "raw"])
+        .is(2)
+        .one_sentence("the bus has no plane rgb, it has gray, bgr, gray 16x12, nv12; start its producer with --planes rgb");
+    take(&["--plane", "nv12", "-o", "a.png"])
+        .is(2)
+        .one_sentence("--plane nv12 is written as it is");
+    take(&["--plane", "gray/4"])
+        .is(2)
+        .one_sentence("use it with --output");
+}
+
+#[test]
+fn planes_of_the_configuration_hold_until_a_flag_says_otherwise() {
+    let place = Place::new();
+    let lines = |script: &str| place.sh(script).is(0).text();
+    let produce = "framebus produce pattern --size 8x8 --duration 200ms 2>&1";
+    let env = format!("FRAMEBUS_PRODUCE_PLANES=gray,rgb {produce}");
+    assert!(lines(&env).contains(" gray+rgb at"));
+    assert!(
+        lines(&format!(
+            "FRAMEBUS_PRODUCE_PLANES=rgb {produce} --planes nv12"
+        ))
+        .contains(" nv12 at")
+    );
+    assert!(
+        lines(&format!("FRAMEBUS_PRODUCE_PLANES=rgb {produce} --color")).contains(" gray+bgr at")
+    );
+    place
+        .sh(&format!("FRAMEBUS_PRODUCE_PLANES=green {produce} 1>&2"))
+        .is(2)
+        .one_sentence("FRAMEBUS_PRODUCE_PLANES");
+}
+
+#[test]
 fn planes_that_cannot_be_are_said() {
     let place = Place::new();
     let said = |planes: &str, size: &str, part: &str| {

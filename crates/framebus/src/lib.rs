@@ -114,12 +114,13 @@
 //! | `shm` | mappings and checked views: nearly all unsafe code |
 //! | `lease` | how producer and consumers never collide: explored by loom |
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
-//! | [`source`], [`convert`] | what gives frames, and the test pattern; colour to gray |
+//! | [`source`], [`convert`] | what gives frames, what its name means, and the test pattern; colour to gray |
+//! | [`pump`] | the two loops: from a source to a bus, from a bus to who takes its frames |
 //! | [`stop`], [`clock`] | a request to stop that wakes whoever waits; the times of frames |
 //! | [`redact`], [`units`] | texts without the secrets that are in them; bytes for people |
 //!
 //! With the feature `serde`, snapshots are `Serialize`: the JSON of `framebus top --json`, whose schema is
-//! `docs/top.schema.json`.
+//! `docs/top.schema.json`. So are the small values that options are made of, which are `Deserialize` too.
 
 pub mod bus;
 pub mod clock;
@@ -130,6 +131,7 @@ pub mod fuzzing;
 pub mod layout;
 mod lease;
 pub mod observe;
+pub mod pump;
 pub mod redact;
 mod shm;
 pub mod source;

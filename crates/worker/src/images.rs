@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
 };
 use framebus::stop::Stop;
-use framebus_cli::file;
+use framebus_tools::file;
 use opencv::core::{Mat, MatTraitConst};
 use opencv::imgcodecs::{IMREAD_ANYCOLOR, IMREAD_ANYDEPTH, imdecode};
 
@@ -26,7 +26,6 @@ use crate::convert::{to_bgr8, to_gray};
 use crate::mat;
 use crate::options::OpenOptions;
 use crate::quiet;
-use crate::spec::SourceSpec;
 use listing::Listing;
 
 /// How large an image file may be.

@@ -7,7 +7,7 @@ use std::mem;
 
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
 };
 use framebus::stop::Stop;
 use opencv::core::Mat;
@@ -22,7 +22,6 @@ use crate::images::{ImageSource, is_image};
 use crate::mat::{self, Landed};
 use crate::options::OpenOptions;
 use crate::quiet;
-use crate::spec::SourceSpec;
 
 /// Opens a source and reads its first frame; `None` when somebody asks to stop meanwhile.
 ///
@@ -40,7 +39,13 @@ pub fn open(
         }
         SourceSpec::File(_) | SourceSpec::Url(_) => DecodedSource::open(source, options, stop)?
             .map(|source| Box::new(source) as Box<dyn FrameSource>),
-        _ => Some(Box::new(CaptureSource::open(source, options)?)),
+        SourceSpec::Camera(_) | SourceSpec::Gst(_) => {
+            Some(Box::new(CaptureSource::open(source, options)?))
+        }
+        _ => {
+            let whose = format!("{source} is opened by framebus itself");
+            return Err(SourceError::Unusable(whose));
+        }
     })
 }
 

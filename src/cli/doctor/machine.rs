@@ -11,7 +11,6 @@ use rustix::io::Errno;
 
 use super::super::config::Config;
 use super::super::units::show_bytes;
-use super::super::worker;
 use super::{Check, DoctorArgs};
 use framebus::bus::{
     BusName, MAX_SOCKET_PATH, Observer, SweepError, Swept, pipe_path, pipes_dir, runtime_dir,
@@ -20,6 +19,7 @@ use framebus::bus::{
 use framebus::layout::{Format, Geometry, PlaneSpec, segment_bytes};
 use framebus::observe::shm_usage;
 use framebus::observe::{Baseline, Sampler, Thresholds};
+use framebus_tools::job::find_worker;
 
 /// What is counted with where neither a flag nor the configuration names a size.
 const FULL_HD: Geometry = Geometry {
@@ -295,7 +295,7 @@ fn living(bus: &BusName) -> Option<Check> {
 fn headless_worker() -> Check {
     const NAME: &str = "worker";
     const INSTALL: &str = "sudo apt-get install framebus-worker   # or set FRAMEBUS_WORKER";
-    let path = match worker::find() {
+    let path = match find_worker() {
         Ok(path) => path,
         Err(error) => {
             let text = format!("cameras, files and streams cannot be captured: {error:#}");

@@ -2,9 +2,10 @@
 
 use anyhow::bail;
 
-use super::super::config::{Config, Place, device, too_many_slots};
-use super::{PATTERN, ProduceArgs, RawFormat, RawPixels};
+use super::super::config::{Config, Place, too_many_slots};
+use super::{ProduceArgs, RawFormat, RawPixels};
 use framebus::layout::Format;
+use framebus::source::SourceSpec;
 
 /// What the group may do, of a mode.
 const GROUP: u32 = 0o070;
@@ -14,18 +15,18 @@ const GROUP: u32 = 0o070;
 pub(super) fn check(
     flags: &ProduceArgs,
     merged: &ProduceArgs,
+    spec: &SourceSpec,
     config: &Config,
 ) -> anyhow::Result<()> {
-    check_flags(merged)?;
+    check_flags(merged, spec)?;
     let place = |key: &str, by_flag: bool| match (&merged.bus, by_flag) {
         (Some(bus), false) => config.place(bus.as_str(), key),
         _ => Place::flag(&format!("--{key}")),
     };
-    let source = merged.source_text();
     if flags.range.is_some() {
-        check_range(merged)?;
+        check_range(merged, spec)?;
     }
-    if let Some(why) = never_starts_again(&source).filter(|_| merged.looped) {
+    if let Some(why) = spec.cannot_start_again().filter(|_| merged.looped) {
         bail!(
             "{} is for files: {why} cannot start again",
             place("loop", flags.looped)
@@ -79,8 +80,8 @@ pub(super) fn check(
 }
 
 /// Refuses a range for what has none. One of the configuration is for the sources that have.
-fn check_range(merged: &ProduceArgs) -> anyhow::Result<()> {
-    if merged.source() == PATTERN {
+fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
+    if *spec == SourceSpec::Pattern {
         bail!("--range is for video: the pattern is full range");
     }
     if let Some(RawPixels::Bgr | RawPixels::Rgb) = merged.format {
@@ -90,12 +91,13 @@ fn check_range(merged: &ProduceArgs) -> anyhow::Result<()> {
 }
 
 /// Refuses flags that no configuration has a part in.
-fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
-    let stdin = args.source() == "-";
-    if args.speed.is_some() && !args.is_recording() {
+fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
+    let stdin = *spec == SourceSpec::Stdin;
+    let recording = matches!(spec, SourceSpec::Recording(_));
+    if args.speed.is_some() && !recording {
         bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
     }
-    if args.size.is_some() && args.is_recording() {
+    if args.size.is_some() && recording {
         bail!("a recording has a size of its own: leave out --size");
     }
     if args.format.is_some() && !stdin {
@@ -110,17 +112,4 @@ fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// What a source is that ends and has no beginning to go back to. Over HTTP there are streams and files: it shows when it
-/// is open. The pattern goes on for ever, as a loop does.
-fn never_starts_again(source: &str) -> Option<&'static str> {
-    match source {
-        "-" => Some("stdin"),
-        camera if device(camera).is_some() => Some("a camera"),
-        url if url.to_ascii_lowercase().starts_with("rtsp") && url.contains("://") => {
-            Some("a stream")
-        }
-        _ => None,
-    }
 }

@@ -5,6 +5,7 @@ use super::Geometry;
 /// The format of a plane: a fourcc, as V4L2 writes it. The constants are the formats that this library fills and converts;
 /// any other is carried as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Format(u32);
 
 /// How the bytes of a format are arranged.

@@ -2,6 +2,7 @@
 
 /// The size of an image in pixels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Geometry {
     /// Pixels in a row, 1 to [`Geometry::MAX_SIDE`].
     pub width: u32,

@@ -1,6 +1,6 @@
 //! The planes of a bus: what images, or bytes, there are for every frame.
 
-use super::{Format, Geometry};
+use super::{Format, Geometry, PlaneSpec};
 use crate::sync::{AtomicU32, AtomicU64};
 
 layout! {
@@ -43,6 +43,7 @@ impl PlaneFlags {
 
 /// Which numbers of a plane mean black and white.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[repr(u32)]
 pub enum ColorRange {
@@ -77,6 +78,7 @@ impl ColorRange {
 
 /// How YCbCr becomes RGB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[repr(u32)]
 pub enum Matrix {
@@ -204,6 +206,28 @@ impl Planes {
     #[must_use]
     pub fn as_slice(&self) -> &[Plane] {
         &self.planes[..self.count]
+    }
+
+    /// The plane that was asked for, in frames of a size; its number, too.
+    #[must_use]
+    pub fn find(&self, spec: &PlaneSpec, frames: Geometry) -> Option<(usize, &Plane)> {
+        let wanted = spec.plane(frames).ok()?;
+        let same = |plane: &Plane| {
+            plane.format == wanted.format
+                && (plane.width, plane.height) == (wanted.width, wanted.height)
+                && !plane.one_for_all
+        };
+        self.iter().enumerate().find(|(_, plane)| same(plane))
+    }
+
+    /// One of them alone.
+    #[must_use]
+    pub fn only(&self, index: usize) -> Planes {
+        let mut planes = Planes::default();
+        if let Some(plane) = self.get(index) {
+            planes.push(*plane);
+        }
+        planes
     }
 
     /// The first plane of a format that is in every slot, in whatever size.

@@ -9,6 +9,7 @@ use super::{ColorRange, Format, Geometry, Matrix, Plane, Planes};
 /// A plane that a producer wants: `gray`, `nv12`, `gray/4` (a quarter of the width and of the height), `meta/4096` (at most
 /// so many bytes for each frame).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PlaneSpec {
     /// What its bytes mean.

@@ -2,9 +2,11 @@
 
 pub mod pattern;
 mod range;
+mod spec;
 
 pub use pattern::PatternSource;
 pub use range::Range;
+pub use spec::{NumberedName, Opener, SourceSpec};
 
 use thiserror::Error;
 

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use framebus::source::{Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
+use framebus::source::{
+    Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
+};
 use framebus::stop::Stop;
-use framebus_worker::{CaptureSource, DecodedSource, ImageSource, OpenOptions, SourceSpec};
+use framebus_worker::{CaptureSource, DecodedSource, ImageSource, OpenOptions};
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector};
 use opencv::imgcodecs::{imencode, imwrite};
 use opencv::videoio::{CAP_FFMPEG, VideoWriter, VideoWriterTrait};
