@@ -134,7 +134,7 @@ pub(super) fn play() -> Option<anyhow::Result<ExitCode>> {
 /// Measures as the arguments of [`main`]'s process say.
 fn run_as(words: &[String]) -> anyhow::Result<ExitCode> {
     let cli = Cli::parse_from(once("framebus").chain(words.iter().map(String::as_str)));
-    cli.log.init();
+    cli.log.logging().init();
     let Verb::Bench(args) = &cli.verb else {
         bail!("only bench measures");
     };

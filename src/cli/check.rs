@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::units::{parse_duration, parse_fps, show_duration};
-use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
+use super::{choose_bus, parse_bus, print};
 use framebus::bus::{AttachError, BusName, Observer};
 use framebus::observe::{
     Baseline, BusState, Finding, Producer, SCHEMA, Sampler, Severity, Snapshot,
 };
 use framebus::stop::Stop;
+use framebus_tools::exit::{EXIT_NO, EXIT_NO_BUS, stopped};
 
 /// Check that a bus is healthy: exit code 0, or 1 and a line for each finding
 #[derive(Debug, Clone, Args)]

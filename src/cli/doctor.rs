@@ -10,10 +10,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::config::Config;
+use super::print;
 use super::units::parse_size;
-use super::{EXIT_NO, print};
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::observe::SCHEMA;
+use framebus_tools::exit::EXIT_NO;
 
 /// Check this machine for problems, and suggest fixes
 #[derive(Debug, Clone, Args)]

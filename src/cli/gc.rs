@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::log::{EXIT_ERROR, EXIT_PERMISSION};
 use super::print;
 use super::units::show_bytes;
 use framebus::bus::{BusName, Remains, SweepError, Swept, sweep, traces};
+use framebus_tools::exit::{EXIT_ERROR, EXIT_PERMISSION};
 
 /// Remove what dead producers left: segments, named pipes, locks
 #[derive(Debug, Clone, Args)]

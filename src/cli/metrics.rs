@@ -11,11 +11,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::units::parse_duration;
-use super::{deadline, parse_bus, print, stopped};
+use super::{parse_bus, print};
 use crate::sink::replace_file;
 use framebus::bus::{BusName, Observer};
+use framebus::clock::deadline_ns;
 use framebus::observe::{Baseline, BusState, Percentiles, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
+use framebus_tools::exit::stopped;
 
 /// Show the buses to Prometheus: over HTTP, in a file, or once on stdout
 #[derive(Debug, Clone, Args)]
@@ -61,7 +63,7 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::on_signals()?;
-    let end_ns = deadline(args.duration);
+    let end_ns = deadline_ns(args.duration);
     if let Some(address) = args.listen {
         server::serve(address, look, end_ns, &stop)?;
         return Ok(stopped(&stop));
@@ -69,7 +71,7 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
     let every = args.interval.unwrap_or(INTERVAL);
     while let Some(path) = &args.textfile {
         replace_file(path, text::render(&look.snapshots()).as_bytes())?;
-        let next = deadline(Some(every))
+        let next = deadline_ns(Some(every))
             .into_iter()
             .chain(end_ns)
             .min()

@@ -1,7 +1,5 @@
 //! `framebus peek`: one frame, or all of them in windows, read-only, without taking a consumer index.
 
-mod watch;
-
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,17 +7,16 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::show::OpenWindows;
-use super::{EXIT_NO, choose_bus, parse_bus, print, worker};
+use super::{choose_bus, parse_bus, print};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
 use crate::tui::{self, PictureOptions, Theme, render_picture};
 use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
-use framebus::convert::bgr_to_gray;
+use framebus::convert::{bgr_to_gray, gray_of};
 use framebus::layout::Geometry;
 use framebus::observe::Picture;
 use framebus::stop::Stop;
-use watch::Watch;
-pub(super) use watch::{OPEN, WATCHES_FOR};
+use framebus_tools::exit::EXIT_NO;
+use framebus_tools::job::{Job, Task, Watching};
 
 /// Look at one frame, read-only, without taking a consumer index
 #[derive(Debug, Clone, Args)]
@@ -90,10 +87,12 @@ const NO_TERMINAL: (u16, u16) = (80, 24);
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    if args.show {
-        return Err(worker::hand_over("--show"));
-    }
     let bus = choose_bus(args.bus.as_ref(), config)?;
+    if args.show {
+        let of_producer = None;
+        let watching = Watching { bus, of_producer };
+        return Err(Job::new(Task::Watch(watching)).hand_over("--show"));
+    }
     let observer = Observer::open(&bus)?;
     if !observer.has_producer() {
         tracing::warn!("the producer of bus {bus} has exited: this is the last frame it left");
@@ -101,7 +100,7 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut image = Vec::new();
     let copy = match copy(&observer, args, &mut image) {
         Ok(copy) => copy,
-        Err(CopyError::NoImage) => anyhow::bail!(
+        Err(CopyError::NoImage) if args.bgr => anyhow::bail!(
             "bus {bus} keeps no BGR image: its source has no colour; produce from one that has, or leave out --bgr"
         ),
         Err(error) => {
@@ -112,8 +111,8 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_NO));
         }
     };
+    let (copy, geometry) = copy;
     tracing::debug!("sequence {}, slot {}", copy.sequence, copy.slot);
-    let geometry = observer.layout().geometry;
     let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
     if args.draw || to_terminal {
         let picture = picture(geometry, &copy, image, args.bgr);
@@ -146,32 +145,33 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// In the worker: shows a bus in windows.
-///
-/// # Errors
-/// One sentence for a person.
-pub fn main_with(
+/// Copies an image; returns its size, too.
+fn copy(
+    observer: &Observer,
     args: &PeekArgs,
-    config: &Config,
-    windows: OpenWindows,
-) -> anyhow::Result<ExitCode> {
-    let bus = choose_bus(args.bus.as_ref(), config)?;
-    Watch::start(bus, windows)?.run()
-}
-
-fn copy(observer: &Observer, args: &PeekArgs, image: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+    image: &mut Vec<u8>,
+) -> Result<(FrameCopy, Geometry), CopyError> {
     if args
         .slot
         .is_some_and(|slot| slot >= observer.layout().slots)
     {
         return Err(CopyError::NoSlot);
     }
-    match (args.slot, args.bgr) {
-        (Some(slot), false) => observer.copy_slot(slot, image),
-        (None, false) => observer.copy_latest(image),
-        (Some(slot), true) => observer.copy_bgr(slot, image),
-        (None, true) => observer.copy_latest_bgr(image),
+    let layout = observer.layout();
+    let plane = if args.bgr {
+        layout.best_bgr()
+    } else {
+        layout.best_for_gray()
+    };
+    let plane = plane.ok_or(CopyError::NoImage)?;
+    let copy = match args.slot {
+        Some(slot) => observer.copy_slot(plane, slot, image),
+        None => observer.copy_latest(plane, image),
+    }?;
+    if !args.bgr {
+        *image = gray_of(plane, image).ok_or(CopyError::NoImage)?;
     }
+    Ok((copy, plane.size().unwrap_or(layout.geometry)))
 }
 
 /// What was copied, as `top` draws it.

@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::log::EXIT_ERROR;
 use super::units::parse_duration;
-use super::{EXIT_NO_BUS, choose_bus, exit_code, parse_bus, stopped};
+use super::{choose_bus, parse_bus};
 use crate::tui::{self, Options, Outcome, TextOptions, Theme, Wants, render_text};
 use framebus::bus::{BusName, Observer};
 use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
+use framebus_tools::exit::{EXIT_NO_BUS, of_attach, stopped};
 
 /// Watch a bus: producer, slots, consumers and what the camera sees. Changes nothing
 #[derive(Debug, Clone, Args)]
@@ -207,7 +207,7 @@ fn verdict(bus: &BusName, state: BusState) -> ExitCode {
         // The snapshot has the sentence; the error its kind.
         BusState::Unreadable => match Observer::open(bus) {
             Ok(_) => ExitCode::SUCCESS,
-            Err(error) => ExitCode::from(exit_code(&error.into()).unwrap_or(EXIT_ERROR)),
+            Err(error) => ExitCode::from(of_attach(&error)),
         },
         _ => ExitCode::SUCCESS,
     }

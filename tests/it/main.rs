@@ -20,6 +20,7 @@ mod logs;
 mod metrics;
 mod names;
 mod observers;
+mod old_segments;
 mod outputs;
 mod peers;
 mod permissions;

@@ -7,6 +7,7 @@ mod examples;
 mod harness;
 mod inputs;
 mod packages;
+mod planes;
 mod recipes;
 mod recordings;
 mod screen;

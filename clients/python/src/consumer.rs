@@ -325,8 +325,8 @@ impl Consumer {
         dict.set_item("fps", stream.nominal_fps)?;
         dict.set_item("generation", stream.generation)?;
         dict.set_item("epoch_ms", stream.epoch_ms)?;
-        dict.set_item("color", stream.color)?;
-        dict.set_item("limited_range", stream.limited_range)?;
+        dict.set_item("color", stream.has_color())?;
+        dict.set_item("limited_range", stream.has_limited_gray())?;
         Ok(dict)
     }
 

@@ -81,9 +81,7 @@ pub(crate) fn create(error: &CreateError) -> PyErr {
     let text = error.to_string();
     match error {
         CreateError::InUse { .. } | CreateError::LockTaken { .. } => InUseError::new_err(text),
-        CreateError::TooManySlots { .. } | CreateError::Consumers { .. } => {
-            PyValueError::new_err(text)
-        }
+        CreateError::Plan(_) => PyValueError::new_err(text),
         _ => Error::new_err(text),
     }
 }

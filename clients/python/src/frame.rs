@@ -109,11 +109,7 @@ impl Frame {
             Ok(array) => return Ok(Some(array)),
             Err(lease) => lease,
         };
-        let pixels = if bgr {
-            lease.0.bgr()
-        } else {
-            Some(lease.0.gray())
-        };
+        let pixels = if bgr { lease.0.bgr() } else { lease.0.gray() };
         let Some(pixels) = pixels else {
             return Ok(None);
         };

@@ -33,7 +33,7 @@ pub(crate) struct Producer {
 
 /// What a slot has until it is published or given back.
 struct Claim {
-    images: (Image, Option<Image>),
+    images: (Option<Image>, Option<Image>),
     parts: Mutex<Option<Parts>>,
 }
 
@@ -161,7 +161,7 @@ impl Producer {
             bgr,
         };
         let images = (
-            image(target.gray, false),
+            target.gray.map(|pixels| image(pixels, false)),
             target.bgr.map(|pixels| image(pixels, true)),
         );
         claim.keep();
@@ -240,7 +240,7 @@ impl Slot {
     fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
         self.check()?;
         let (gray, color) = self.claim.images;
-        let Some(image) = (if bgr { color } else { Some(gray) }) else {
+        let Some(image) = (if bgr { color } else { gray }) else {
             return Ok(None);
         };
         let claimed = {

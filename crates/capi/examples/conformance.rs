@@ -33,7 +33,7 @@ fn produce(arguments: [&str; 6]) -> Result<(), Box<dyn Error>> {
     let geometry = Geometry::new(width.parse()?, height.parse()?).ok_or("no size")?;
     let mut options = ProducerOptions::new(bus.parse()?, geometry);
     options.consumers = consumers.parse()?;
-    options.color = true;
+    options = options.color(true);
     let wanted = usize::from(options.consumers);
     let mut producer = Producer::create(options)?;
     let mut source = PatternSource::new(geometry, None);
@@ -85,9 +85,9 @@ fn consume(arguments: [&str; 4]) -> Result<(), Box<dyn Error>> {
         let Some(frame) = consumer.acquire() else {
             continue;
         };
-        let whole =
-            pattern::verify(frame.geometry(), frame.gray()) == Ok(frame.info().source_frame);
-        let same = frame.bgr().is_some_and(|bgr| bgr[3 * 8] == frame.gray()[8]);
+        let gray = frame.gray().unwrap_or_default();
+        let whole = pattern::verify(frame.geometry(), gray) == Ok(frame.info().source_frame);
+        let same = frame.bgr().is_some_and(|bgr| bgr[3 * 8] == gray[8]);
         torn += u64::from(!whole || !same);
         backwards += u64::from(frame.info().sequence <= last);
         last = frame.info().sequence;

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::sync::{Mutex, PoisonError};
 
 use framebus::bus::{BusName, Observer};
+use framebus::convert::gray_into;
 use framebus::observe::{Baseline, Sampler, Thresholds};
 
 use crate::consumer::bus_name;
@@ -119,7 +120,10 @@ pub unsafe extern "C" fn framebus_observer_peek(
         let Some(view) = &inner.view else {
             return Ok(framebus_result::NoFrame);
         };
-        let geometry = view.layout().geometry;
+        let Some(plane) = view.layout().best_for_gray() else {
+            return Ok(framebus_result::NoImage);
+        };
+        let geometry = plane.size().unwrap_or(view.layout().geometry);
         let mut value = framebus_picture {
             size: 0,
             width: geometry.width,
@@ -138,14 +142,16 @@ pub unsafe extern "C" fn framebus_observer_peek(
             ));
         }
         let copy = view
-            .copy_latest(&mut inner.image)
+            .copy_latest(plane, &mut inner.image)
             .map_err(|error| fail((&error).into(), error))?;
         value.slot = copy.slot.into();
         value.sequence = copy.sequence;
         value.capture_ns = copy.capture_ns;
-        let count = inner.image.len().min(gray_len);
         // SAFETY: the buffer has `gray_len` bytes, as the header asks, and is the caller's own.
-        unsafe { std::ptr::copy_nonoverlapping(inner.image.as_ptr(), gray, count) };
+        let buffer = unsafe { std::slice::from_raw_parts_mut(gray, geometry.gray_len()) };
+        if !gray_into(plane, &inner.image, buffer) {
+            return Ok(framebus_result::NoImage);
+        }
         // SAFETY: the header asks for it.
         unsafe { plain::write(picture, len, &value) };
         Ok(framebus_result::Ok)

@@ -140,8 +140,9 @@ impl framebus_producer_options {
         }
         options.history =
             u8::try_from(self.history).map_err(|_| invalid("a bus has at most 254 slots"))?;
-        options.color = self.color != 0;
-        options.limited_range = self.limited_range != 0;
+        options = options
+            .color(self.color != 0)
+            .limited_range(self.limited_range != 0);
         let fps = self.nominal_fps;
         if !(0.0..=4e6).contains(&fps) {
             return Err(invalid("nominal_fps makes no sense"));
@@ -203,7 +204,7 @@ pub unsafe extern "C" fn framebus_producer_claim(
             width,
             height: images.geometry.height,
             stride: width,
-            gray: images.gray.as_mut_ptr(),
+            gray: images.gray.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr),
             bgr: images.bgr.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr),
             bgr_stride,
             slot,

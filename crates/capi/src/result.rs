@@ -5,6 +5,7 @@ use std::ffi::{CString, c_char};
 use std::fmt::Display;
 
 use framebus::bus::{AttachError, CopyError, CreateError, HandleError};
+use framebus::layout::PlanError;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +119,8 @@ impl From<&CreateError> for framebus_result {
         match error {
             CreateError::InUse { .. } | CreateError::LockTaken { .. } => Self::HasProducer,
             CreateError::Foreign { .. } => Self::Foreign,
-            CreateError::TooManySlots { .. } => Self::TooManySlots,
-            CreateError::Consumers { .. } => Self::InvalidArgument,
+            CreateError::Plan(PlanError::TooManySlots { .. }) => Self::TooManySlots,
+            CreateError::Plan(_) => Self::InvalidArgument,
             CreateError::Handle(error) => error.into(),
             CreateError::Full { .. } => Self::Full,
             _ => Self::System,

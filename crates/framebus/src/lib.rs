@@ -38,7 +38,8 @@
 //! let mut taken = 0;
 //! for frame in &mut consumer {
 //!     let frame = frame?;
-//!     let (size, gray) = (frame.geometry(), frame.gray()); // rows of `width` bytes, in place
+//!     let size = frame.geometry();
+//!     let gray = frame.gray().ok_or("a bus with gray")?; // rows of `width` bytes, in place
 //!     assert_eq!(gray.len(), size.width as usize * size.height as usize);
 //!     taken += 1;
 //! } // ends when the producer ends
@@ -53,7 +54,7 @@
 //! # Publish frames
 //!
 //! ```
-//! use framebus::{BusName, FrameMeta, Geometry, Producer, ProducerOptions, clock};
+//! use framebus::{BusName, Format, FrameMeta, Geometry, Producer, ProducerOptions, clock};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let bus: BusName = format!("doc-publish-{}", std::process::id()).parse()?;
@@ -66,7 +67,7 @@
 //!     let capture_ns = clock::monotonic_ns();
 //!     // `None` when every slot is leased: that frame is lost, and nobody waits.
 //!     if let Some(mut claim) = producer.claim()? {
-//!         claim.target().gray.fill(number);
+//!         claim.plane(Format::GRAY8).ok_or("a bus with gray")?.fill(number);
 //!         claim.publish(FrameMeta { capture_ns, wall_ns: clock::wall_ns(), source_frame: number.into() });
 //!     }
 //! }
@@ -112,12 +113,13 @@
 //! | `shm` | mappings and checked views: nearly all unsafe code |
 //! | `lease` | how producer and consumers never collide: explored by loom |
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
-//! | [`source`], [`convert`] | the trait of a source, and the test pattern; colour to gray |
+//! | [`source`], [`convert`] | the trait of a source, what its name means, and the test pattern; conversions of planes |
+//! | [`pump`] | the two loops: from a source to a bus, and from a bus to a program |
 //! | [`stop`], [`clock`] | a request to stop that wakes waiting threads; the times of frames |
 //! | [`redact`], [`units`] | hides secrets in a text; shows bytes for people |
 //!
 //! With the feature `serde`, snapshots are `Serialize`: the JSON of `framebus top --json`, whose schema is
-//! `docs/top.schema.json`.
+//! `docs/top.schema.json`. So are the small values that options are made of, which are `Deserialize` too.
 
 pub mod bus;
 pub mod clock;
@@ -128,6 +130,7 @@ pub mod fuzzing;
 pub mod layout;
 mod lease;
 pub mod observe;
+pub mod pump;
 pub mod redact;
 mod shm;
 pub mod source;
@@ -140,5 +143,5 @@ pub use bus::{
     BusName, Claim, Consumer, ConsumerOptions, Frame, FrameInfo, FrameMeta, Observer, OwnedFrame,
     Producer, ProducerOptions, Waited,
 };
-pub use layout::Geometry;
+pub use layout::{Format, Geometry, PlaneSpec};
 pub use stop::Stop;

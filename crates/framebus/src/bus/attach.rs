@@ -18,6 +18,7 @@ use crate::trigger::{ConnectError, Connection, connect};
 
 /// Which consumer index to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IndexChoice {
     /// This one.
     Index(u8),

@@ -13,7 +13,7 @@ use super::numbers::{Place, between, newest};
 use super::process::own_start_ticks;
 use super::{BusName, HandleError};
 use crate::clock::monotonic_ns;
-use crate::layout::{HeaderFlags, RecordFlags, RecordState, SegmentState, write_text};
+use crate::layout::{RecordFlags, RecordState, SegmentState, write_text};
 use crate::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest};
 use crate::shm::{ConsumerSegment, OpenSegmentError};
 use crate::stop::Stop;
@@ -136,8 +136,7 @@ impl Consumer {
             nominal_fps: (millihertz != 0).then(|| f64::from(millihertz) / 1000.0),
             generation: header.generation.load(Relaxed),
             epoch_ms: header.epoch_ms.load(Relaxed),
-            color: layout.color.is_some(),
-            limited_range: header.flags.load(Relaxed) & HeaderFlags::LIMITED_RANGE != 0,
+            planes: layout.planes,
         }
     }
 
@@ -267,7 +266,7 @@ impl Consumer {
             return None;
         }
         let hold = self.lease()?;
-        Some(Frame::new(&self.attachment, hold, self.stats))
+        Some(Frame::new(&*self.attachment, hold, self.stats))
     }
 
     /// Leases a frame as [`Consumer::acquire`] does, for somebody who cannot borrow: the lease, the mapping and the claim on
@@ -283,7 +282,7 @@ impl Consumer {
             });
         }
         let hold = self.lease();
-        Ok(hold.map(|hold| OwnedFrame::new(Arc::clone(&self.attachment), hold)))
+        Ok(hold.map(|hold| OwnedFrame::new(Arc::clone(&self.attachment), hold, self.stats)))
     }
 
     /// Whether an [`OwnedFrame`] of this consumer is alive.
@@ -348,6 +347,7 @@ impl Consumer {
             skipped,
             missing,
             origin: slot.origin.load(Relaxed),
+            metadata_len: slot.meta_len.load(Relaxed),
         };
         let own = self.attachment.segment.own();
         own.wake_ns.store(wake_ns, Relaxed);

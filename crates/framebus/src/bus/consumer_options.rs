@@ -2,7 +2,7 @@
 
 use super::BusName;
 use super::attach::IndexChoice;
-use crate::layout::{Geometry, TriggerKind};
+use crate::layout::{ColorRange, Format, Geometry, Plane, Planes, TriggerKind};
 
 /// What a consumer wants: [`ConsumerOptions::new`], what is to be otherwise, then [`ConsumerOptions::attach`].
 #[derive(Debug, Clone, PartialEq)]
@@ -137,8 +137,27 @@ pub struct Stream {
     pub generation: u64,
     /// Since when sequences are counted, ms since 1970 UTC: another one when they have begun at 1 again. 0 = not known.
     pub epoch_ms: u64,
-    /// Whether frames have a BGR plane.
-    pub color: bool,
-    /// Whether gray is limited-range luma.
-    pub limited_range: bool,
+    /// What images there are for every frame.
+    pub planes: Planes,
+}
+
+impl Stream {
+    /// Whether every frame has a BGR image in its own size.
+    #[must_use]
+    pub fn has_color(&self) -> bool {
+        self.full(Format::BGR8).is_some()
+    }
+
+    /// Whether gray is luma from 16 to 235.
+    #[must_use]
+    pub fn has_limited_gray(&self) -> bool {
+        self.full(Format::GRAY8)
+            .is_some_and(|gray| gray.range == ColorRange::Limited)
+    }
+
+    /// The plane of a format that is in every slot in the frames' own size.
+    #[must_use]
+    pub fn full(&self, format: Format) -> Option<&Plane> {
+        self.planes.full(format, self.geometry)
+    }
 }

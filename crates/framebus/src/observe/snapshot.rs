@@ -91,12 +91,10 @@ pub struct Segment {
     pub width: u32,
     /// Image height in pixels.
     pub height: u32,
-    /// Bytes from row to row of the gray image.
-    pub stride: u32,
-    /// Pixel format of the slots: `gray8` or `gray8+bgr` (colour in every slot).
+    /// The planes of every frame in one word: `gray8`, `gray8+bgr`, `nv12+gray8/4`.
     pub format: String,
-    /// Whether the BGR debugging image is kept.
-    pub bgr_image: bool,
+    /// What images there are for every frame.
+    pub planes: Vec<PlaneInfo>,
     /// How many consumers can be attached.
     pub max_consumers: u32,
     /// Slots beyond consumers + 2, kept for readers of every frame.
@@ -105,6 +103,27 @@ pub struct Segment {
     pub unlinked: bool,
     /// Where the named pipes are.
     pub pipes: String,
+}
+
+/// One plane of the segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PlaneInfo {
+    /// What it holds: `gray`, `bgr`, `nv12`, `meta` …, or its fourcc where it is not known here.
+    pub format: String,
+    /// Pixels in a row; of `meta` the most bytes of a frame.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes from row to row.
+    pub stride: u32,
+    /// Which numbers are black and white: `full` or `limited`.
+    pub range: Option<&'static str>,
+    /// How YCbCr becomes RGB: `bt601` or `bt709`.
+    pub matrix: Option<&'static str>,
+    /// Whether there is one image for all slots instead of one in each: the BGR debugging image.
+    pub one_for_all: bool,
 }
 
 /// The producer.

@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// Standard error without waiting and without failing: a pipe whose reader has stopped reading, or has gone, and a terminal
 /// that somebody has stopped with Ctrl-S, lose lines. The camera goes on.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Stderr;
+pub(crate) struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

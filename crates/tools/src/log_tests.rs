@@ -1,23 +1,9 @@
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, anyhow};
-use clap::Parser;
+use anyhow::anyhow;
 
 use super::*;
-
-#[derive(Parser)]
-struct Program {
-    #[command(flatten)]
-    log: LogArgs,
-}
-
-fn level(arguments: &[&str]) -> Level {
-    let arguments = ["framebus"].iter().chain(arguments);
-    Program::try_parse_from(arguments)
-        .expect("arguments")
-        .log
-        .level()
-}
+use crate::sink::SinkError;
 
 /// Logs three events in that style and returns the lines.
 fn logged(format: LogFormat) -> String {
@@ -48,15 +34,6 @@ fn logged(format: LogFormat) -> String {
     });
     let bytes = lines.0.lock().expect("lock").clone();
     String::from_utf8(bytes).expect("text")
-}
-
-#[test]
-fn flags_say_how_much_is_logged() {
-    assert_eq!(level(&[]), Level::INFO);
-    assert_eq!(level(&["-v"]), Level::DEBUG);
-    assert_eq!(level(&["-vv"]), Level::TRACE);
-    assert_eq!(level(&["-q"]), Level::ERROR);
-    assert!(Program::try_parse_from(["framebus", "-q", "-v"]).is_err());
 }
 
 #[test]
@@ -102,22 +79,4 @@ fn a_sentence_tells_each_cause_once() {
     );
     let lines = anyhow!("first\n  second\n");
     assert_eq!(sentence(lines.as_ref()), "first second");
-}
-
-#[test]
-fn a_reader_that_has_gone_is_no_failure() {
-    let broken = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
-    assert_eq!(exit_code(&broken.expect_err("broken")), None);
-    assert_eq!(exit_code(&SinkError::Closed.into()), None);
-}
-
-#[test]
-fn permission_has_its_own_exit_code() {
-    let denied =
-        Err::<(), _>(io::Error::from(io::ErrorKind::PermissionDenied)).context("cannot open");
-    assert_eq!(
-        exit_code(&denied.expect_err("denied")),
-        Some(EXIT_PERMISSION)
-    );
-    assert_eq!(exit_code(&anyhow!("anything else")), Some(EXIT_ERROR));
 }

@@ -8,7 +8,7 @@ use framebus::clock::monotonic_ns;
 
 /// Tells systemd that the service is ready and alive; does nothing where nobody asks.
 #[derive(Debug)]
-pub(super) struct Notify {
+pub(crate) struct Notify {
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// How often the watchdog wants to hear of us: twice in its time.
     every_ns: Option<u64>,
@@ -17,7 +17,7 @@ pub(super) struct Notify {
 
 impl Notify {
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
-    pub(super) fn from_environment() -> Notify {
+    pub(crate) fn from_environment() -> Notify {
         let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let address = text("NOTIFY_SOCKET").and_then(|name| match name.strip_prefix('@') {
             Some(name) => SocketAddr::from_abstract_name(name).ok(),
@@ -35,12 +35,12 @@ impl Notify {
     }
 
     /// Says that consumers can attach; `status` is for people.
-    pub(super) fn ready(&self, status: &str) {
+    pub(crate) fn ready(&self, status: &str) {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
     /// Says that the loop goes round, when it is time to.
-    pub(super) fn alive(&mut self) {
+    pub(crate) fn alive(&mut self) {
         let Some(every_ns) = self.every_ns else {
             return;
         };
@@ -52,7 +52,7 @@ impl Notify {
     }
 
     /// Says that the end has begun.
-    pub(super) fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.send("STOPPING=1");
     }
 

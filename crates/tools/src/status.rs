@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use super::stderr::Stderr;
+use crate::stderr::Stderr;
 use framebus::bus::Producer;
 use framebus::clock::monotonic_ns;
 
@@ -10,7 +10,7 @@ const SECOND: u64 = 1_000_000_000;
 
 /// The producer's status.
 #[derive(Debug)]
-pub(super) struct Status {
+pub(crate) struct Status {
     terminal: bool,
     every_ns: u64,
     last_ns: u64,
@@ -20,7 +20,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn new(sequence: u64) -> Status {
+    pub(crate) fn new(sequence: u64) -> Status {
         let enabled = tracing::enabled!(tracing::Level::INFO);
         let terminal = std::io::stderr().is_terminal() && enabled;
         let every_ns = if terminal { SECOND } else { 60 * SECOND };
@@ -34,7 +34,7 @@ impl Status {
     }
 
     /// Shows the status when it is time to.
-    pub(super) fn update(&mut self, producer: &Producer) {
+    pub(crate) fn update(&mut self, producer: &Producer) {
         let now = monotonic_ns();
         if now.saturating_sub(self.last_ns) < self.every_ns {
             return;
@@ -62,7 +62,7 @@ impl Status {
     }
 
     /// Removes the line from the terminal, before another line is written.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if self.shown > 0 {
             let text = format!("\r{:width$}\r", "", width = self.shown);
             let _ = Stderr.write_all(text.as_bytes());

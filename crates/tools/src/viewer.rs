@@ -4,7 +4,8 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,8 +15,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
-use super::super::peek::{OPEN, WATCHES_FOR};
-use super::super::stderr::Stderr;
+use crate::job::{Job, OPEN, Task, Watching};
+use crate::log::{LogFormat, Logging};
+use crate::stderr::Stderr;
 use framebus::bus::BusName;
 use framebus::stop::Stop;
 
@@ -40,7 +42,7 @@ enum News {
 }
 
 /// The process that has the windows; ended, and waited for, when this is dropped.
-pub(super) struct Viewer {
+pub(crate) struct Viewer {
     pidfd: OwnedFd,
     news: Receiver<News>,
     watcher: Option<JoinHandle<()>>,
@@ -52,8 +54,12 @@ impl Viewer {
     ///
     /// # Errors
     /// What the process says when it cannot open a window, or that the display does not answer.
-    pub(super) fn start(bus: &BusName, stop: &Stop) -> anyhow::Result<Option<Viewer>> {
-        let viewer = Viewer::spawn(bus, stop).context("the windows cannot be opened")?;
+    pub(crate) fn start(
+        worker: &Path,
+        bus: &BusName,
+        stop: &Stop,
+    ) -> anyhow::Result<Option<Viewer>> {
+        let viewer = Viewer::spawn(worker, bus, stop).context("the windows cannot be opened")?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match viewer.news.recv_timeout(LOOK_EVERY) {
@@ -68,13 +74,20 @@ impl Viewer {
         }
     }
 
-    fn spawn(bus: &BusName, stop: &Stop) -> anyhow::Result<Viewer> {
-        // The very program that runs, also when another has taken its place on the disk.
-        let mut child = Command::new("/proc/self/exe")
-            .arg0("framebus-worker")
-            .args(["--log-format", "json", "--config", "/dev/null"])
+    fn spawn(worker: &Path, bus: &BusName, stop: &Stop) -> anyhow::Result<Viewer> {
+        let watching = Watching {
+            bus: bus.clone(),
+            of_producer: Some(std::process::id()),
+        };
+        let mut job = Job::new(Task::Watch(watching));
+        // Its lines are read here.
+        job.logging = Logging {
+            format: LogFormat::Json,
+            ..Logging::default()
+        };
+        let mut child = job
+            .command(worker)
             .args(["peek", "--show", "--bus", bus.as_str()])
-            .env(WATCHES_FOR, std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -117,7 +130,7 @@ impl Viewer {
     }
 
     /// Returns why the windows are gone, once, when nobody has closed them. Does not wait.
-    pub(super) fn failure(&mut self) -> Option<String> {
+    pub(crate) fn failure(&mut self) -> Option<String> {
         match self.news.try_recv() {
             Ok(News::Failed(why)) => Some(why),
             _ => None,

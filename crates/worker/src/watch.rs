@@ -1,24 +1,20 @@
 //! `peek --show`: what the seed's DEBUG_WINDOWS show, the BGR image and every slot, as an observer sees them.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::super::show::{OpenWindows, Windows};
-use super::super::{EXIT_NO_BUS, stopped};
-use crate::sink::Pixels;
 use framebus::bus::{BusName, Observer};
 use framebus::clock::monotonic_ns;
-use framebus::layout::{Geometry, SegmentState};
+use framebus::layout::{Format, Geometry, SegmentState};
 use framebus::stop::Stop;
+use framebus_tools::exit::{EXIT_NO_BUS, stopped};
+use framebus_tools::job::{OPEN, Watching};
+use framebus_tools::sink::Pixels;
 
-/// Names the producer that has started this process for its own windows, by its pid.
-pub(in crate::cli) const WATCHES_FOR: &str = "FRAMEBUS_WATCHES_FOR";
-/// What that producer is told when the windows are there.
-pub(in crate::cli) const OPEN: &str = "the windows are open";
+use crate::show::Windows;
 
 /// People see no more, and each look copies every slot.
 const LOOK_EVERY_NS: u64 = 100_000_000;
@@ -44,12 +40,12 @@ enum End {
 }
 
 /// A bus in windows.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     bus: BusName,
     stop: Stop,
     /// Whether a producer's own: such windows stay while it lives, also before there is a bus.
     of_producer: bool,
-    windows: Box<dyn Windows + Send>,
+    windows: Windows,
     observer: Option<Observer>,
     names: BTreeSet<String>,
     image: Vec<u8>,
@@ -57,8 +53,11 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Opens the bus and the first window.
-    pub(super) fn start(bus: BusName, windows: OpenWindows) -> anyhow::Result<Watch> {
-        let of_producer = end_with_producer()?;
+    pub(crate) fn start(watching: Watching) -> anyhow::Result<Watch> {
+        if let Some(producer) = watching.of_producer {
+            end_with(producer)?;
+        }
+        let (bus, of_producer) = (watching.bus, watching.of_producer.is_some());
         let stop = Stop::on_signals()?;
         // Without a bus to look at nobody needs a window; a producer's is still to come.
         let observer = if of_producer {
@@ -66,7 +65,7 @@ impl Watch {
         } else {
             Some(Observer::open(&bus)?)
         };
-        let mut windows = windows()?;
+        let mut windows = Windows::display()?;
         // Every bus has a slot 0.
         let first = slot_name(&bus, 0);
         let geometry = observer.as_ref().map(|observer| observer.layout().geometry);
@@ -90,7 +89,7 @@ impl Watch {
     }
 
     /// Shows the bus until somebody has enough or the producer is gone.
-    pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(mut self) -> anyhow::Result<ExitCode> {
         Ok(match self.show()? {
             End::Done => ExitCode::SUCCESS,
             End::Stopped => stopped(&self.stop),
@@ -155,7 +154,7 @@ impl Watch {
         let (bus, layout) = (&self.bus, observer.layout());
         let mut there: BTreeSet<String> =
             (0..layout.slots).map(|slot| slot_name(bus, slot)).collect();
-        if layout.has_bgr() {
+        if layout.best_bgr().is_some() {
             let name = bgr_name(bus);
             self.windows.open(&name, layout.geometry)?;
             self.names.insert(name.clone());
@@ -175,16 +174,18 @@ impl Watch {
         };
         let layout = observer.layout();
         let (geometry, bus) = (layout.geometry, &self.bus);
+        let gray = layout.full(Format::GRAY8);
         for slot in 0..layout.slots {
             // An empty slot, or one that is being written, is shown next time.
-            if observer.copy_slot(slot, &mut self.image).is_ok() {
+            if gray.is_some_and(|gray| observer.copy_slot(gray, slot, &mut self.image).is_ok()) {
                 let name = slot_name(bus, slot);
                 self.windows
                     .draw(&name, geometry, Pixels::Gray(&self.image))?;
                 self.names.insert(name);
             }
         }
-        if observer.copy_latest_bgr(&mut self.image).is_ok() {
+        let bgr = layout.best_bgr();
+        if bgr.is_some_and(|bgr| observer.copy_latest(bgr, &mut self.image).is_ok()) {
             let name = bgr_name(bus);
             self.windows
                 .draw(&name, geometry, Pixels::Bgr(&self.image))?;
@@ -202,17 +203,14 @@ fn bgr_name(bus: &BusName) -> String {
     format!("{bus} BGR")
 }
 
-/// Has the kernel end this process with the producer that has started it; `false` when a person has.
-fn end_with_producer() -> anyhow::Result<bool> {
-    let Some(producer) = env::var_os(WATCHES_FOR) else {
-        return Ok(false);
-    };
+/// Has the kernel end this process with the producer that has started it.
+fn end_with(producer: u32) -> anyhow::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .context("the windows cannot be tied to their producer")?;
     // It may have died before the kernel was asked.
-    let parent = getppid().map(|pid| pid.as_raw_nonzero().to_string());
-    if parent.as_deref().map(AsRef::as_ref) != Some(producer.as_os_str()) {
+    let parent = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    if parent != Some(producer) {
         anyhow::bail!("the producer of these windows is gone");
     }
-    Ok(true)
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Frames at an even pace.
 
-use framebus::clock::monotonic_ns;
-use framebus::stop::Stop;
+use crate::clock::monotonic_ns;
+use crate::stop::Stop;
 
 /// Times on an even grid. A pause longer than a period does not lead to a burst: the grid starts again.
 #[derive(Debug)]
