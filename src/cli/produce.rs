@@ -23,7 +23,7 @@ use framebus::source::{Opener, PatternSource, Range, SourceError, SourceSpec};
 use framebus::stop::Stop;
 use framebus_tools::job::{self, Job, Task};
 use framebus_tools::produce::BoxedSource;
-use framebus_tools::production::Production;
+use framebus_tools::production::{Awaited, Production};
 
 /// Capture frames and share them with any number of consumers
 #[derive(Debug, Clone, Args)]
@@ -94,6 +94,22 @@ pub struct ProduceArgs {
     /// End after this time, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+    /// Wait for consumers that read every frame (--every-frame): publish a frame only when each of them has room for it, so
+    /// that it misses none, however slow it is. For files, images, stdin and the pattern
+    #[arg(long)]
+    pub lockstep: bool,
+    /// With --lockstep: leave out a consumer that neither takes nor releases a frame for this long [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "lockstep")]
+    pub lockstep_limit: Option<Duration>,
+    /// Publish the first frame when N consumers have attached
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
+    pub wait_consumers: Option<u8>,
+    /// Publish the first frame when consumers with these names have attached, such as detector,recorder
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub wait_for: Vec<String>,
+    /// With --wait-consumers or --wait-for: give up after this time [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub wait_timeout: Option<Duration>,
     /// Where `color` was set, if not by its flag.
     #[arg(skip)]
     color_by: Option<String>,
@@ -105,6 +121,7 @@ Examples:
   framebus produce /dev/video0 --size 1920x1080 --consumers 8
   framebus produce video.mp4 --loop
   framebus produce run.y4m --speed 2.0
+  framebus produce video.mp4 --lockstep --fps 0 --wait-for detector,recorder   # every frame, as fast as they go
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
 
 /// Pixel formats of raw frames.
@@ -143,6 +160,10 @@ const PATTERN_SIZE: Geometry = Geometry {
 };
 const PATTERN_FPS: f64 = 30.0;
 const PATTERN: &str = "pattern";
+/// How long a consumer may take in lockstep.
+const LOCKSTEP_LIMIT: Duration = Duration::from_secs(10);
+/// How long the first frame waits for consumers.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ProduceArgs {
     /// Takes from the configuration what no flag has set.
@@ -208,6 +229,17 @@ impl ProduceArgs {
         self.source().to_string_lossy()
     }
 
+    /// Which consumers the first frame waits for.
+    fn awaited(&self) -> Option<Awaited> {
+        let names = self.wait_for.clone();
+        let waits = self.wait_consumers.is_some() || !names.is_empty();
+        waits.then(|| Awaited {
+            count: self.wait_consumers.unwrap_or(0).into(),
+            names,
+            within: self.wait_timeout.unwrap_or(WAIT_TIMEOUT),
+        })
+    }
+
     /// What holds, for whoever captures.
     fn production(&self) -> Production {
         let bus = self.bus.clone().unwrap_or_default();
@@ -230,6 +262,10 @@ impl ProduceArgs {
             show: self.show,
             count: self.count,
             duration: self.duration,
+            lockstep: self
+                .lockstep
+                .then(|| self.lockstep_limit.unwrap_or(LOCKSTEP_LIMIT)),
+            awaited: self.awaited(),
             ..Production::new(bus, self.source().to_owned())
         }
     }

@@ -299,6 +299,7 @@ fn producer() -> Producer {
         copy_ms: percentiles(1.1, 2.0),
         cpu_percent: Some(14.0),
         rss_bytes: Some(42_000_000),
+        lockstep: None,
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use framebus::bus::{Producer, ProducerOptions};
+use framebus::bus::{Producer, ProducerOptions, SlowConsumer};
 use framebus::layout::Geometry;
-use framebus::pump::{self, FeedOptions, Feeder};
+use framebus::pump::{self, FeedError, FeedOptions, Feeder};
 use framebus::source::{FrameSource, SourceError, SourceInfo};
 use framebus::stop::Stop;
 use framebus::units::show_bytes;
 
-use crate::exit::stopped;
+use crate::exit::{EXIT_NO, stopped};
 use crate::notify::Notify;
 use crate::production::Production;
 use crate::status::Status;
@@ -61,15 +62,22 @@ impl Production {
         let options = FeedOptions::default()
             .fps(self.pace(&info))
             .count(self.count)
-            .duration(self.duration);
+            .duration(self.duration)
+            .lockstep(self.lockstep)
+            .consumers_within(self.awaited.as_ref().map(|awaited| awaited.within));
         let feeder = Told {
             production: self,
             status: None,
             notify: Notify::from_environment(),
             viewer,
+            missing: None,
         };
-        pump::feed(source, feeder, &options, stop)?;
-        Ok(stopped(stop))
+        match pump::feed(source, feeder, &options, stop) {
+            Ok(_) => Ok(stopped(stop)),
+            // Said by the feeder, who knows whom it waited for.
+            Err(FeedError::Alone { .. }) => Ok(ExitCode::from(EXIT_NO)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -79,6 +87,8 @@ struct Told<'a> {
     /// Once there is a bus.
     status: Option<Status>,
     notify: Notify,
+    /// Who has not attached yet, of those that the first frame waits for.
+    missing: Option<String>,
     /// The last field: the bus is gone before its windows are, which may take a moment.
     viewer: Option<Viewer>,
 }
@@ -123,6 +133,47 @@ impl Feeder for Told<'_> {
             "frames are {} now, not {old}: generation {}",
             producer.options().geometry,
             producer.generation()
+        );
+    }
+
+    fn enough(&mut self, attached: &[String]) -> bool {
+        let Some(awaited) = &self.production.awaited else {
+            return true;
+        };
+        let missing = awaited.missing(attached);
+        if missing != self.missing {
+            self.clear();
+            let within = awaited.within;
+            match &missing {
+                Some(missing) => tracing::info!("waiting for {missing}, for at most {within:?}"),
+                None => tracing::info!("all consumers are there: {}", attached.join(", ")),
+            }
+            self.missing = missing;
+        }
+        self.missing.is_none()
+    }
+
+    fn alone(&mut self) {
+        self.clear();
+        let missing = self.missing.as_deref().unwrap_or("consumers");
+        tracing::error!(
+            "no frame is published: {missing} did not attach to bus {} within {:?} (--wait-timeout)",
+            self.production.bus,
+            self.production.awaited.as_ref().map_or(Duration::ZERO, |awaited| awaited.within)
+        );
+    }
+
+    fn left_out(&mut self, slow: &SlowConsumer) {
+        self.clear();
+        let did = match slow.holds {
+            true => "has held one frame",
+            false => "has not taken the next frame",
+        };
+        tracing::warn!(
+            "consumer {} {} {did} for {:?} (--lockstep-limit): it is left out until it attaches anew, and the others go on",
+            slow.index,
+            slow.name,
+            self.production.lockstep.unwrap_or_default()
         );
     }
 

@@ -55,6 +55,44 @@ pub struct Production {
     pub count: Option<u64>,
     /// The end, after this time.
     pub duration: Option<Duration>,
+    /// In lockstep with the consumers that take every frame: how long each may take.
+    pub lockstep: Option<Duration>,
+    /// Which consumers the first frame waits for.
+    pub awaited: Option<Awaited>,
+}
+
+/// Consumers that the first frame waits for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Awaited {
+    /// So many, whatever they call themselves.
+    pub count: usize,
+    /// One of each of these names.
+    pub names: Vec<String>,
+    /// For at most this long.
+    pub within: Duration,
+}
+
+impl Awaited {
+    /// Who is missing among those that have attached, in words; `None` when everybody is there.
+    #[must_use]
+    pub fn missing(&self, attached: &[String]) -> Option<String> {
+        let mut left = attached.to_vec();
+        let mut missing = Vec::new();
+        for name in &self.names {
+            match left.iter().position(|other| other == name) {
+                Some(at) => drop(left.swap_remove(at)),
+                None => missing.push(name.as_str()),
+            }
+        }
+        if !missing.is_empty() {
+            return Some(missing.join(", "));
+        }
+        match self.count.saturating_sub(attached.len()) {
+            0 => None,
+            1 => Some("1 more consumer".to_owned()),
+            more => Some(format!("{more} more consumers")),
+        }
+    }
 }
 
 impl Production {
@@ -81,6 +119,8 @@ impl Production {
             show: false,
             count: None,
             duration: None,
+            lockstep: None,
+            awaited: None,
         }
     }
 

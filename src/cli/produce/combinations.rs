@@ -7,6 +7,8 @@ use super::{ProduceArgs, RawFormat, RawPixels};
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
 
+/// How many consumers can attach, where nobody says.
+const DEFAULT_CONSUMERS: u8 = 4;
 /// What the group may do, of a mode.
 const GROUP: u32 = 0o070;
 
@@ -94,6 +96,20 @@ fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
 fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
     let stdin = *spec == SourceSpec::Stdin;
     let recording = matches!(spec, SourceSpec::Recording(_));
+    if let Some(why) = spec.cannot_wait().filter(|_| args.lockstep) {
+        bail!("--lockstep is for sources that can wait: {why} goes on, and its frames would be lost");
+    }
+    let most = args.consumers.unwrap_or(DEFAULT_CONSUMERS);
+    let awaited = args.awaited().map_or(0, |awaited| awaited.count.max(awaited.names.len()));
+    if awaited > most.into() {
+        bail!("{awaited} consumers are waited for, and {most} can attach: raise --consumers");
+    }
+    if args.wait_for.iter().any(|name| name.trim().is_empty()) {
+        bail!("--wait-for has an empty name: give names such as detector,recorder");
+    }
+    if args.wait_timeout.is_some() && awaited == 0 {
+        bail!("--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for");
+    }
     if args.speed.is_some() && !recording {
         bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
     }

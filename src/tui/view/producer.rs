@@ -4,7 +4,7 @@ use crate::tui::format::{self, clean, cut, millis, nominal, or_unknown, pad, rat
 use crate::tui::seconds::Seconds;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Tone};
-use framebus::observe::{BusState, Producer, Snapshot};
+use framebus::observe::{BusState, Lockstep, Producer, Snapshot};
 
 /// Returns the lines of the panel, the most important first. `fps` adds the rate over the last minute.
 pub(crate) fn lines(
@@ -18,6 +18,9 @@ pub(crate) fn lines(
         return vec![Line::new(Tone::Dim, clean(text, glyphs.ascii))];
     };
     let mut lines = vec![identity(snapshot, producer, cells, glyphs)];
+    if let Some(lockstep) = &producer.lockstep {
+        lines.push(pace(snapshot, lockstep, cells, glyphs));
+    }
     lines.extend(flow(&figures(snapshot, producer), cells));
     if let Some(fps) = fps {
         lines.push(history(producer, fps, cells, glyphs));
@@ -62,6 +65,21 @@ fn identity(snapshot: &Snapshot, producer: &Producer, cells: usize, glyphs: &Gly
     let tone = if running { Tone::Plain } else { Tone::Bad };
     line.push_right(tone, &right, cells);
     line
+}
+
+/// Whose pace it is, in lockstep.
+fn pace(snapshot: &Snapshot, lockstep: &Lockstep, cells: usize, glyphs: &Glyphs) -> Line {
+    let text = match lockstep.consumer {
+        Some(index) => {
+            let consumer = snapshot.consumers.iter().find(|other| other.index == index);
+            let name = consumer.map_or("", |consumer| consumer.name.as_str());
+            let percent = or_unknown(lockstep.waited_percent, |percent| format!("{percent:.0}"));
+            let name = clean(name, glyphs.ascii);
+            format!("lockstep: the pace is that of {index} {name}, waited for {percent} % of the time")
+        }
+        None => "lockstep: waits for nobody now".to_owned(),
+    };
+    Line::new(Tone::Plain, cut(&text, cells, glyphs.cut))
 }
 
 /// The numbers, each as wide as it ever gets, so that nothing moves when it grows.

@@ -20,14 +20,29 @@ impl Producer {
     /// # Errors
     /// Fails as [`Producer::check`] does: no frame reaches anybody any more.
     pub fn claim(&mut self) -> Result<Option<Claim<'_>>, HandleError> {
+        let claimed = self.claim_or_starve()?;
+        Ok(claimed.map(|claimed| Claim::new(self, claimed)))
+    }
+
+    /// Claims a slot as [`Producer::claim`] does, without the borrow.
+    pub(crate) fn claim_or_starve(&mut self) -> Result<Option<ClaimedSlot>, HandleError> {
+        let claimed = self.claim_slot()?;
+        if claimed.is_none() {
+            let header = self.held.segment.regions().header();
+            bump(&header.dropped, 1);
+            bump(&header.starved, 1);
+        }
+        Ok(claimed)
+    }
+
+    /// The same, and does not count when there is none.
+    pub(crate) fn claim_slot(&mut self) -> Result<Option<ClaimedSlot>, HandleError> {
         self.check()?;
         self.kept = None;
         self.keep_names();
         let regions = self.held.segment.regions();
         let header = regions.header();
         let Some(claimed) = claim(&ProducerWords(regions), &mut self.book) else {
-            bump(&header.dropped, 1);
-            bump(&header.starved, 1);
             return Ok(None);
         };
         header
@@ -41,7 +56,7 @@ impl Producer {
             // SYNC(observe): a copy of the image that saw any of the pixels to come also sees this 0.
             Hardware::fence(SeqCst);
         }
-        Ok(Some(Claim::new(self, claimed)))
+        Ok(Some(claimed))
     }
 
     /// Takes up again the slot that [`Claim::keep`] has left claimed; `None` when there is none, such as after another
@@ -72,6 +87,9 @@ pub enum MetadataError {
     },
 }
 
+/// The right to write a slot, for whoever cannot borrow the producer.
+pub(crate) type ClaimedSlot = Claimed;
+
 /// The entry of the one image for all slots, where the bus has one.
 fn shared_image(regions: &Regions) -> Option<&PlaneEntry> {
     let index = regions.layout().planes.one_for_all_index()?;
@@ -87,7 +105,7 @@ pub struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    pub(super) fn new(producer: &'a mut Producer, claimed: Claimed) -> Claim<'a> {
+    pub(crate) fn new(producer: &'a mut Producer, claimed: Claimed) -> Claim<'a> {
         Claim {
             producer,
             claimed: Some(claimed),

@@ -17,7 +17,7 @@ use crate::layout::{RecordFlags, RecordState, SegmentState, write_text};
 use crate::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest};
 use crate::shm::{ConsumerSegment, OpenSegmentError};
 use crate::stop::Stop;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sync::{Fence, Hardware, bump};
 use crate::trigger::{Waiter, Wake, is_exhaustion};
 
@@ -73,7 +73,7 @@ impl Consumer {
             last_sequence: from,
             ..ConsumerStats::default()
         };
-        let consumer = Consumer {
+        let mut consumer = Consumer {
             attachment: Arc::new(Attachment::new(segment, Arc::new(waiter), &options.bus)),
             options,
             stats,
@@ -81,6 +81,10 @@ impl Consumer {
             missing: newest.missing,
         };
         consumer.enter();
+        if consumer.attachment.lockstep && from == newest.sequence {
+            consumer.begin_at_newest();
+        }
+        consumer.attachment.wake_producer();
         Ok(consumer)
     }
 
@@ -102,15 +106,28 @@ impl Consumer {
         own.last_sequence.store(self.stats.last_sequence, Relaxed);
         own.flags.store(
             if self.options.every_frame {
-                RecordFlags::EVERY_FRAME
+                RecordFlags::EVERY_FRAME | RecordFlags::TELLS
             } else {
-                0
+                RecordFlags::TELLS
             },
             Relaxed,
         );
         write_text(&own.name, &self.options.name);
         write_text(&own.language, &self.options.language);
         own.state.store(RecordState::ATTACHED, Release);
+    }
+
+    /// Begins at the frame that is the newest now that the producer sees it: those that were published meanwhile may be gone.
+    fn begin_at_newest(&mut self) {
+        // SYNC(lockstep): the producer's next look sees the record, or this one sees the frame that it published before.
+        Hardware::fence(SeqCst);
+        let place = newest(self.attachment.segment.regions());
+        self.stats.attach_sequence = place.sequence;
+        self.stats.last_sequence = place.sequence;
+        self.missing = place.missing;
+        let own = self.attachment.segment.own();
+        own.attach_sequence.store(place.sequence, Relaxed);
+        own.last_sequence.store(place.sequence, Relaxed);
     }
 
     /// The index it has.

@@ -199,6 +199,7 @@ pub(super) fn make_segment(
         .nominal_fps
         .map_or(0.0, |fps| (fps * 1000.0).round());
     header.nominal_millihertz.store(millihertz as u32, Relaxed);
+    header.lockstep.store(options.lockstep.into(), Relaxed);
     header.producer_pid.store(std::process::id(), Relaxed);
     header
         .producer_uid

@@ -10,7 +10,7 @@ use super::consumer_options::ConsumerStats;
 use super::handle::{HandleError, check_home};
 use crate::clock::monotonic_ns;
 use crate::layout::{ConsumerRecord, Format, Geometry, Layout, Plane, RecordState};
-use crate::lease::{LeaseMemory, Leased, clear, release};
+use crate::lease::{LeaseMemory, Leased, clear, is_waited_for, release};
 use crate::shm::{ConsumerSegment, Regions};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::{AtomicU64, Hardware};
@@ -49,6 +49,8 @@ pub struct FrameInfo {
 pub struct Attachment {
     pub(super) segment: ConsumerSegment,
     pub(super) waiter: Arc<Waiter>,
+    /// Whether the producer may wait until frames are released.
+    pub(super) lockstep: bool,
     bus: BusName,
 }
 
@@ -85,9 +87,11 @@ impl LeaseMemory for ConsumerWords<'_> {
 
 impl Attachment {
     pub(super) fn new(segment: ConsumerSegment, waiter: Arc<Waiter>, bus: &BusName) -> Attachment {
+        let lockstep = segment.regions().header().lockstep.load(Relaxed) != 0;
         Attachment {
             segment,
             waiter,
+            lockstep,
             bus: bus.clone(),
         }
     }
@@ -129,6 +133,16 @@ impl Attachment {
         own.busy.record(release_ns.saturating_sub(info.wake_ns));
         own.total.record(release_ns.saturating_sub(info.capture_ns));
         release(&self.words(), self.segment.index(), leased);
+        if self.lockstep {
+            self.wake_producer();
+        }
+    }
+
+    /// Wakes a producer that waits for its consumers. What this process has written before is seen by it then.
+    pub(super) fn wake_producer(&self) {
+        if is_waited_for::<Hardware>(&self.segment.regions().header().waiting) {
+            self.waiter.tell();
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `claim` | `slot.sequence` = 0; lease = frame; each followed by a SeqCst fence | lease; `slot.sequence` | producer or consumer sees the other: never both in one slot |
 //! | `release` | lease = none, Release | lease, Acquire | reads of a frame before the next write to its slot |
 //! | `observe` | `slot.sequence` = 0 + SeqCst fence; = n, Release | Acquire, copy, Acquire fence, Relaxed | a copy between two equal sequences is whole |
+//! | `lockstep` | lease = none; record entered; `waiting` = 1; each followed by a SeqCst fence | `waiting`; `latest`; leases and records | the producer finds room or the consumer wakes it; whoever attaches is waited for, or begins at a frame that is there |
 //! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired" |
 
 mod alive;
@@ -26,6 +27,7 @@ mod handle;
 #[cfg(test)]
 mod handle_tests;
 mod lock;
+mod lockstep;
 mod names;
 mod numbers;
 mod observer;
@@ -44,6 +46,7 @@ mod table2;
 pub use alive::is_nameless;
 pub use attach::IndexChoice;
 pub use attach_error::AttachError;
+pub(crate) use claim::ClaimedSlot;
 pub use claim::{Claim, MetadataError};
 pub use consumer::Consumer;
 pub use consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
@@ -54,6 +57,8 @@ pub use handle::HandleError;
 pub(crate) use handle::check_home;
 #[cfg(test)]
 pub(crate) use names::Names;
+pub(crate) use lockstep::{Goal, Room};
+pub use lockstep::SlowConsumer;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
 pub use options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};

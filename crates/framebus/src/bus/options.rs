@@ -31,6 +31,10 @@ pub struct ProducerOptions {
     pub gid: Option<u32>,
     /// What is captured, as a person calls it.
     pub source: String,
+    /// Whether it waits for consumers that take every frame: only [`crate::pump::feed`] knows how.
+    pub(crate) lockstep: bool,
+    /// Whether it waits until consumers are there.
+    pub(crate) awaits: bool,
 }
 
 impl ProducerOptions {
@@ -47,7 +51,14 @@ impl ProducerOptions {
             mode: 0o600,
             gid: None,
             source: String::new(),
+            lockstep: false,
+            awaits: false,
         }
+    }
+
+    /// Whether what consumers say is read.
+    pub(crate) const fn listens(&self) -> bool {
+        self.lockstep || self.awaits
     }
 
     /// How many consumers can be attached at a time, 1 to [`crate::layout::MAX_CONSUMERS`].
@@ -181,6 +192,8 @@ impl ProducerOptions {
             planes: frames.planes,
             nominal_fps: frames.nominal_fps,
             source: frames.source,
+            lockstep: self.lockstep,
+            awaits: self.awaits,
         }
     }
 }

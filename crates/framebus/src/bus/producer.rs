@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::HandleError;
 use super::create::{announce, make_room, make_segment, replace_stale, take_lock};
 use super::handle::check_home;
+use super::lockstep::Lockstep;
 use super::names::Names;
 use super::numbers::{self, SequenceError};
 use super::options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
@@ -31,6 +32,8 @@ pub struct Producer {
     /// Numbers up to it that no frame of this generation has.
     pub(super) missing: u64,
     pub(super) book: SlotBook,
+    /// Whom it waits for, where it does.
+    pub(super) lockstep: Option<Lockstep>,
     /// A slot that [`super::Claim::keep`] has left claimed.
     pub(super) kept: Option<Claimed>,
     /// What the debugging BGR image is to be numbered with a frame that leaves it as it is; `None` = with that frame.
@@ -74,10 +77,12 @@ impl Producer {
         let pipes_path = pipes.path().display().to_string();
         let (segment, pixels) = make_segment(&options, count, &pipes_path)?;
         let names = Names::new(&options, lock, pipes);
-        let server = TriggerServer::start(names.clone(), Arc::clone(&segment))?;
+        let server = TriggerServer::start(names.clone(), Arc::clone(&segment), options.listens())?;
         announce(&segment);
         let book = SlotBook::new(segment.regions().layout().slots);
+        let lockstep = options.lockstep.then(|| Lockstep::new(options.consumers));
         Ok(Producer {
+            lockstep,
             options,
             generation: count.generation,
             sequence: count.sequence,

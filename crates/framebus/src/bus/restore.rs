@@ -95,7 +95,13 @@ impl Producer {
         let header = self.held.segment.regions().header();
         // SYNC(state): whoever sees "retired" finds the old frames complete, and looks for the new segment.
         header.state.store(SegmentState::Retired as u32, Release);
+        if let Some(lockstep) = &mut self.lockstep {
+            lockstep.leave(self.held.segment.regions());
+        }
         self.held.server.switch(Arc::clone(&segment));
+        if let Some(lockstep) = &self.lockstep {
+            lockstep.enter(segment.regions());
+        }
         self.book = SlotBook::new(segment.regions().layout().slots);
         self.kept = None;
         self.missing = 0;

@@ -34,8 +34,12 @@ layout! {
         104 gone_language: Text<8>,
         /// Process that went last.
         112 gone_pid: AtomicU32,
+        /// 1: the producer, in lockstep, does not wait for it any more: it took too long.
+        116 left_out: AtomicU32,
+        /// How long the producer has waited for it in lockstep since it connected, ns.
+        120 waited_ns: AtomicU64,
         /// Zero.
-        116 reserved: [AtomicU32; 35],
+        128 reserved: [AtomicU32; 32],
     }
 }
 

@@ -69,8 +69,9 @@ layout! {
         100 plane_count: AtomicU32,
         /// Zero.
         104 reserved0: [AtomicU64; 4],
-        /// Zero.
-        136 reserved1: AtomicU32,
+        /// 1: the producer waits until every consumer that takes every frame, and says when it releases one, has room
+        /// (lockstep); 0 = it waits for nobody.
+        136 lockstep: AtomicU32,
         /// Frames a second that the source announces, in thousandths; 0 = not known.
         140 nominal_millihertz: AtomicU32,
         /// The producer's process.
@@ -100,18 +101,21 @@ layout! {
         216 dropped: AtomicU64,
         /// How many of those because every slot was leased.
         224 starved: AtomicU64,
-        /// Zero.
-        232 reserved3: AtomicU64,
+        /// 1 while the producer waits for its consumers: whoever attaches or, in lockstep, releases a frame then writes one
+        /// byte to its named pipe. The word of the lockstep protocol.
+        232 waiting: AtomicU64,
         /// When the newest frame was published, CLOCK_MONOTONIC ns.
         240 publish_ns: AtomicU64,
         /// Slot that is being written, + 1; 0 = none.
         248 writing_slot: AtomicU32,
-        /// Zero.
-        252 reserved4: AtomicU32,
+        /// Consumer index that the producer waits for, + 1; 0 = none.
+        252 waiting_for: AtomicU32,
         /// The producer's last sign of life, CLOCK_MONOTONIC ns; several times a second, also when no frame comes.
         256 heartbeat_ns: AtomicU64,
+        /// How long the producer has waited for consumers in lockstep, ns.
+        264 waited_ns: AtomicU64,
         /// Zero.
-        264 reserved5: [AtomicU64; 7],
+        272 reserved5: [AtomicU64; 6],
         /// What is captured, as a person calls it.
         320 source: Text<128>,
         /// Directory of the named pipes.

@@ -48,7 +48,7 @@ pub const RECORD_PITCH: u64 = 65536;
 /// Layout version that this library writes; it reads every minor of the same major.
 pub const ABI_MAJOR: u16 = 2;
 /// Minor layout version: grows when a field is added in reserved bytes.
-pub const ABI_MINOR: u16 = 0;
+pub const ABI_MINOR: u16 = 1;
 
 /// The ready word: magic, version and ready flag in one, stored last.
 pub(crate) const ABI: u32 = (ABI_MAJOR as u32) << 16 | ABI_MINOR as u32;

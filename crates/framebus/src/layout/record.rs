@@ -20,7 +20,8 @@ layout! {
         24 attach_ns: AtomicU64,
         /// Sequence that was the latest when it attached: `attach_sequence + taken + skipped + missing == last_sequence`.
         32 attach_sequence: AtomicU64,
-        /// Bit 0: takes every frame in order.
+        /// Bit 0: takes every frame in order. Bit 1: writes a byte to its named pipe when it releases a frame while `waiting`
+        /// of the header is 1.
         40 flags: AtomicU32,
         /// Zero.
         44 reserved0: [AtomicU32; 5],
@@ -79,6 +80,8 @@ pub(crate) struct RecordFlags;
 impl RecordFlags {
     /// Takes every frame in order.
     pub(crate) const EVERY_FRAME: u32 = 1;
+    /// Says when it releases a frame that is waited for.
+    pub(crate) const TELLS: u32 = 2;
 }
 
 /// How a consumer waits for a frame.

@@ -9,9 +9,14 @@
 //! (`model.rs`).
 
 #[cfg(test)]
+mod lockstep_model;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod reference;
+mod room;
+
+pub(crate) use room::{RoomMemory, begin_waiting, behind, in_the_way, is_waited_for};
 
 use crate::sync::{Fence, Ordering, Word};
 
@@ -116,6 +121,8 @@ impl SlotSet {
 pub(crate) struct SlotBook {
     sequences: Vec<u64>,
     latest: Option<u8>,
+    /// Frames above this sequence are not overwritten: somebody has yet to take them. `u64::MAX` = every frame may be.
+    taken: u64,
 }
 
 impl SlotBook {
@@ -123,15 +130,19 @@ impl SlotBook {
         SlotBook {
             sequences: vec![0; usize::from(slots)],
             latest: None,
+            taken: u64::MAX,
         }
     }
 
-    /// The slot with the oldest frame that is not the newest, not leased and not passed over: history lasts longest.
+    /// The slot with the oldest frame that is not the newest, not leased, not passed over, and not waited for by somebody:
+    /// history lasts longest.
     fn oldest(&self, leased: SlotSet, passed_over: SlotSet) -> Option<u8> {
         let mut oldest: Option<(u64, u8)> = None;
         for (slot, &sequence) in (0u8..).zip(&self.sequences) {
-            let usable =
-                self.latest != Some(slot) && !leased.contains(slot) && !passed_over.contains(slot);
+            let usable = self.latest != Some(slot)
+                && !leased.contains(slot)
+                && !passed_over.contains(slot)
+                && sequence <= self.taken;
             if usable && oldest.is_none_or(|(least, _)| sequence < least) {
                 oldest = Some((sequence, slot));
             }

@@ -23,7 +23,7 @@ impl Word for AtomicU64 {
 }
 
 /// The fences as they should be.
-struct Fences;
+pub(super) struct Fences;
 
 impl Fence for Fences {
     fn fence(order: Ordering) {
@@ -32,14 +32,14 @@ impl Fence for Fences {
 }
 
 /// The variant without fences, which must fail.
-struct NoFences;
+pub(super) struct NoFences;
 
 impl Fence for NoFences {
     fn fence(_: Ordering) {}
 }
 
 /// A bus of one u64 an image.
-struct Model<F, const SLOTS: usize, const CONSUMERS: usize> {
+pub(super) struct Model<F, const SLOTS: usize, const CONSUMERS: usize> {
     latest: AtomicU64,
     sequences: [AtomicU64; SLOTS],
     leases: [AtomicU64; CONSUMERS],
@@ -91,7 +91,7 @@ mod sync_image {
 }
 
 impl<F: Fence, const SLOTS: usize, const CONSUMERS: usize> Model<F, SLOTS, CONSUMERS> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Model {
             latest: AtomicU64::new(0),
             sequences: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -102,13 +102,13 @@ impl<F: Fence, const SLOTS: usize, const CONSUMERS: usize> Model<F, SLOTS, CONSU
     }
 
     #[allow(unsafe_code)]
-    fn write_image(&self, slot: u8, value: u64) {
+    pub(super) fn write_image(&self, slot: u8, value: u64) {
         // SAFETY: loom fails the test if anybody else is at the cell; that is what is being tested.
         self.images[usize::from(slot)].with_mut(|image| unsafe { *image = value });
     }
 
     #[allow(unsafe_code)]
-    fn read_image(&self, slot: u8) -> u64 {
+    pub(super) fn read_image(&self, slot: u8) -> u64 {
         // SAFETY: as above.
         self.images[usize::from(slot)].with(|image| unsafe { *image })
     }
@@ -141,7 +141,7 @@ impl<F: Fence, const SLOTS: usize, const CONSUMERS: usize> Model<F, SLOTS, CONSU
     }
 }
 
-fn explore(bound: usize, check: impl Fn() + Sync + Send + 'static) {
+pub(super) fn explore(bound: usize, check: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(bound);
     model.max_branches = 20_000;

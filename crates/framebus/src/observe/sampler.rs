@@ -12,7 +12,7 @@ use super::world::{Machine, World};
 use crate::bus::{AttachError, BusName, HandleError, Observer, check_home};
 use crate::layout::{ClaimState, Format, Header, Layout, Plane, SegmentState, read_text};
 use crate::lease::Ticket;
-use crate::shm::Home;
+use crate::shm::{Home, Regions};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_S: f64 = 1e9;
@@ -41,6 +41,8 @@ struct Memory {
     copy: CountWindow,
     free: LeastWindow,
     consumers: BTreeMap<u8, ConsumerMemory>,
+    /// How long the producer had waited for each consumer, at the snapshot before.
+    waited_ns: Vec<u64>,
 }
 
 /// Counters of the snapshot before.
@@ -226,7 +228,8 @@ impl Reading<'_> {
             .zip(last)
             .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
         self.refresh(world);
-        let producer = self.producer(memory, newest, sequence, fps, world);
+        let mut producer = self.producer(memory, newest, sequence, fps, world);
+        producer.lockstep = lockstep(regions, memory, interval_s, counts);
         let period_ms = producer
             .nominal_fps
             .map(|fps| 1000.0 / fps)
@@ -367,8 +370,38 @@ impl Reading<'_> {
             copy_ms: self.percentiles(&mut memory.copy, &header.copy),
             cpu_percent: usage.cpu_percent,
             rss_bytes: usage.rss_bytes,
+            lockstep: None,
         }
     }
+}
+
+/// Whose pace it is, on a bus in lockstep: who has been waited for longest since the snapshot before.
+fn lockstep(
+    regions: &Regions,
+    memory: &mut Memory,
+    interval_s: Option<f64>,
+    counts: bool,
+) -> Option<Lockstep> {
+    if regions.header().lockstep.load(Relaxed) == 0 {
+        return None;
+    }
+    let consumers = 0..regions.layout().consumers;
+    let waited: Vec<u64> = consumers
+        .map(|index| regions.claim(index).waited_ns.load(Relaxed))
+        .collect();
+    let before = |index: usize| memory.waited_ns.get(index).copied().unwrap_or(0);
+    // One that has connected since counts from 0.
+    let more = |(index, now): (usize, &u64)| now.checked_sub(before(index)).unwrap_or(*now);
+    let longest = waited.iter().enumerate().map(|each| (more(each), each.0));
+    let (longest_ns, index) = longest.max_by_key(|(ns, _)| *ns)?;
+    let percent = interval_s.map(|seconds| longest_ns as f64 / NS_PER_S / seconds * 100.0);
+    if counts {
+        memory.waited_ns = waited;
+    }
+    Some(Lockstep {
+        consumer: (longest_ns > 0).then_some(index as u8),
+        waited_percent: percent.map(|percent| percent.min(100.0)),
+    })
 }
 
 /// Names the images in every slot in one word.

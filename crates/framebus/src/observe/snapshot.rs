@@ -166,6 +166,20 @@ pub struct Producer {
     pub cpu_percent: Option<f64>,
     /// Resident memory of its own in bytes, without shared memory such as the segment; that of its children with it.
     pub rss_bytes: Option<u64>,
+    /// Whose pace it is, where it waits for its consumers (`produce --lockstep`); `None` = it waits for nobody.
+    pub lockstep: Option<Lockstep>,
+}
+
+/// Whom a producer in lockstep waits for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
+pub struct Lockstep {
+    /// The consumer that it waited for longest over the interval; `None` when it waited for nobody.
+    pub consumer: Option<u8>,
+    /// For how much of the interval it waited for that one.
+    pub waited_percent: Option<f64>,
 }
 
 /// Percentiles over the last 60 s, from histograms with buckets at most 12.5 % wide; `None` where nothing was counted.

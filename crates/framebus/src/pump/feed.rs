@@ -1,7 +1,9 @@
 //! From a source to a bus: wait, claim, fill, publish, renew.
 
+use std::time::Duration;
+
 use super::{FeedError, FeedOptions, Pacer};
-use crate::bus::{Filler, Producer, ProducerOptions};
+use crate::bus::{Claim, ClaimedSlot, Filler, Goal, Producer, ProducerOptions, Room, SlowConsumer};
 use crate::clock::{deadline_ns, monotonic_ns};
 use crate::layout::Geometry;
 use crate::source::{Arrival, Filled, FrameMeta, FrameSource, SourceInfo};
@@ -25,7 +27,19 @@ pub trait Feeder {
     /// The bus was made anew: its frames had this size until now.
     fn renewed(&mut self, _old: Geometry, _producer: &Producer) {}
 
-    /// The loop has gone round: after each frame, and several times a second while there is none.
+    /// Whether the consumers that have attached are all that the first frame waits for, by what they call themselves: asked
+    /// whenever one comes or goes, where [`FeedOptions::consumers_within`] is set.
+    fn enough(&mut self, _attached: &[String]) -> bool {
+        true
+    }
+
+    /// The consumers that were waited for did not come in time: the loop ends.
+    fn alone(&mut self) {}
+
+    /// In lockstep, this consumer took too long: it is not waited for any more, until it attaches anew.
+    fn left_out(&mut self, _consumer: &SlowConsumer) {}
+
+    /// The loop has gone round: after each frame, and at least once a second while there is none.
     fn turn(&mut self, _producer: &Producer) {}
 
     /// The last frame was published, and the bus is about to end.
@@ -49,16 +63,21 @@ pub fn feed(
     stop: &Stop,
 ) -> Result<u64, FeedError> {
     let info = source.info();
-    let producer = Producer::create(feeder.options(&info))?;
+    let mut of_bus = feeder.options(&info);
+    of_bus.lockstep = options.lockstep.is_some();
+    of_bus.awaits = options.consumers_within.is_some();
+    let producer = Producer::create(of_bus)?;
     feeder.created(&info, &producer);
     let mut pump = Pump {
         source,
         producer,
         filler: Filler::new(&info),
         feeder: &mut feeder,
+        limit: options.lockstep,
+        stop,
         stalled: false,
     };
-    let result = pump.work(options, stop);
+    let result = pump.work(options);
     if result.is_err() {
         pump.producer.fail();
     }
@@ -71,18 +90,28 @@ struct Pump<'a, S, F> {
     producer: Producer,
     filler: Filler,
     feeder: &'a mut F,
+    /// In lockstep, how long a consumer may take.
+    limit: Option<Duration>,
+    stop: &'a Stop,
     stalled: bool,
 }
 
+/// How often a feeder has a turn while consumers are waited for.
+const TURN_NS: u64 = 1_000_000_000;
+
 impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
-    fn work(&mut self, options: &FeedOptions, stop: &Stop) -> Result<u64, FeedError> {
+    fn work(&mut self, options: &FeedOptions) -> Result<u64, FeedError> {
+        let stop = self.stop;
+        if let Some(limit) = options.consumers_within {
+            self.await_consumers(limit)?;
+        }
         let mut pacer = Pacer::new(options.fps);
         let end_ns = deadline_ns(options.duration);
         let mut frames = 0;
         while options.count.is_none_or(|count| frames < count)
             && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
         {
-            if pacer.wait_before(end_ns, stop) {
+            if !self.wait_for_room(Goal::Slot, end_ns)? || pacer.wait_before(end_ns, stop) {
                 break;
             }
             match self.source.wait(stop)? {
@@ -93,6 +122,9 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
             }
             self.feeder.turn(&self.producer);
             self.watch_names()?;
+        }
+        if !stop.is_set() {
+            self.wait_for_room(Goal::AllTaken, None)?;
         }
         self.feeder.ending();
         self.producer.check()?;
@@ -107,9 +139,14 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
             self.producer.set_stalled(false);
             self.feeder.resumed(&self.source.info());
         }
-        let Some(mut claim) = self.producer.claim()? else {
+        let slot = match self.limit {
+            None => self.producer.claim_or_starve()?,
+            Some(_) => self.claim_slot_in_lockstep()?,
+        };
+        let Some(slot) = slot else {
             return Ok(false);
         };
+        let mut claim = Claim::new(&mut self.producer, slot);
         let filled = match self.filler.fill(&mut self.source, &mut claim) {
             Ok(filled) => filled,
             Err(error) => {
@@ -135,6 +172,67 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
         }
         claim.publish(capture);
         Ok(true)
+    }
+
+    /// The room that there was may be gone: somebody who is left out has leased the slot. `None` when somebody asks to stop.
+    fn claim_slot_in_lockstep(&mut self) -> Result<Option<ClaimedSlot>, FeedError> {
+        loop {
+            let slot = self.producer.claim_slot()?;
+            if slot.is_some() || !self.wait_for_room(Goal::Slot, None)? {
+                return Ok(slot);
+            }
+        }
+    }
+
+    /// In lockstep, waits for the consumers; `false` when `end_ns` comes first, or somebody asks to stop.
+    fn wait_for_room(&mut self, goal: Goal, end_ns: Option<u64>) -> Result<bool, FeedError> {
+        let Some(limit) = self.limit else {
+            return Ok(true);
+        };
+        loop {
+            let turn_ns = monotonic_ns().saturating_add(TURN_NS);
+            let until_ns = end_ns.map_or(turn_ns, |end_ns| end_ns.min(turn_ns));
+            let producer = &mut self.producer;
+            let room = producer.wait_for_room(goal, limit, until_ns, self.stop);
+            match room.map_err(FeedError::Wait)? {
+                Room::Ready => return Ok(true),
+                Room::Stopped => return Ok(false),
+                Room::LeftOut(consumer) => self.feeder.left_out(&consumer),
+                Room::TimedOut => {
+                    self.turn()?;
+                    if end_ns.is_some_and(|end_ns| monotonic_ns() >= end_ns) {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the feeder has the consumers that it wants, or somebody asks to stop.
+    fn await_consumers(&mut self, limit: Duration) -> Result<(), FeedError> {
+        let end_ns = deadline_ns(Some(limit)).unwrap_or(u64::MAX);
+        loop {
+            let until_ns = monotonic_ns().saturating_add(TURN_NS).min(end_ns);
+            let (producer, feeder) = (&self.producer, &mut *self.feeder);
+            let enough = |names: &[String]| feeder.enough(names);
+            let room = producer.wait_for_consumers(enough, until_ns, self.stop);
+            match room.map_err(FeedError::Wait)? {
+                Room::TimedOut if monotonic_ns() >= end_ns => {
+                    let bus = self.producer.options().bus.clone();
+                    self.feeder.alone();
+                    return Err(FeedError::Alone { bus });
+                }
+                Room::TimedOut => self.turn()?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// What has to be done also while nothing is published.
+    fn turn(&mut self) -> Result<(), FeedError> {
+        self.producer.check()?;
+        self.feeder.turn(&self.producer);
+        self.watch_names()
     }
 
     fn renew(&mut self) -> Result<(), FeedError> {

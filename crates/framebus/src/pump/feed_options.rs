@@ -1,5 +1,6 @@
 //! For how long a source feeds a bus, and why it cannot go on.
 
+use std::io;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -15,8 +16,15 @@ pub struct FeedOptions {
     pub fps: Option<f64>,
     /// End after this many frames.
     pub count: Option<u64>,
-    /// End after this time, from the moment that the bus is there.
+    /// End after this time, from the moment that frames are asked for.
     pub duration: Option<Duration>,
+    /// Lockstep: publish a frame only when every consumer that takes every frame has room for it, so that it misses none
+    /// however slow it is. One that neither takes nor releases a frame for this long is left out. Only for a source that can
+    /// wait.
+    pub lockstep: Option<Duration>,
+    /// Ask for no frame before [`super::Feeder::enough`] says that those consumers are there which it wants; for at most
+    /// this long.
+    pub consumers_within: Option<Duration>,
 }
 
 impl FeedOptions {
@@ -34,10 +42,25 @@ impl FeedOptions {
         self
     }
 
-    /// Ends after this time, from the moment that the bus is there.
+    /// Ends after this time, from the moment that frames are asked for.
     #[must_use]
     pub fn duration(mut self, duration: impl Into<Option<Duration>>) -> FeedOptions {
         self.duration = duration.into();
+        self
+    }
+
+    /// Publishes a frame only when every consumer that takes every frame has room for it. One that neither takes nor
+    /// releases a frame for this long is left out.
+    #[must_use]
+    pub fn lockstep(mut self, limit: impl Into<Option<Duration>>) -> FeedOptions {
+        self.lockstep = limit.into();
+        self
+    }
+
+    /// Asks for no frame before [`super::Feeder::enough`] agrees; for at most this long.
+    #[must_use]
+    pub fn consumers_within(mut self, limit: impl Into<Option<Duration>>) -> FeedOptions {
+        self.consumers_within = limit.into();
         self
     }
 }
@@ -55,6 +78,15 @@ pub enum FeedError {
     /// The producer is of no use any more: its segment was cut short.
     #[error("{0}")]
     Handle(#[from] HandleError),
+    /// Not all consumers have come that were waited for ([`FeedOptions::consumers_within`]).
+    #[error("bus {bus}: not all consumers have come that it waits for")]
+    Alone {
+        /// The bus.
+        bus: BusName,
+    },
+    /// The system does not let this process wait.
+    #[error("{0}")]
+    Wait(#[source] io::Error),
     /// Its names were gone for a moment, and another producer has them now.
     #[error("bus {bus} was taken over by pid {pid} while its names were gone: this producer ends")]
     TakenOver {

@@ -92,6 +92,17 @@ impl SourceSpec {
         }
     }
 
+    /// What it is, where its frames come at their own time and cannot be made to wait.
+    #[must_use]
+    pub fn cannot_wait(&self) -> Option<&'static str> {
+        match self {
+            SourceSpec::Camera(_) => Some("a camera"),
+            SourceSpec::Url(_) => Some("a stream"),
+            SourceSpec::Gst(_) if !self.can_end() => Some("a pipeline"),
+            _ => None,
+        }
+    }
+
     /// Whether an end of the stream is an end, and not a device or a server that has vanished: only what is read from a file
     /// or is counted has an end of its own.
     #[must_use]

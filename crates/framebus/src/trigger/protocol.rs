@@ -5,6 +5,9 @@ use crate::layout::TriggerKind;
 /// The trigger: one byte a frame.
 pub(crate) const TRIGGER: u8 = 1;
 
+/// What a consumer writes to a producer that waits for its consumers: it has attached, or released a frame.
+pub(crate) const RELEASED: u8 = b'R';
+
 /// What a client may say first: how it wants to wait. What is none of these is ignored.
 pub(crate) const fn hello(kind: TriggerKind) -> u8 {
     match kind {

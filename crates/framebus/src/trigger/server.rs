@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -58,6 +58,8 @@ pub(super) struct Shared {
     pub(super) segment: Mutex<Arc<OwnedSegment>>,
     /// Replaced as a whole when somebody comes or goes, so that the frame path never waits for the control thread.
     pub(super) targets: ArcSwap<Vec<Target>>,
+    /// Written when a consumer has said something or is gone, where the producer waits for its consumers.
+    pub(super) told: Option<OwnedFd>,
 }
 
 /// The named pipes of a bus. Dropped, it hangs up and removes them.
@@ -71,10 +73,11 @@ pub(crate) struct TriggerServer {
 
 impl TriggerServer {
     /// Listens on the pipes of every consumer index. The caller holds the bus's named lock, so that a socket file that is
-    /// already there is a dead producer's, and has made room for the descriptors.
+    /// already there is a dead producer's, and has made room for the descriptors. With `listens`, what consumers say is told.
     pub(crate) fn start(
         names: Arc<dyn NameKeeper>,
         segment: Arc<OwnedSegment>,
+        listens: bool,
     ) -> Result<TriggerServer, ServerError> {
         let pipes = &names.pipes_dir();
         let consumers = segment.regions().layout().consumers;
@@ -91,6 +94,10 @@ impl TriggerServer {
         let shared = Arc::new(Shared {
             segment: Mutex::new(segment),
             targets: ArcSwap::default(),
+            told: match listens {
+                true => Some(told().map_err(|error| ServerError::new(pipes, error))?),
+                false => None,
+            },
         });
         let peers = Arc::new(Mutex::new(Peers::new(Arc::clone(&shared), consumers)));
         let control = Control {
@@ -139,6 +146,19 @@ impl TriggerServer {
         }
     }
 
+    /// Readable when a consumer has said something or is gone, where that is told.
+    pub(crate) fn told(&self) -> Option<BorrowedFd<'_>> {
+        self.shared.told.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Begins to wait anew for what consumers say.
+    pub(crate) fn clear_told(&self) {
+        if let Some(told) = &self.shared.told {
+            // Nothing to read is as good.
+            let _ = rustix::io::read(told, &mut [0; 8]);
+        }
+    }
+
     /// Goes on with another segment: who is connected stays so, and is entered there.
     pub(crate) fn switch(&self, segment: Arc<OwnedSegment>) {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,6 +202,10 @@ struct Control {
     /// A descriptor to give up when there is no other: with its place whoever wants to come in is told why not, and does not
     /// stand in the queue, which would be an event that never ends.
     spare: Cell<Option<OwnedFd>>,
+}
+
+fn told() -> rustix::io::Result<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
 }
 
 fn spare() -> Option<OwnedFd> {
@@ -302,6 +326,14 @@ impl Control {
 }
 
 impl Shared {
+    /// Wakes a producer that waits for its consumers.
+    pub(super) fn tell(&self) {
+        if let Some(told) = &self.told {
+            // A full counter is as readable as one more.
+            let _ = rustix::io::write(told, &1u64.to_ne_bytes());
+        }
+    }
+
     fn heartbeat(&self) {
         let segment = self.segment.lock().unwrap_or_else(PoisonError::into_inner);
         segment

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use super::client::Connection;
+use super::protocol::RELEASED;
 use crate::clock::monotonic_ns;
 use crate::layout::TriggerKind;
 use crate::shm::Home;
@@ -144,6 +145,15 @@ impl Waiter {
             }
         }
         Ok(wake)
+    }
+
+    /// Writes a byte to the producer, which waits for its consumers. A connection that is full has one in it already.
+    pub(crate) fn tell(&self) {
+        let _ = send(
+            self.connection.fd(),
+            &[RELEASED],
+            SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+        );
     }
 
     /// Takes the trigger bytes that have queued; whether there were any.

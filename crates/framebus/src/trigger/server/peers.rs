@@ -31,6 +31,8 @@ struct Peer {
     uid: u32,
     kind: TriggerKind,
     connected_ns: u64,
+    /// Whether it has said its first word.
+    greeted: bool,
 }
 
 /// Everybody who is connected, by index. Only the control thread changes it.
@@ -102,6 +104,7 @@ impl Peers {
             uid: uid.unwrap_or(u32::MAX),
             kind: TriggerKind::Pipe,
             connected_ns: monotonic_ns(),
+            greeted: false,
         });
         let segment = self.segment();
         bump(&segment.regions().claim(index).connections, 1);
@@ -122,6 +125,8 @@ impl Peers {
         claim.connected_ns.store(peer.connected_ns, Relaxed);
         claim.triggers.store(0, Relaxed);
         claim.coalesced.store(0, Relaxed);
+        claim.left_out.store(0, Relaxed);
+        claim.waited_ns.store(0, Relaxed);
         claim.state.store(ClaimState::Connected as u32, Release);
     }
 
@@ -135,7 +140,7 @@ impl Peers {
 
     /// Handles what a connection has to say: a hello, half a good-bye, or its end.
     pub(super) fn serve(&mut self, epoll: &OwnedFd, index: u8, connection: u64, flags: EventFlags) {
-        let Some(Some(peer)) = self.peers.get(usize::from(index)) else {
+        let Some(Some(peer)) = self.peers.get_mut(usize::from(index)) else {
             return;
         };
         if peer.connection != connection {
@@ -146,18 +151,23 @@ impl Peers {
             let mut bytes = [0; 64];
             match recv(stream_fd(&stream), &mut bytes, RecvFlags::DONTWAIT) {
                 Ok((count, _)) => {
-                    // Whatever it says after its first word is not read, so that nobody can keep this thread busy. When
-                    // it has only shut down its sending half, as .NET's In pipe does at once, it lives until it hangs
-                    // up, which is reported without being asked for.
-                    let token = Token::Peer { index, connection }.pack();
-                    let _ = epoll::modify(epoll, stream_fd(&stream), token, EventFlags::empty());
+                    // Whatever it says after its first word is not read, so that nobody can keep this thread busy, unless
+                    // the producer waits for it. When it has only shut down its sending half, as .NET's In pipe does at
+                    // once, it lives until it hangs up, which is reported without being asked for.
+                    if count == 0 || self.shared.told.is_none() {
+                        let token = Token::Peer { index, connection }.pack();
+                        let nothing = EventFlags::empty();
+                        let _ = epoll::modify(epoll, stream_fd(&stream), token, nothing);
+                    }
+                    let first = !std::mem::replace(&mut peer.greeted, true);
                     let hello = bytes.iter().take(count).find_map(|byte| read_hello(*byte));
-                    if let Some(kind) = hello
+                    if let Some(kind) = hello.filter(|_| first)
                         && !self.welcome(index, kind)
                     {
                         self.remove(epoll, index);
                         return;
                     }
+                    self.shared.tell();
                 }
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 Err(_) => {
@@ -275,6 +285,7 @@ impl Peers {
             "has died; its lease is cleared"
         };
         tracing::debug!("consumer {index} (pid {}) {how}", peer.pid);
+        self.shared.tell();
     }
 
     /// Hangs up on everybody: the end of the stream.

@@ -66,6 +66,7 @@ fn a_stale_event_of_a_connection_spares_the_next_on_its_index() {
     let shared = Arc::new(Shared {
         segment: Mutex::new(Arc::clone(&segment)),
         targets: ArcSwap::default(),
+        told: None,
     });
     let epoll = epoll::create(CreateFlags::CLOEXEC).expect("epoll");
     let mut peers = Peers::new(Arc::clone(&shared), 1);
@@ -92,7 +93,7 @@ fn a_hang_up_spares_the_next_connection_while_a_slow_notify_holds_the_old_one() 
     let names = Names::without_segment(&ProducerOptions::new(bus, GEOMETRY));
     let door = pipe_path(&names.pipes_dir(), 0);
     let claim = segment.regions().claim(0);
-    let server = TriggerServer::start(names.clone(), Arc::clone(&segment));
+    let server = TriggerServer::start(names.clone(), Arc::clone(&segment), false);
     let server = server.expect("a server");
     let connect = || UnixStream::connect(&door).expect("a connection");
     let wait_until = |holds: &dyn Fn() -> bool| {
