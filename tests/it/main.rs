@@ -16,6 +16,7 @@ mod findings;
 mod generations;
 mod harness;
 mod leases;
+mod lockstep;
 mod logs;
 mod metrics;
 mod names;

@@ -238,3 +238,53 @@ fn a_taker_that_follows_goes_on_with_the_next_producer() {
     assert_eq!(count.attached.load(Ordering::SeqCst), 2);
     assert_eq!(count.frames, count.taken);
 }
+
+#[test]
+fn in_lockstep_a_reader_misses_nothing_across_a_change_of_size() {
+    const EACH: usize = 20;
+    let bus = name();
+    let frame = || Arrival::Frame(FrameMeta::default());
+    let mut arrivals: VecDeque<Arrival> = (0..EACH).map(|_| frame()).collect();
+    arrivals.push_back(Arrival::Resized);
+    arrivals.extend((0..EACH).map(|_| frame()));
+    arrivals.push_back(Arrival::End);
+    let source = Script {
+        arrivals,
+        geometry: SMALL,
+    };
+    let stop = Stop::new().expect("eventfd");
+    let reader = {
+        let (bus, stop) = (bus.clone(), stop.clone());
+        thread::spawn(move || {
+            let options = ConsumerOptions::new(bus).every_frame(true);
+            let mut consumer = Consumer::attach(options, None, &stop, |_| {}).expect("a bus");
+            let mut sizes = Vec::new();
+            for frame in &mut consumer {
+                sizes.push(frame.expect("a frame").geometry());
+                thread::sleep(Duration::from_millis(1));
+            }
+            (sizes, consumer.stats().skipped)
+        })
+    };
+    let feeder = Patient(bus);
+    let options = FeedOptions::default()
+        .lockstep(Duration::from_secs(60))
+        .consumers_within(Duration::from_secs(60));
+    assert_eq!(feed(source, feeder, &options, &stop).expect("a bus"), 40);
+    let (sizes, skipped) = reader.join().expect("no panic");
+    let expected = [[SMALL; EACH], [LARGE; EACH]].concat();
+    assert_eq!((sizes, skipped), (expected, 0));
+}
+
+/// Waits for one consumer, and keeps no frame longer than it must.
+struct Patient(BusName);
+
+impl Feeder for Patient {
+    fn options(&mut self, source: &SourceInfo) -> ProducerOptions {
+        ProducerOptions::new(self.0.clone(), source.geometry).consumers(1)
+    }
+
+    fn enough(&mut self, attached: &[String]) -> bool {
+        !attached.is_empty()
+    }
+}
