@@ -56,6 +56,12 @@ pub struct ProduceArgs {
     /// Start a file again when it ends
     #[arg(long = "loop")]
     pub looped: bool,
+    /// Start a video file or a recording at this time, such as 90s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub start: Option<Duration>,
+    /// End a video file or a recording before this time; with --loop it starts again at --start
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub end: Option<Duration>,
     /// Replay speed of a recording: 2.0 is twice as fast, `max` as fast as possible
     #[arg(long, value_name = "TIMES|max", value_parser = parse_speed, conflicts_with = "fps")]
     pub speed: Option<Speed>,
@@ -139,6 +145,14 @@ pub enum RawPixels {
     Nv12,
     /// YUV 4:2:0: luma, then two planes of chroma (yuv420p)
     I420,
+    /// 8-bit red, green, blue and alpha, which is left out
+    Rgba,
+    /// 8-bit blue, green, red and alpha, which is left out
+    Bgra,
+    /// YUV 4:2:2, chroma first
+    Uyvy,
+    /// 16-bit gray, little-endian; its high 8 bits become gray
+    Gray16le,
 }
 
 impl From<RawPixels> for RawFormat {
@@ -150,6 +164,10 @@ impl From<RawPixels> for RawFormat {
             RawPixels::Rgb => RawFormat::Rgb,
             RawPixels::Nv12 => RawFormat::Nv12,
             RawPixels::I420 => RawFormat::I420,
+            RawPixels::Rgba => RawFormat::Rgba,
+            RawPixels::Bgra => RawFormat::Bgra,
+            RawPixels::Uyvy => RawFormat::Uyvy,
+            RawPixels::Gray16le => RawFormat::Gray16le,
         }
     }
 }
@@ -249,6 +267,8 @@ impl ProduceArgs {
             unpaced: self.speed == Some(Speed::Max),
             size: self.size,
             range: self.range.unwrap_or_default(),
+            start: self.start,
+            end: self.end,
             looped: self.looped,
             open_timeout: self.open_timeout,
             read_timeout: self.read_timeout,
@@ -309,7 +329,9 @@ fn open(
         SourceSpec::Recording(path) => {
             let speed = args.speed.unwrap_or_default();
             let replay = ReplaySource::open(path, speed, args.fps.is_some(), args.looped, stop)?;
-            return Ok(replay.map(|source| Box::new(source.with_range(range)) as BoxedSource));
+            return Ok(replay.map(|source| {
+                Box::new(source.with_range(range).part(args.start, args.end)) as BoxedSource
+            }));
         }
         _ => {}
     }

@@ -4,6 +4,7 @@ mod input;
 mod late;
 mod raw;
 mod replay;
+mod wide;
 mod y4m;
 
 pub use input::standard_input;

@@ -32,6 +32,14 @@ pub enum RawFormat {
     Nv12,
     /// Luma, then the two planes of chroma (`-pix_fmt yuv420p`), of limited range by itself. Width and height are even.
     I420,
+    /// 8-bit red, green, blue, and something that is left out.
+    Rgba,
+    /// 8-bit blue, green, red, and something that is left out.
+    Bgra,
+    /// YUV 4:2:2 with chroma first: blue difference, luma, red difference, luma.
+    Uyvy,
+    /// 16-bit gray, little-endian; its high bits are the gray of the bus.
+    Gray16le,
 }
 
 impl RawFormat {
@@ -45,27 +53,59 @@ impl RawFormat {
             RawFormat::Rgb => Format::RGB8,
             RawFormat::Nv12 => Format::NV12,
             RawFormat::I420 => Format::I420,
+            RawFormat::Rgba | RawFormat::Bgra => Format::RGB8,
+            RawFormat::Uyvy => Format::YUYV,
+            RawFormat::Gray16le => Format::GRAY16,
+        }
+    }
+
+    /// Bytes of a frame on the wire.
+    fn len(self, geometry: Geometry) -> usize {
+        let pixels = geometry.gray_len();
+        match self {
+            RawFormat::Rgba | RawFormat::Bgra => 4 * pixels,
+            _ => self.format().len(geometry).unwrap_or(pixels),
+        }
+    }
+
+    /// Makes the image of [`RawFormat::format`] of what came, where that is not the same.
+    const fn repack(self) -> Option<fn(&[u8], &mut [u8])> {
+        match self {
+            RawFormat::Rgba => Some(from_rgba),
+            RawFormat::Bgra => Some(from_bgra),
+            RawFormat::Uyvy => Some(from_uyvy),
+            _ => None,
         }
     }
 
     /// Bytes of a pixel, where each has its own.
     const fn bytes_per_pixel(self) -> usize {
         match self {
-            RawFormat::Yuyv => 2,
+            RawFormat::Yuyv | RawFormat::Uyvy | RawFormat::Gray16le => 2,
             RawFormat::Bgr | RawFormat::Rgb => 3,
+            RawFormat::Rgba | RawFormat::Bgra => 4,
             RawFormat::Gray | RawFormat::Nv12 | RawFormat::I420 => 1,
         }
     }
 
     /// Whether luma is limited where nobody says otherwise.
     const fn is_yuv(self) -> bool {
-        matches!(self, RawFormat::Yuyv | RawFormat::Nv12 | RawFormat::I420)
+        matches!(
+            self,
+            RawFormat::Yuyv | RawFormat::Nv12 | RawFormat::I420 | RawFormat::Uyvy
+        )
     }
 
     /// What users call it: `gray`, `bgr`, `nv12` …
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.format().name().unwrap_or_default()
+        match self {
+            RawFormat::Rgba => "rgba",
+            RawFormat::Bgra => "bgra",
+            RawFormat::Uyvy => "uyvy",
+            RawFormat::Gray16le => "gray16le",
+            other => other.format().name().unwrap_or_default(),
+        }
     }
 }
 
@@ -87,6 +127,8 @@ pub struct RawSource<R> {
     /// Pixels of a frame that is converted and has no image of its own: some of them, or all.
     scratch: Vec<u8>,
     whole: Vec<u8>,
+    /// A frame as it came, where that is not what it is converted from.
+    packed: Vec<u8>,
 }
 
 impl<R: Read + AsFd> RawSource<R> {
@@ -105,7 +147,7 @@ impl<R: Read + AsFd> RawSource<R> {
         looped: bool,
     ) -> Result<RawSource<R>, SourceError> {
         if !format.format().fits(geometry) {
-            let rows = if format == RawFormat::Yuyv {
+            let rows = if format.format() == Format::YUYV {
                 ""
             } else {
                 " and height"
@@ -117,7 +159,7 @@ impl<R: Read + AsFd> RawSource<R> {
         }
         let mut input = Input::new(reader, name.into(), looped)?;
         let pixels = geometry.gray_len();
-        input.set_payload(format.format().len(geometry).unwrap_or(pixels));
+        input.set_payload(format.len(geometry));
         let scratch = match format {
             RawFormat::Bgr | RawFormat::Yuyv => {
                 pixels.min(PIXELS_AT_ONCE) * format.bytes_per_pixel()
@@ -133,6 +175,7 @@ impl<R: Read + AsFd> RawSource<R> {
             late: None,
             scratch: vec![0; scratch],
             whole: Vec::new(),
+            packed: Vec::new(),
         })
     }
 
@@ -202,7 +245,17 @@ impl<R: Read + AsFd> RawSource<R> {
             Some(native) => &mut **native,
             None => &mut self.whole,
         };
-        let filled = self.input.read_payload(0, image)?;
+        let filled = match self.format.repack() {
+            None => self.input.read_payload(0, image)?,
+            Some(repack) => {
+                self.packed.resize(self.format.len(self.geometry), 0);
+                let filled = self.input.read_payload(0, &mut self.packed)?;
+                if filled == Filled::Frame {
+                    repack(&self.packed, image);
+                }
+                filled
+            }
+        };
         if filled == Filled::Frame
             && let Some(gray) = &mut target.gray
         {
@@ -216,8 +269,8 @@ impl<R: Read + AsFd> RawSource<R> {
         let spec = PlaneSpec::new(self.format.format());
         match self.format {
             RawFormat::Gray | RawFormat::Bgr => None,
-            RawFormat::Rgb => Some(spec),
-            RawFormat::Yuyv | RawFormat::Nv12 | RawFormat::I420 => {
+            RawFormat::Rgb | RawFormat::Rgba | RawFormat::Bgra | RawFormat::Gray16le => Some(spec),
+            RawFormat::Yuyv | RawFormat::Nv12 | RawFormat::I420 | RawFormat::Uyvy => {
                 let range = if self.range.is_limited(true) {
                     ColorRange::Limited
                 } else {
@@ -307,6 +360,24 @@ impl<R: Read + AsFd> Interrupted for RawSource<R> {
 
     fn unfinished(&self) -> String {
         self.input.unfinished()
+    }
+}
+
+fn from_rgba(rgba: &[u8], rgb: &mut [u8]) {
+    for (rgb, rgba) in rgb.as_chunks_mut().0.iter_mut().zip(rgba.as_chunks::<4>().0) {
+        *rgb = [rgba[0], rgba[1], rgba[2]];
+    }
+}
+
+fn from_bgra(bgra: &[u8], rgb: &mut [u8]) {
+    for (rgb, bgra) in rgb.as_chunks_mut().0.iter_mut().zip(bgra.as_chunks::<4>().0) {
+        *rgb = [bgra[2], bgra[1], bgra[0]];
+    }
+}
+
+fn from_uyvy(uyvy: &[u8], yuyv: &mut [u8]) {
+    for (yuyv, uyvy) in yuyv.as_chunks_mut().0.iter_mut().zip(uyvy.as_chunks::<2>().0) {
+        *yuyv = [uyvy[1], uyvy[0]];
     }
 }
 

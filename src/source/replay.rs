@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -51,6 +52,11 @@ pub struct ReplaySource {
     /// What a frame that the sidecar does not know takes.
     period_ns: u64,
     start_ns: u64,
+    /// The part of the recording that is wanted, in ns from its first frame.
+    part_ns: (u64, u64),
+    looped: bool,
+    /// Whether no frame of this round has been given.
+    fresh: bool,
 }
 
 impl ReplaySource {
@@ -91,6 +97,9 @@ impl ReplaySource {
             times_ns,
             period_ns: (1e9 / fps) as u64,
             start_ns: 0,
+            part_ns: (0, u64::MAX),
+            looped,
+            fresh: true,
         }))
     }
 
@@ -101,13 +110,31 @@ impl ReplaySource {
         self
     }
 
-    /// When a frame is due, in nanoseconds after the first.
+    /// Gives only the frames from `start` on, and before `end`, as they were recorded.
+    #[must_use]
+    pub fn part(mut self, start: Option<Duration>, end: Option<Duration>) -> ReplaySource {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.part_ns = (start.map_or(0, nanos), end.map_or(u64::MAX, nanos));
+        self
+    }
+
+    /// When a frame is due, in nanoseconds after the first that is wanted.
     fn due_ns(&self, frame: u64) -> u64 {
+        let after_ns = self.recorded_ns(frame).saturating_sub(self.part_ns.0);
+        match self.speed {
+            Speed::Times(times) => (after_ns as f64 / times) as u64,
+            Speed::Max => 0,
+        }
+    }
+
+    /// When a frame was recorded, in nanoseconds after the first.
+    fn recorded_ns(&self, frame: u64) -> u64 {
         let known = self.times_ns.len() as u64;
-        let recorded_ns = match self
-            .times_ns
-            .get(usize::try_from(frame).unwrap_or(usize::MAX))
-        {
+        if known == 0 {
+            return frame.saturating_mul(self.period_ns);
+        }
+        let number = usize::try_from(frame).unwrap_or(usize::MAX);
+        match self.times_ns.get(number) {
             Some(time_ns) => *time_ns,
             // Recorded, but its line was not written any more.
             None => {
@@ -115,10 +142,6 @@ impl ReplaySource {
                 let more = frame.saturating_add(1).saturating_sub(known);
                 last_ns.saturating_add(more.saturating_mul(self.period_ns))
             }
-        };
-        match self.speed {
-            Speed::Times(times) => (recorded_ns as f64 / times) as u64,
-            Speed::Max => 0,
         }
     }
 }
@@ -138,14 +161,25 @@ impl FrameSource for ReplaySource {
     }
 
     fn wait(&mut self, stop: &Stop) -> Result<Arrival, SourceError> {
-        let arrival = self.video.wait(stop)?;
-        let Arrival::Frame(capture) = arrival else {
-            return Ok(arrival);
+        let (arrival, capture) = loop {
+            let arrival = self.video.wait(stop)?;
+            let Arrival::Frame(capture) = arrival else {
+                return Ok(arrival);
+            };
+            self.fresh |= capture.source_frame == 0;
+            let recorded_ns = self.recorded_ns(capture.source_frame);
+            // What is not asked for is passed over.
+            if recorded_ns >= self.part_ns.1 && !self.looped {
+                return Ok(Arrival::End);
+            }
+            if (self.part_ns.0..self.part_ns.1).contains(&recorded_ns) {
+                break (arrival, capture);
+            }
         };
         if self.times_ns.is_empty() {
             return Ok(arrival);
         }
-        if capture.source_frame == 0 {
+        if std::mem::take(&mut self.fresh) {
             // A loop begins a frame's time after the last frame, not at once.
             let pause_ns = if self.start_ns == 0 {
                 0

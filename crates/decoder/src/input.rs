@@ -3,7 +3,7 @@
 use ffmpeg_next::codec;
 use ffmpeg_next::format::context::Input as Demuxer;
 use ffmpeg_next::media::Type;
-use ffmpeg_next::{Dictionary, Error, Packet, Rational, decoder, format, packet};
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, decoder, ffi, format, packet};
 
 use crate::turn::Turn;
 use crate::wire::{Open, Report, Why};
@@ -12,6 +12,7 @@ use crate::wire::{Open, Report, Why};
 const HIGHEST_FPS: f64 = 1000.0;
 /// FFmpeg's clock for the length of a file, in ticks a second.
 const TICKS: i64 = 1_000_000;
+const NS_PER_TICK: i64 = 1_000_000_000 / TICKS;
 
 /// An open source and the decoder of its video.
 pub(crate) struct Input {
@@ -28,6 +29,8 @@ pub(crate) struct Input {
     pub(crate) jpeg: bool,
     /// Frames up to this time are only decoded because others build on them: another decoder has given them.
     given_ns: Option<i64>,
+    /// The part of the file that is wanted, in times of the stream.
+    part_ns: (Option<i64>, Option<i64>),
 }
 
 impl Input {
@@ -36,8 +39,11 @@ impl Input {
         let mut demuxer =
             format::input_with_dictionary(&what.name, options(what)).map_err(|e| failed(&e))?;
         let has_end = demuxer.duration() > 0;
-        if let Some(after_ns) = what.after_ns {
-            let ticks = after_ns / (1_000_000_000 / TICKS);
+        let begins_ns = begins_ns(&demuxer);
+        let of_file = |time_ns: Option<i64>| time_ns.map(|ns| ns.saturating_add(begins_ns));
+        let part_ns = (of_file(what.start_ns), of_file(what.end_ns));
+        if let Some(after_ns) = what.after_ns.or(part_ns.0) {
+            let ticks = after_ns / NS_PER_TICK;
             // One that cannot seek starts at its beginning.
             let _ = if what.leap {
                 demuxer.seek(ticks, ticks..)
@@ -86,6 +92,7 @@ impl Input {
             still,
             jpeg: id == codec::Id::MJPEG,
             given_ns: what.after_ns.filter(|_| !what.leap),
+            part_ns,
             demuxer,
         })
     }
@@ -107,13 +114,23 @@ impl Input {
     pub(crate) fn rewind(&mut self) -> bool {
         self.given_ns = None;
         self.decoder.flush();
-        self.demuxer.seek(0, ..0).is_ok() || self.demuxer.seek(0, ..).is_ok()
+        let ticks = self.part_ns.0.unwrap_or(0) / NS_PER_TICK;
+        self.demuxer.seek(ticks, ..ticks).is_ok() || self.demuxer.seek(0, ..).is_ok()
     }
 
-    /// Whether another decoder has given the frame of this time.
+    /// Whether the part that is wanted ends before the frame of this time.
+    pub(crate) fn is_over(&self, time: Option<i64>) -> bool {
+        let time_ns = time.and_then(|time| self.nanoseconds(time));
+        time_ns.is_some_and(|time_ns| self.part_ns.1.is_some_and(|end_ns| time_ns >= end_ns))
+    }
+
+    /// Whether another decoder has given the frame of this time, or it is before the part that is wanted.
     pub(crate) fn was_given(&self, time: Option<i64>) -> bool {
         let time_ns = time.and_then(|time| self.nanoseconds(time));
-        time_ns.is_some_and(|time_ns| self.given_ns.is_some_and(|given_ns| time_ns <= given_ns))
+        time_ns.is_some_and(|time_ns| {
+            self.given_ns.is_some_and(|given_ns| time_ns <= given_ns)
+                || self.part_ns.0.is_some_and(|start_ns| time_ns < start_ns)
+        })
     }
 
     /// A time of the stream in nanoseconds.
@@ -121,6 +138,23 @@ impl Input {
         let (numerator, denominator) = (self.time_base.numerator(), self.time_base.denominator());
         let ns = i128::from(time) * i128::from(numerator) * 1_000_000_000;
         i64::try_from(ns.checked_div(i128::from(denominator))?).ok()
+    }
+}
+
+/// The time at which a file begins: not every file counts from 0.
+#[expect(
+    unsafe_code,
+    reason = "FFmpeg's binding shows this field by pointer only"
+)]
+fn begins_ns(demuxer: &Demuxer) -> i64 {
+    // SAFETY: only asks where it is.
+    let fields = unsafe { demuxer.as_ptr() };
+    // SAFETY: the pointer is that of a live context, which only this thread uses.
+    let ticks = unsafe { (*fields).start_time };
+    if ticks == ffi::AV_NOPTS_VALUE {
+        0
+    } else {
+        ticks.saturating_mul(NS_PER_TICK)
     }
 }
 

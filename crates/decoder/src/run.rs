@@ -51,6 +51,7 @@ pub fn run(socket: OwnedFd, pixels: OwnedFd) {
         free: VecDeque::new(),
         converter: Converter::new(),
         number: open.number,
+        over: false,
     };
     let stop = match work.all(&open) {
         Ok(()) => Report::End,
@@ -68,6 +69,8 @@ struct Work {
     converter: Converter,
     range: Range,
     number: u64,
+    /// Whether the part that is wanted has ended.
+    over: bool,
 }
 
 /// When a packet arrived.
@@ -124,6 +127,7 @@ impl Work {
     /// Decodes the source once, to its end.
     fn once(&mut self, input: &mut Input, open: &Open) -> Result<(), Stop> {
         let (mut misses, mut useless) = (0, 0);
+        self.over = false;
         loop {
             let packet = match input.read() {
                 Ok(Some(packet)) => packet,
@@ -148,6 +152,9 @@ impl Work {
                 self.damaged(input, packet.pts(), arrival)?;
             }
             let got = self.receive(input, arrival)?;
+            if self.over {
+                return Ok(());
+            }
             useless = if got { 0 } else { useless + 1 };
             if useless > USELESS && self.number == 0 {
                 return Err(Stop::Say(no_video("none of its frames can be decoded")));
@@ -193,6 +200,10 @@ impl Work {
                 }
             }
             let time = frame.timestamp().or(frame.pts());
+            if input.is_over(time) {
+                self.over = true;
+                return Ok(any);
+            }
             if input.was_given(time) {
                 continue;
             }

@@ -38,6 +38,10 @@ pub struct Open {
     pub after_ns: Option<i64>,
     /// Go on at the next key frame only: what comes right after has ended more than one decoder.
     pub leap: bool,
+    /// Give no frame before this time, counted from the start of a file.
+    pub start_ns: Option<i64>,
+    /// End before the frame of this time, counted in the same way.
+    pub end_ns: Option<i64>,
     /// The number of its first frame.
     pub number: u64,
     /// What luma means: the name of a [`framebus::source::Range`].

@@ -29,6 +29,10 @@ pub struct Production {
     pub size: Option<Geometry>,
     /// What luma means.
     pub range: Range,
+    /// Where a file starts, from its beginning.
+    pub start: Option<Duration>,
+    /// Where it ends.
+    pub end: Option<Duration>,
     /// Whether a file starts again when it ends.
     pub looped: bool,
     /// How long a source may take until its first frame.
@@ -106,6 +110,8 @@ impl Production {
             unpaced: false,
             size: None,
             range: Range::default(),
+            start: None,
+            end: None,
             looped: false,
             open_timeout: None,
             read_timeout: None,

@@ -18,6 +18,10 @@ pub struct OpenOptions {
     pub timed: bool,
     /// Whether every frame needs BGR beside gray.
     pub color: bool,
+    /// Where a file starts, from its beginning.
+    pub start: Option<Duration>,
+    /// Where it ends.
+    pub end: Option<Duration>,
     /// What luma means.
     pub range: Range,
     /// How long a source may take until its first frame. Default: 10 s; 3 s for
@@ -38,6 +42,8 @@ impl Default for OpenOptions {
             looped: false,
             timed: false,
             color: false,
+            start: None,
+            end: None,
             range: Range::Auto,
             open_timeout: None,
             read_timeout: None,

@@ -43,6 +43,8 @@ fn capture(production: &Production) -> anyhow::Result<ExitCode> {
         range: production.range,
         timed: production.fps.is_none(),
         color: production.color,
+        start: production.start,
+        end: production.end,
         open_timeout: production.open_timeout,
         read_timeout: production.read_timeout,
         ..OpenOptions::default()

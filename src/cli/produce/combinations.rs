@@ -34,9 +34,10 @@ pub(super) fn check(
             place("loop", flags.looped)
         );
     }
-    if merged.color && merged.format == Some(RawPixels::Gray) {
+    let is_gray = |format| matches!(format, RawPixels::Gray | RawPixels::Gray16le);
+    if merged.color && merged.format.is_some_and(is_gray) {
         bail!(
-            "{} needs a source that gives colours: --format gray has none",
+            "{} needs a source that gives colours: --format gray and gray16le have none",
             match flags.planes {
                 Some(_) => Place::flag("--planes"),
                 None => place("color", flags.color),
@@ -86,8 +87,15 @@ fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
     if *spec == SourceSpec::Pattern {
         bail!("--range is for video: the pattern is full range");
     }
-    if let Some(RawPixels::Bgr | RawPixels::Rgb) = merged.format {
-        bail!("--range is about luma: --format bgr and rgb have none");
+    let without = [
+        RawPixels::Bgr,
+        RawPixels::Rgb,
+        RawPixels::Bgra,
+        RawPixels::Rgba,
+        RawPixels::Gray16le,
+    ];
+    if merged.format.is_some_and(|format| without.contains(&format)) {
+        bail!("--range is about luma: --format bgr, rgb, bgra, rgba and gray16le have none");
     }
     Ok(())
 }
@@ -96,6 +104,15 @@ fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
 fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
     let stdin = *spec == SourceSpec::Stdin;
     let recording = matches!(spec, SourceSpec::Recording(_));
+    let has_parts = matches!(spec, SourceSpec::Recording(_) | SourceSpec::File(_));
+    if (args.start.is_some() || args.end.is_some()) && !has_parts {
+        bail!("--start and --end are for video files and recordings");
+    }
+    if let (Some(start), Some(end)) = (args.start, args.end)
+        && start >= end
+    {
+        bail!("--start is not before --end: nothing would be published");
+    }
     if let Some(why) = spec.cannot_wait().filter(|_| args.lockstep) {
         bail!("--lockstep is for sources that can wait: {why} goes on, and its frames would be lost");
     }

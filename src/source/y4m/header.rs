@@ -10,6 +10,8 @@ pub(super) struct StreamHeader {
     /// Whether its luma is limited by its own account: full gray is what ffmpeg means by mono without a range.
     pub(super) limited_range: bool,
     planes: Planes,
+    /// Bits of a sample, 8 to 16; above 8 each takes two bytes, little-endian.
+    pub(super) bits: u32,
 }
 
 /// The planes behind the Y plane.
@@ -28,6 +30,7 @@ impl StreamHeader {
         let text = String::from_utf8_lossy(parameters);
         let (mut width, mut height) = ("", "");
         let (mut fps, mut limited, mut planes) = (None, None, Planes::Chroma(2, 2));
+        let mut bits = 8;
         for word in text.split_ascii_whitespace() {
             let Some((first, value)) = word.split_at_checked(1) else {
                 continue;
@@ -36,7 +39,7 @@ impl StreamHeader {
                 "W" => width = value,
                 "H" => height = value,
                 "F" => fps = rate(value),
-                "C" => planes = colour_space(value)?,
+                "C" => (planes, bits) = colour_space(value)?,
                 "X" => match value {
                     "COLORRANGE=FULL" => limited = Some(false),
                     "COLORRANGE=LIMITED" => limited = Some(true),
@@ -60,6 +63,7 @@ impl StreamHeader {
             fps,
             limited_range: limited.unwrap_or(planes != Planes::None),
             planes,
+            bits,
         })
     }
 
@@ -75,6 +79,11 @@ impl StreamHeader {
 
     /// Bytes of a frame.
     pub(super) fn payload(&self) -> usize {
+        self.samples() * if self.bits > 8 { 2 } else { 1 }
+    }
+
+    /// Samples of a frame.
+    fn samples(&self) -> usize {
         let (width, height) = (self.geometry.width as usize, self.geometry.height as usize);
         width * height
             + match self.planes {
@@ -92,25 +101,30 @@ fn rate(value: &str) -> Option<f64> {
     (frames > 0 && seconds > 0).then(|| f64::from(frames) / f64::from(seconds))
 }
 
-fn colour_space(name: &str) -> Result<Planes, String> {
-    match name {
-        "mono" => Ok(Planes::None),
-        "420" | "420jpeg" | "420mpeg2" | "420paldv" => Ok(Planes::Chroma(2, 2)),
-        "411" => Ok(Planes::Chroma(4, 1)),
-        "422" => Ok(Planes::Chroma(2, 1)),
-        "444" => Ok(Planes::Chroma(1, 1)),
-        "444alpha" => Ok(Planes::ChromaAndAlpha),
-        _ if has_more_bits(name) => Err(format!(
-            "Y4M with colour space {name} has more than 8 bits a sample; have it written with 8 (ffmpeg: -pix_fmt yuv420p)"
+/// Reads a colour space, as FFmpeg writes them too: `420p10` has 10 bits a sample, `mono16` 16.
+fn colour_space(name: &str) -> Result<(Planes, u32), String> {
+    let (base, bits) = match (name.strip_prefix("mono"), name.split_once('p')) {
+        (Some(bits), _) => ("mono", bits),
+        // Not 420paldv.
+        (None, Some((base, bits))) if bits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (base, bits)
+        }
+        _ => (name, ""),
+    };
+    let planes = match base {
+        "mono" => Planes::None,
+        "420" | "420jpeg" | "420mpeg2" | "420paldv" => Planes::Chroma(2, 2),
+        "411" => Planes::Chroma(4, 1),
+        "422" => Planes::Chroma(2, 1),
+        "444" => Planes::Chroma(1, 1),
+        "444alpha" => Planes::ChromaAndAlpha,
+        _ => return Err(format!("Y4M with colour space {name} is not known here")),
+    };
+    match bits.parse() {
+        _ if bits.is_empty() => Ok((planes, 8)),
+        Ok(bits @ 9..=16) => Ok((planes, bits)),
+        _ => Err(format!(
+            "Y4M with colour space {name} does not have 8 to 16 bits a sample"
         )),
-        _ => Err(format!("Y4M with colour space {name} is not known here")),
     }
-}
-
-/// Recognises names such as `mono16` and `422p10`.
-fn has_more_bits(name: &str) -> bool {
-    let bits = name
-        .strip_prefix("mono")
-        .or_else(|| name.split_once('p').map(|(_, bits)| bits));
-    bits.is_some_and(|bits| bits.parse().is_ok_and(|bits: u32| bits > 8))
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::source::input::{FrameHeader, Got, Input};
 use crate::source::late::{self, Interrupted, Late};
+use crate::source::wide::Wide;
 use framebus::convert::{gray_into, stretch_luma, ycc_to_bgr};
 use framebus::layout::{ColorRange, Format, PlaneSpec};
 use framebus::source::{
@@ -48,6 +49,8 @@ pub struct Y4mSource<R> {
     /// The chroma planes of a frame.
     chroma: Vec<u8>,
     late: Option<Late>,
+    /// Samples of more than 8 bits, as they came: luma, chroma.
+    wide: [Wide; 2],
 }
 
 impl<R: Read + AsFd> Y4mSource<R> {
@@ -96,6 +99,7 @@ impl<R: Read + AsFd> Y4mSource<R> {
             luma: Vec::new(),
             chroma: Vec::new(),
             late: None,
+            wide: Default::default(),
         }))
     }
 
@@ -119,7 +123,8 @@ impl<R: Read + AsFd> Y4mSource<R> {
         self.header = take_header(&mut self.input)?;
         Ok(self.header.geometry != before.geometry
             || self.header.is_444() != before.is_444()
-            || self.header.is_i420() != before.is_i420())
+            || self.header.is_i420() != before.is_i420()
+            || self.header.bits != before.bits)
     }
 
     /// What 4:2:0 is by itself.
@@ -143,7 +148,7 @@ impl<R: Read + AsFd> Y4mSource<R> {
         let (Some(plane), Some(image)) = (plane, &mut target.native) else {
             return Ok(Filled::Damaged);
         };
-        let filled = self.input.read_payload(0, image)?;
+        let filled = self.wide[0].read(&mut self.input, self.header.bits, 0, image)?;
         if filled == Filled::Frame
             && let Some(gray) = &mut target.gray
         {
@@ -207,7 +212,7 @@ impl<R: Read + AsFd> Interrupted for Y4mSource<R> {
                 &mut self.luma
             }
         };
-        let filled = self.input.read_payload(0, gray)?;
+        let filled = self.wide[0].read(&mut self.input, self.header.bits, 0, gray)?;
         if filled != Filled::Frame {
             return Ok(filled);
         }
@@ -215,7 +220,8 @@ impl<R: Read + AsFd> Interrupted for Y4mSource<R> {
         let bgr = target.bgr.as_deref_mut();
         if let Some(bgr) = bgr.filter(|_| self.header.is_444()) {
             self.chroma.resize(2 * pixels, 0);
-            let filled = self.input.read_payload(pixels, &mut self.chroma)?;
+            let bits = self.header.bits;
+            let filled = self.wide[1].read(&mut self.input, bits, pixels, &mut self.chroma)?;
             if filled != Filled::Frame {
                 return Ok(filled);
             }

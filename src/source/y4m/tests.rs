@@ -123,8 +123,8 @@ fn what_is_not_8_bit_y4m_is_refused_in_one_sentence() {
         "standard input ended in its Y4M header, after 12 bytes"
     );
     assert!(refusal(&[b"YUV4MPEG2 ", &[b'X'; 9000][..]].concat()).contains("is not Y4M"));
-    assert!(refusal(b"YUV4MPEG2 W8 H8 C420p10\n").contains("420p10 has more than 8 bits"));
-    assert!(refusal(b"YUV4MPEG2 W8 H8 Cmono16\n").contains("mono16 has more than 8 bits"));
+    assert!(refusal(b"YUV4MPEG2 W8 H8 C420p17\n").contains("420p17 does not have 8 to 16 bits"));
+    assert!(refusal(b"YUV4MPEG2 W8 H8 Cmono7\n").contains("mono7 does not have 8 to 16 bits"));
     assert!(refusal(b"YUV4MPEG2 W8 H8 C410\n").contains("410 is not known"));
     assert_eq!(
         refusal(b"YUV4MPEG2 W8\n"),

@@ -158,7 +158,9 @@ impl DecodedSource {
                 }
                 Heard::Report(Report::Opened { fps, finite, .. }) => self.is_open(fps, finite),
                 Heard::Report(Report::Again) => {}
-                Heard::Report(Report::End) => return Err(words::no_frame(&self.spec)),
+                Heard::Report(Report::End) => {
+                    return Err(words::no_frame(&self.spec, &self.options));
+                }
                 Heard::Report(Report::Failed { why, text }) => {
                     return Err(words::failed(&self.spec, &self.options, why, &text));
                 }
@@ -192,6 +194,8 @@ impl DecodedSource {
                 .filter(|_| self.finite && self.crashes > 0)
                 .map(|last| last.saturating_add(STEP_NS * i64::from(self.crashes - 1))),
             leap: self.crashes > 1,
+            start_ns: self.options.start.map(nanos),
+            end_ns: self.options.end.map(nanos),
             number: self.next_number,
             range: self.options.range.name().to_owned(),
             // This process notices first, unless it is stuck.
@@ -387,6 +391,10 @@ pub(super) fn opening(options: &OpenOptions) -> Duration {
 
 fn after(duration: Duration) -> u64 {
     monotonic_ns().saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -20,7 +20,12 @@ pub(super) fn silent(spec: &SourceSpec, options: &OpenOptions, opened: bool) -> 
 }
 
 /// It ended before it began.
-pub(super) fn no_frame(spec: &SourceSpec) -> SourceError {
+pub(super) fn no_frame(spec: &SourceSpec, options: &OpenOptions) -> SourceError {
+    if options.start.is_some() || options.end.is_some() {
+        return SourceError::Unusable(format!(
+            "{spec} has no frame between --start and --end: look at its length with `ffprobe`"
+        ));
+    }
     match spec {
         SourceSpec::Url(_) => SourceError::Unusable(format!(
             "{spec} can be opened but sends no frame; check that its camera runs"
@@ -56,7 +61,7 @@ pub(super) fn failed(
         (Why::NoDecoder, _) => SourceError::Unusable(format!(
             "{spec} cannot be decoded: the installed FFmpeg has no decoder for {text}"
         )),
-        (Why::NoFrame, _) => no_frame(spec),
+        (Why::NoFrame, _) => no_frame(spec, options),
         (_, Some(url)) => check::url(url, options),
         (_, None) => match spec {
             SourceSpec::File(path) => check::no_video(path),
