@@ -242,3 +242,28 @@ fn what_does_not_fit_is_refused() {
         .expect_err("odd");
     assert_eq!(error.to_string(), "yuyv frames have an even width, not 5x4");
 }
+
+#[test]
+fn formats_that_are_packed_otherwise_give_the_gray_of_the_same_picture() {
+    let rgb: Vec<u8> = (0..36).map(|byte| byte * 7).collect();
+    let rgba: Vec<u8> = rgb.chunks(3).flat_map(|p| [p[0], p[1], p[2], 99]).collect();
+    let bgra: Vec<u8> = rgb.chunks(3).flat_map(|p| [p[2], p[1], p[0], 3]).collect();
+    let yuyv: Vec<u8> = (0..24).map(|byte| 40 + byte * 5).collect();
+    let uyvy: Vec<u8> = yuyv.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+    let gray = |format, bytes: &[u8]| {
+        let (mut source, mut writer) = piped(format);
+        writer.write_all(bytes).expect("write");
+        drop(writer);
+        number(source.wait(&stop()));
+        let filled = fill(&mut source, None);
+        assert_eq!(filled.0, Filled::Frame, "{format:?}");
+        filled.1
+    };
+    let wanted = gray(RawFormat::Rgb, &rgb);
+    assert_eq!(gray(RawFormat::Rgba, &rgba), wanted);
+    assert_eq!(gray(RawFormat::Bgra, &bgra), wanted);
+    assert_eq!(gray(RawFormat::Uyvy, &uyvy), gray(RawFormat::Yuyv, &yuyv));
+    let wide: Vec<u8> = (0..12).flat_map(|byte| [0xee, 20 * byte]).collect();
+    let high: Vec<u8> = (0..12).map(|byte| 20 * byte).collect();
+    assert_eq!(gray(RawFormat::Gray16le, &wide), high);
+}

@@ -347,4 +347,29 @@ mod tests {
         assert!(!open(Speed::Max, false).info().live);
         assert!(!open(Speed::default(), true).info().live);
     }
+
+    #[test]
+    fn a_part_begins_and_ends_at_recorded_times_and_starts_again_there() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("a.y4m");
+        let frames = "FRAME\nx".repeat(5);
+        fs::write(&path, format!("YUV4MPEG2 W1 H1 F100:1 Cmono\n{frames}")).expect("write");
+        let stop = Stop::new().expect("eventfd");
+        let numbers = |looped: bool| {
+            let source = ReplaySource::open(&path, Speed::Max, false, looped, &stop);
+            let source = source.expect("a recording").expect("nobody asks to stop");
+            let millis = |ms| Some(Duration::from_millis(ms));
+            let mut source = source.part(millis(10), millis(40));
+            let mut numbers = Vec::new();
+            while numbers.len() < 7 {
+                match source.wait(&stop).expect("a file") {
+                    Arrival::Frame(capture) => numbers.push(capture.source_frame),
+                    _ => break,
+                }
+            }
+            numbers
+        };
+        assert_eq!(numbers(false), [1, 2, 3]);
+        assert_eq!(numbers(true), [1, 2, 3, 1, 2, 3, 1]);
+    }
 }

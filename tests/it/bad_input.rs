@@ -179,7 +179,7 @@ fn y4m_that_is_none_or_ends_too_early_is_refused() {
         (b"YUV4MPEG2 W64 H48", &[], "ended in its Y4M header"),
         (b"YUV4MPEG2 W0 H48\n", &[], "both must be 1 to"),
         (b"YUV4MPEG2 Wmany Hrows\n", &[], "both must be 1 to"),
-        (b"YUV4MPEG2 W64 H48 C420p10\n", &[], "p10"),
+        (b"YUV4MPEG2 W64 H48 C420p17\n", &[], "p17"),
         (
             header,
             &[&frame, &frame[..100]],

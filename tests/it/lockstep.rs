@@ -138,11 +138,26 @@ fn consumers_that_do_not_come_are_named_and_the_answer_is_no() {
 fn what_cannot_wait_and_what_means_nothing_is_refused_in_a_sentence() {
     let bus = Bus::new();
     let refused = [
-        (&["produce", "/dev/video9", "--lockstep"][..], "a camera goes on"),
-        (&["produce", "rtsp://localhost/1", "--lockstep"], "a stream goes on"),
-        (&["produce", "pattern", "--wait-consumers", "5"], "raise --consumers"),
-        (&["produce", "pattern", "--wait-timeout", "5s"], "--wait-for"),
-        (&["produce", "pattern", "--lockstep-limit", "5s"], "--lockstep"),
+        (
+            &["produce", "/dev/video9", "--lockstep"][..],
+            "a camera goes on",
+        ),
+        (
+            &["produce", "rtsp://localhost/1", "--lockstep"],
+            "a stream goes on",
+        ),
+        (
+            &["produce", "pattern", "--wait-consumers", "5"],
+            "raise --consumers",
+        ),
+        (
+            &["produce", "pattern", "--wait-timeout", "5s"],
+            "--wait-for",
+        ),
+        (
+            &["produce", "pattern", "--lockstep-limit", "5s"],
+            "--lockstep",
+        ),
     ];
     for (args, why) in refused {
         let done = bus.run(args);
@@ -164,7 +179,10 @@ fn top_says_whose_the_pace_is() {
     assert!(lockstep["waited_percent"].as_f64().expect("a share") > 0.0);
     let top = bus.run(&["top", "--once"]);
     let printed = String::from_utf8_lossy(&top.stdout).into_owned();
-    assert!(printed.contains("the pace is that of 0 detector"), "{printed}");
+    assert!(
+        printed.contains("the pace is that of 0 detector"),
+        "{printed}"
+    );
 }
 
 /// Readers come and go, are stopped, killed and continued, and the steady ones have every frame, with no history at all.

@@ -159,7 +159,10 @@ impl Feeder for Told<'_> {
         tracing::error!(
             "no frame is published: {missing} did not attach to bus {} within {:?} (--wait-timeout)",
             self.production.bus,
-            self.production.awaited.as_ref().map_or(Duration::ZERO, |awaited| awaited.within)
+            self.production
+                .awaited
+                .as_ref()
+                .map_or(Duration::ZERO, |awaited| awaited.within)
         );
     }
 

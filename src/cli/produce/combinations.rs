@@ -94,7 +94,10 @@ fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
         RawPixels::Rgba,
         RawPixels::Gray16le,
     ];
-    if merged.format.is_some_and(|format| without.contains(&format)) {
+    if merged
+        .format
+        .is_some_and(|format| without.contains(&format))
+    {
         bail!("--range is about luma: --format bgr, rgb, bgra, rgba and gray16le have none");
     }
     Ok(())
@@ -114,10 +117,14 @@ fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
         bail!("--start is not before --end: nothing would be published");
     }
     if let Some(why) = spec.cannot_wait().filter(|_| args.lockstep) {
-        bail!("--lockstep is for sources that can wait: {why} goes on, and its frames would be lost");
+        bail!(
+            "--lockstep is for sources that can wait: {why} goes on, and its frames would be lost"
+        );
     }
     let most = args.consumers.unwrap_or(DEFAULT_CONSUMERS);
-    let awaited = args.awaited().map_or(0, |awaited| awaited.count.max(awaited.names.len()));
+    let awaited = args
+        .awaited()
+        .map_or(0, |awaited| awaited.count.max(awaited.names.len()));
     if awaited > most.into() {
         bail!("{awaited} consumers are waited for, and {most} can attach: raise --consumers");
     }
@@ -125,7 +132,9 @@ fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
         bail!("--wait-for has an empty name: give names such as detector,recorder");
     }
     if args.wait_timeout.is_some() && awaited == 0 {
-        bail!("--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for");
+        bail!(
+            "--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for"
+        );
     }
     if args.speed.is_some() && !recording {
         bail!("--speed is for a recording (a .y4m file): use --fps for other sources");

@@ -163,3 +163,45 @@ fn damage_in_a_pipe_is_passed_over_up_to_the_next_stream() {
         Err("a file is damaged: frame 1 has no valid header".into())
     );
 }
+
+#[test]
+fn a_frame_of_wide_samples_that_pauses_in_its_chroma_is_whole_when_the_rest_comes() {
+    let (reader, mut writer) = pipe().expect("pipe");
+    let header = b"YUV4MPEG2 W5 H3 C444p10 XCOLORRANGE=FULL\nFRAME\n";
+    writer.write_all(header).expect("write");
+    let stop = Stop::new().expect("eventfd");
+    let source = Y4mSource::open(reader, "a pipe", false, &stop).expect("Y4M");
+    let mut source = source.expect("nobody asks to stop");
+    source = source.with_patience(Duration::ZERO);
+    let sample = |value: u16| (value << 2).to_le_bytes();
+    let luma: Vec<u8> = (0..15).flat_map(|at| sample(10 * at)).collect();
+    let chroma = sample(128).repeat(30);
+    writer.write_all(&luma).expect("write");
+    writer.write_all(&chroma[..17]).expect("write");
+    let size = source.info().geometry;
+    let mut rest = Some(&chroma[17..]);
+    loop {
+        match source.wait(&stop).expect("a pipe") {
+            Arrival::Frame(_) => {}
+            Arrival::Stalled(_) => continue,
+            other => panic!("{other:?}"),
+        }
+        let (mut gray, mut bgr) = (vec![0; size.gray_len()], vec![0; size.bgr_len()]);
+        let mut target = FrameTarget::new(size, &mut gray, Some(&mut bgr));
+        let filled = source.fill(&mut target).expect("filled");
+        if let Some(rest) = rest.take() {
+            assert_eq!(filled, Filled::Unfinished);
+            writer.write_all(rest).expect("write");
+            continue;
+        }
+        assert_eq!(filled, Filled::Frame);
+        let wanted: Vec<u8> = (0..15).map(|at| 10 * at).collect();
+        assert_eq!(gray, wanted);
+        assert!(
+            bgr.chunks(3)
+                .zip(&gray)
+                .all(|(pixel, gray)| pixel == [*gray; 3])
+        );
+        return;
+    }
+}

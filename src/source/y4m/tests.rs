@@ -265,3 +265,28 @@ fn gray_and_colour_of_a_444_stream_have_one_range() {
         assert_eq!((luma, bgr), ([gray; 15], [gray; 45]), "{range}");
     }
 }
+
+#[test]
+fn samples_of_9_to_16_bits_give_their_high_8() {
+    for (space, shift, samples) in [
+        ("420p9", 1, 27),
+        ("420p10", 2, 27),
+        ("422p12", 4, 33),
+        ("444p16", 8, 45),
+        ("mono16", 8, 15),
+    ] {
+        let header = format!("YUV4MPEG2 W5 H3 C{space} XCOLORRANGE=FULL\n");
+        let mut bytes = header.into_bytes();
+        for number in [3u16, 250] {
+            bytes.extend(b"FRAME\n");
+            // With something in the bits that are dropped.
+            let luma = (number << shift | 1).to_le_bytes();
+            bytes.extend(luma.repeat(15));
+            bytes.extend([0xcc].repeat(2 * (samples - 15)));
+        }
+        let mut source = open(&bytes).expect("Y4M");
+        assert_eq!(source.header.payload(), 2 * samples, "{space}");
+        let wanted = (planes(&[3, 250]), Ok(Arrival::End));
+        assert_eq!(play(&mut source), wanted, "{space}");
+    }
+}

@@ -9,5 +9,6 @@ mod installed;
 mod nuget;
 mod python;
 mod python_capture;
+mod python_lockstep;
 mod python_package;
 mod support;

@@ -218,7 +218,11 @@ impl Producer {
         until_ns: u64,
         stop: &Stop,
     ) -> io::Result<Room> {
-        let Some(lockstep) = self.lockstep.as_mut().filter(|_| self.held.home().is_here()) else {
+        let Some(lockstep) = self
+            .lockstep
+            .as_mut()
+            .filter(|_| self.held.home().is_here())
+        else {
             return Ok(Room::Ready);
         };
         let regions = self.held.segment.regions();

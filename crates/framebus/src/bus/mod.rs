@@ -55,10 +55,10 @@ pub use frame::{Frame, FrameHeld, FrameInfo, Held, OwnedFrame, PlaneView};
 pub use frames::{Frames, FramesError};
 pub use handle::HandleError;
 pub(crate) use handle::check_home;
+pub use lockstep::SlowConsumer;
+pub(crate) use lockstep::{Goal, Room};
 #[cfg(test)]
 pub(crate) use names::Names;
-pub(crate) use lockstep::{Goal, Room};
-pub use lockstep::SlowConsumer;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
 pub use options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};

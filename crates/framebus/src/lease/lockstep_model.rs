@@ -3,8 +3,8 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use loom::sync::atomic::AtomicU64;
 use loom::sync::Notify;
+use loom::sync::atomic::AtomicU64;
 use loom::thread;
 
 use super::model::{Fences, Model, NoFences, explore};
@@ -111,11 +111,7 @@ impl<F: Fence + 'static, const SLOTS: usize, const CONSUMERS: usize> Lockstep<F,
             };
             let ticket = leased.ticket();
             assert_eq!(ticket.sequence, last + 1, "a frame was skipped");
-            assert_eq!(
-                self.bus.read_image(ticket.slot),
-                ticket.sequence,
-                "torn"
-            );
+            assert_eq!(self.bus.read_image(ticket.slot), ticket.sequence, "torn");
             last = ticket.sequence;
             Word::store(&self.taken[usize::from(consumer)], last, Relaxed);
             release(self, consumer, leased);
