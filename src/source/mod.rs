@@ -2,6 +2,7 @@
 
 mod input;
 mod late;
+mod packed;
 mod raw;
 mod replay;
 mod wide;

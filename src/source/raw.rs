@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::source::input::{FrameHeader, Input};
 use crate::source::late::{self, Interrupted, Late};
+use crate::source::packed::{Repack, from_bgra, from_rgba, from_uyvy};
 use framebus::convert::{bgr_to_gray, gray_into, stretch_luma, yuyv_to_gray};
 use framebus::layout::{ColorRange, Format, Geometry, PlaneSpec};
 use framebus::source::{
@@ -69,7 +70,7 @@ impl RawFormat {
     }
 
     /// Makes the image of [`RawFormat::format`] of what came, where that is not the same.
-    const fn repack(self) -> Option<fn(&[u8], &mut [u8])> {
+    const fn repack(self) -> Option<Repack> {
         match self {
             RawFormat::Rgba => Some(from_rgba),
             RawFormat::Bgra => Some(from_bgra),
@@ -360,39 +361,6 @@ impl<R: Read + AsFd> Interrupted for RawSource<R> {
 
     fn unfinished(&self) -> String {
         self.input.unfinished()
-    }
-}
-
-fn from_rgba(rgba: &[u8], rgb: &mut [u8]) {
-    for (rgb, rgba) in rgb
-        .as_chunks_mut()
-        .0
-        .iter_mut()
-        .zip(rgba.as_chunks::<4>().0)
-    {
-        *rgb = [rgba[0], rgba[1], rgba[2]];
-    }
-}
-
-fn from_bgra(bgra: &[u8], rgb: &mut [u8]) {
-    for (rgb, bgra) in rgb
-        .as_chunks_mut()
-        .0
-        .iter_mut()
-        .zip(bgra.as_chunks::<4>().0)
-    {
-        *rgb = [bgra[2], bgra[1], bgra[0]];
-    }
-}
-
-fn from_uyvy(uyvy: &[u8], yuyv: &mut [u8]) {
-    for (yuyv, uyvy) in yuyv
-        .as_chunks_mut()
-        .0
-        .iter_mut()
-        .zip(uyvy.as_chunks::<2>().0)
-    {
-        *yuyv = [uyvy[1], uyvy[0]];
     }
 }
 

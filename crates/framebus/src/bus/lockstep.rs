@@ -1,20 +1,11 @@
-//! A producer that waits for its consumers: until they are there, and in lockstep until they have room for the next frame.
-//!
-//! It sleeps on an eventfd that the control thread writes when a consumer has said something or is gone. It takes no lock and
-//! writes to no pipe.
+//! What a producer in lockstep knows of its consumers: whom it waits for, and who takes too long.
 
-use std::io;
-use std::time::Duration;
-
-use super::producer::{Producer, ProducerWords};
-use crate::clock::monotonic_ns;
+use super::producer_words::ProducerWords;
 use crate::layout::{ClaimState, RecordFlags, RecordState, read_text};
-use crate::lease::{LeaseMemory, RoomMemory, SlotBook, begin_waiting, behind, in_the_way};
-use crate::shm::{OwnedSegment, Regions};
-use crate::stop::{Stop, Waited};
+use crate::lease::{LeaseMemory, RoomMemory, SlotBook, behind, in_the_way};
+use crate::shm::Regions;
 use crate::sync::Ordering::{Acquire, Relaxed};
-use crate::sync::{AtomicU64, Hardware, bump};
-use crate::trigger::TriggerServer;
+use crate::sync::{AtomicU64, Hardware};
 
 /// How a wait for consumers ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +45,8 @@ pub(super) struct Lockstep {
 
 /// What shows that a consumer goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Progress {
-    index: u8,
+pub(super) struct Progress {
+    pub(super) index: u8,
     connected_ns: u64,
     taken: u64,
     lease: u64,
@@ -71,9 +62,9 @@ pub(crate) enum Goal {
 }
 
 /// The words of a segment, and whom its producer waits for.
-struct RoomWords<'a> {
-    regions: &'a Regions,
-    lockstep: &'a Lockstep,
+pub(super) struct RoomWords<'a> {
+    pub(super) regions: &'a Regions,
+    pub(super) lockstep: &'a Lockstep,
 }
 
 impl LeaseMemory for RoomWords<'_> {
@@ -161,7 +152,13 @@ impl Lockstep {
         }
     }
 
-    fn look(&self, regions: &Regions, book: &mut SlotBook, goal: Goal, newest: u64) -> Option<u8> {
+    pub(super) fn look(
+        &self,
+        regions: &Regions,
+        book: &mut SlotBook,
+        goal: Goal,
+        newest: u64,
+    ) -> Option<u8> {
         let words = RoomWords {
             regions,
             lockstep: self,
@@ -172,7 +169,7 @@ impl Lockstep {
         }
     }
 
-    fn progress(&self, regions: &Regions, index: u8) -> Progress {
+    pub(super) fn progress(&self, regions: &Regions, index: u8) -> Progress {
         let record = regions.record(index);
         Progress {
             index,
@@ -183,7 +180,7 @@ impl Lockstep {
     }
 
     /// Since when this consumer has been in the way without doing anything.
-    fn since_ns(&mut self, progress: Progress, now_ns: u64) -> u64 {
+    pub(super) fn since_ns(&mut self, progress: Progress, now_ns: u64) -> u64 {
         match self.suspect {
             Some((suspect, since_ns)) if suspect == progress => since_ns,
             _ => {
@@ -193,7 +190,7 @@ impl Lockstep {
         }
     }
 
-    fn leave_out(&mut self, regions: &Regions, progress: Progress) -> SlowConsumer {
+    pub(super) fn leave_out(&mut self, regions: &Regions, progress: Progress) -> SlowConsumer {
         let index = progress.index;
         if let Some(left_out) = self.left_out.get_mut(usize::from(index)) {
             *left_out = progress.connected_ns;
@@ -204,123 +201,6 @@ impl Lockstep {
             index,
             name: read_text(&regions.record(index).name),
             holds: progress.lease != 0,
-        }
-    }
-}
-
-impl Producer {
-    /// In lockstep, waits until there is room for the next frame, or everybody has taken the newest one: for nobody longer
-    /// than `limit` without seeing it take or release a frame, and not beyond `until_ns`. Elsewhere there is always room.
-    pub(crate) fn wait_for_room(
-        &mut self,
-        goal: Goal,
-        limit: Duration,
-        until_ns: u64,
-        stop: &Stop,
-    ) -> io::Result<Room> {
-        let Some(lockstep) = self
-            .lockstep
-            .as_mut()
-            .filter(|_| self.held.home().is_here())
-        else {
-            return Ok(Room::Ready);
-        };
-        let regions = self.held.segment.regions();
-        let (book, newest) = (&mut self.book, self.sequence);
-        if lockstep.look(regions, book, goal, newest).is_none() {
-            return Ok(Room::Ready);
-        }
-        let header = regions.header();
-        let server = &self.held.server;
-        let words = RoomWords { regions, lockstep };
-        begin_waiting(&words);
-        let room = loop {
-            server.clear_told();
-            let Some(index) = lockstep.look(regions, book, goal, newest) else {
-                break Ok(Room::Ready);
-            };
-            let now_ns = monotonic_ns();
-            let progress = lockstep.progress(regions, index);
-            let since_ns = lockstep.since_ns(progress, now_ns);
-            let too_long_ns = since_ns.saturating_add(nanos(limit));
-            if now_ns >= too_long_ns {
-                break Ok(Room::LeftOut(lockstep.leave_out(regions, progress)));
-            }
-            if now_ns >= until_ns {
-                break Ok(Room::TimedOut);
-            }
-            header.waiting_for.store(u32::from(index) + 1, Relaxed);
-            let waited = server.wait_until_told(too_long_ns.min(until_ns), stop);
-            let slept_ns = monotonic_ns().saturating_sub(now_ns);
-            bump(&header.waited_ns, slept_ns);
-            bump(&regions.claim(index).waited_ns, slept_ns);
-            match waited {
-                Ok(Waited::Stopped) => break Ok(Room::Stopped),
-                Ok(_) => {}
-                Err(error) => break Err(error),
-            }
-        };
-        header.waiting.store(0, Relaxed);
-        header.waiting_for.store(0, Relaxed);
-        room
-    }
-
-    /// Waits until `enough` says of the names of the consumers that are attached that they are; not beyond `until_ns`.
-    pub(crate) fn wait_for_consumers(
-        &self,
-        mut enough: impl FnMut(&[String]) -> bool,
-        until_ns: u64,
-        stop: &Stop,
-    ) -> io::Result<Room> {
-        let regions = self.held.segment.regions();
-        let (header, server) = (regions.header(), &self.held.server);
-        let nobody = Lockstep::default();
-        begin_waiting(&RoomWords {
-            regions,
-            lockstep: &nobody,
-        });
-        let room = loop {
-            server.clear_told();
-            if enough(&attached(&self.held.segment)) {
-                break Ok(Room::Ready);
-            }
-            if monotonic_ns() >= until_ns {
-                break Ok(Room::TimedOut);
-            }
-            match server.wait_until_told(until_ns, stop) {
-                Ok(Waited::Stopped) => break Ok(Room::Stopped),
-                Ok(_) => {}
-                Err(error) => break Err(error),
-            }
-        };
-        header.waiting.store(0, Relaxed);
-        room
-    }
-}
-
-fn attached(segment: &OwnedSegment) -> Vec<String> {
-    let regions = segment.regions();
-    (0..regions.layout().consumers)
-        .map(|index| regions.record(index))
-        .filter(|record| record.state.load(Acquire) == RecordState::ATTACHED)
-        .map(|record| read_text(&record.name))
-        .collect()
-}
-
-fn nanos(limit: Duration) -> u64 {
-    u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl TriggerServer {
-    /// Waits until a consumer has said something or is gone; not beyond `until_ns`.
-    fn wait_until_told(&self, until_ns: u64, stop: &Stop) -> io::Result<Waited> {
-        let left = Duration::from_nanos(until_ns.saturating_sub(monotonic_ns()));
-        match self.told() {
-            Some(told) => stop.wait_readable(told, Some(left)),
-            None => Ok(match stop.sleep(left) {
-                true => Waited::Stopped,
-                false => Waited::TimedOut,
-            }),
         }
     }
 }

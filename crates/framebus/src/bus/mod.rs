@@ -37,6 +37,7 @@ mod producer;
 mod producer_words;
 mod remains;
 mod restore;
+mod room;
 mod runtime;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

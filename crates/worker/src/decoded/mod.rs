@@ -7,6 +7,7 @@ mod child;
 mod frames;
 mod patience;
 mod timing;
+mod units;
 mod words;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use crate::options::OpenOptions;
 use child::Decoder;
 use patience::Patience;
 use timing::Timing;
+use units::{after, millis, nanos};
 
 /// How often a file may crash the decoder without a frame in between.
 const CRASHES: u32 = 3;
@@ -387,16 +389,4 @@ impl fmt::Debug for DecodedSource {
 /// How long a file or a stream may take until its first frame: a camera may send one in five seconds.
 pub(super) fn opening(options: &OpenOptions) -> Duration {
     options.open_timeout.unwrap_or(Duration::from_secs(10))
-}
-
-fn after(duration: Duration) -> u64 {
-    monotonic_ns().saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
-}
-
-fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

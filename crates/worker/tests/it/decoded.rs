@@ -14,7 +14,7 @@ use framebus_worker::OpenOptions;
 use crate::footage::{Directory, Reader, Seen, Visit, camera, jpeg, open, quick, text, try_open};
 
 /// Runs ffmpeg in a directory; returns its standard output.
-fn ffmpeg(directory: &Path, arguments: &str) -> Vec<u8> {
+pub(crate) fn ffmpeg(directory: &Path, arguments: &str) -> Vec<u8> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-y"])
         .args(arguments.split_whitespace())
@@ -28,7 +28,7 @@ fn ffmpeg(directory: &Path, arguments: &str) -> Vec<u8> {
 }
 
 /// Every frame of a file in gray, and the sizes.
-fn gray(path: &Path, options: &OpenOptions) -> (Vec<u8>, Vec<(u32, u32)>) {
+pub(crate) fn gray(path: &Path, options: &OpenOptions) -> (Vec<u8>, Vec<(u32, u32)>) {
     let mut reader = Reader::new(open(&text(path), options));
     let (mut all, mut sizes) = (Vec::new(), Vec::new());
     loop {
@@ -252,37 +252,6 @@ fn a_variable_rate_plays_at_the_times_of_its_frames() {
             "{times:?} {captured:?}"
         );
     }
-}
-
-#[test]
-fn a_part_of_a_file_begins_and_ends_where_it_is_told_and_starts_again_there() {
-    let directory = Directory::new();
-    let file = directory.path("part.mp4");
-    // Key frames are far apart, pictures depend on later ones, and times do not begin at 0.
-    ffmpeg(
-        &directory.path(""),
-        "-f lavfi -i testsrc=size=64x48:rate=25:duration=4 -c:v libx264 -pix_fmt yuv420p -g 60 -bf 2 \
-         -output_ts_offset 5 part.mp4",
-    );
-    let part = |start: f64, end: f64| OpenOptions {
-        start: Some(Duration::from_secs_f64(start)),
-        end: Some(Duration::from_secs_f64(end)),
-        ..quick()
-    };
-    let whole = gray(&file, &quick()).0;
-    let len = 64 * 48;
-    assert_eq!(whole.len(), 100 * len);
-    let seen = gray(&file, &part(2.0, 3.0)).0;
-    assert_eq!(seen.len(), 25 * len);
-    assert!(seen == whole[50 * len..75 * len], "the frames are others");
-    let beyond = try_open(&text(&file), &part(60.0, 61.0))
-        .err()
-        .expect("no frame");
-    let said = beyond.to_string();
-    assert!(
-        said.contains("no frame between --start and --end"),
-        "{said}"
-    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod files;
 mod footage;
 mod images;
 mod mutated;
+mod parts;
 mod pipelines;
 mod planes;
 mod streams;
