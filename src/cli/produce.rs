@@ -127,7 +127,7 @@ Examples:
   framebus produce /dev/video0 --size 1920x1080 --consumers 8
   framebus produce video.mp4 --loop
   framebus produce run.y4m --speed 2.0
-  framebus produce video.mp4 --lockstep --fps 0 --wait-for detector,recorder   # every frame, as fast as they go
+  framebus produce video.mp4 --lockstep --fps 0
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
 
 /// Pixel formats of raw frames.

@@ -75,9 +75,7 @@ fn pace(snapshot: &Snapshot, lockstep: &Lockstep, cells: usize, glyphs: &Glyphs)
             let name = consumer.map_or("", |consumer| consumer.name.as_str());
             let percent = or_unknown(lockstep.waited_percent, |percent| format!("{percent:.0}"));
             let name = clean(name, glyphs.ascii);
-            format!(
-                "lockstep: the pace is that of {index} {name}, waited for {percent} % of the time"
-            )
+            format!("lockstep: pace of {index} {name}, waited for {percent} %")
         }
         None => "lockstep: waits for nobody now".to_owned(),
     };
