@@ -7,11 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::config::Config;
+use super::seen::{say, seen};
 use super::units::{parse_duration, parse_fps, show_duration};
 use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
-use framebus::bus::{AttachError, BusName, Observer};
+use framebus::bus::{AttachError, BusName, Observer, is_nameless, traces};
 use framebus::observe::{
-    Baseline, BusState, Finding, Producer, SCHEMA, Sampler, Severity, Snapshot,
+    Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot, Thresholds,
 };
 use framebus::stop::Stop;
 
@@ -22,6 +23,9 @@ pub struct CheckArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
+    /// Check every bus of this machine; each line begins with the bus
+    #[arg(short, long, conflicts_with = "bus")]
+    pub all: bool,
     /// Fail below this frame rate, which is measured for a second
     #[arg(long, value_name = "FPS", value_parser = parse_fps)]
     pub min_fps: Option<f64>,
@@ -41,8 +45,10 @@ pub struct CheckArgs {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 healthy, 1 not (a line for each finding on stdout), 3 no such bus or its producer was lost.
+On a terminal, or with -v, it also says what it saw.
 
 Examples:
+  framebus check --all -v
   framebus check --min-fps 25 --max-age 200ms --max-held 2s
   framebus check -b cam0 --max-age 1s || systemctl restart framebus@cam0";
 
@@ -60,75 +66,164 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Takes two snapshots and judges the second.
+/// Takes two snapshots of each bus and judges the second.
 ///
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let bus = choose_bus(args.bus.as_ref(), config)?;
     let look_for = args.looks_for()?;
     let stop = Stop::on_signals()?;
-    // There is nothing to judge without a bus, and nothing to read of another layout.
-    let observer = match Observer::open(&bus) {
-        Ok(observer) => observer,
-        // Its producer lives, and nobody can attach.
-        Err(error @ AttachError::Unlinked { .. }) => {
-            let finding = Finding {
-                kind: "unlinked-segment".to_owned(),
-                severity: Severity::Critical,
-                consumer: None,
-                text: error.to_string(),
-            };
-            tell(args, &bus, BusState::Absent, None, &[finding])?;
-            return Ok(ExitCode::from(EXIT_NO));
-        }
-        Err(error) => return Err(error.into()),
-    };
     let mut thresholds = config.top.findings.thresholds();
     if let Some(most) = args.max_held {
         thresholds.stuck_after_ms = millis(most);
     }
-    let mut sampler = Sampler::new(bus.clone(), Baseline::FirstLook, thresholds);
-    sampler.sample(false);
-    if stop.sleep(look_for) {
+    let buses = if args.all {
+        every_bus()
+    } else {
+        vec![choose_bus(args.bus.as_ref(), config)?]
+    };
+    if buses.is_empty() {
+        tracing::error!("there is no bus on this machine: start one with 'framebus produce'");
+        return Ok(ExitCode::from(EXIT_NO_BUS));
+    }
+    let mut looks = Vec::new();
+    for bus in buses {
+        match Look::begin(bus, thresholds) {
+            Ok(look) => looks.push(look),
+            // It may have ended since it was listed.
+            Err(error) if args.all && error.is_passing() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // There is nothing to wait for where nobody can be read.
+    if looks.iter().any(|look| look.sampler.is_some()) && stop.sleep(look_for) {
         return Ok(stopped(&stop));
     }
-    let snapshot = sampler.sample(false);
-    let dead = !observer.has_producer() && observer.is_linked();
-    drop(observer);
-    let findings = judge(&snapshot, args, dead);
-    let producer = snapshot.producer.as_ref();
-    tell(args, &bus, snapshot.state, producer, &findings)?;
-    let lost = dead || matches!(snapshot.state, BusState::Absent | BusState::Ended);
-    Ok(match (lost, findings.is_empty()) {
-        (true, _) => ExitCode::from(EXIT_NO_BUS),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::from(EXIT_NO),
+    let mut worst = Answer::Healthy;
+    for look in looks {
+        worst = worst.max(look.end(args)?);
+    }
+    Ok(match worst {
+        Answer::Healthy => ExitCode::SUCCESS,
+        Answer::Findings => ExitCode::from(EXIT_NO),
+        Answer::Lost => ExitCode::from(EXIT_NO_BUS),
     })
 }
 
-/// Prints what was found.
+/// The buses of this user and of the groups that it is in, also those whose segment somebody has removed.
+fn every_bus() -> Vec<BusName> {
+    let mut buses = Observer::buses();
+    buses.extend(traces().into_iter().filter(is_nameless));
+    buses.sort();
+    buses.dedup();
+    buses
+}
+
+/// What the check of a bus comes to; of several, the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    Healthy,
+    Findings,
+    Lost,
+}
+
+/// A bus that is being looked at.
+struct Look {
+    bus: BusName,
+    observer: Option<Observer>,
+    sampler: Option<Sampler>,
+    /// What is known without a look.
+    finding: Option<Finding>,
+}
+
+impl Look {
+    fn begin(bus: BusName, thresholds: Thresholds) -> Result<Look, AttachError> {
+        // There is nothing to judge without a bus, and nothing to read of another layout.
+        let observer = match Observer::open(&bus) {
+            Ok(observer) => observer,
+            // Its producer lives, and nobody can attach.
+            Err(error @ AttachError::Unlinked { .. }) => {
+                let finding = Finding {
+                    kind: "unlinked-segment".to_owned(),
+                    severity: Severity::Critical,
+                    consumer: None,
+                    text: error.to_string(),
+                };
+                return Ok(Look {
+                    bus,
+                    observer: None,
+                    sampler: None,
+                    finding: Some(finding),
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        let mut sampler = Sampler::new(bus.clone(), Baseline::FirstLook, thresholds);
+        sampler.sample(false);
+        Ok(Look {
+            bus,
+            observer: Some(observer),
+            sampler: Some(sampler),
+            finding: None,
+        })
+    }
+
+    /// Judges it, and tells.
+    fn end(self, args: &CheckArgs) -> anyhow::Result<Answer> {
+        let (Some(observer), Some(mut sampler)) = (self.observer, self.sampler) else {
+            let findings: Vec<Finding> = self.finding.into_iter().collect();
+            tell(args, &self.bus, None, &findings)?;
+            return Ok(Answer::Findings);
+        };
+        let snapshot = sampler.sample(false);
+        let dead = !observer.has_producer() && observer.is_linked();
+        drop(observer);
+        let findings = judge(&snapshot, args, dead);
+        tell(args, &self.bus, Some(&snapshot), &findings)?;
+        let lost = dead || matches!(snapshot.state, BusState::Absent | BusState::Ended);
+        Ok(match (lost, findings.is_empty()) {
+            (true, _) => Answer::Lost,
+            (false, true) => Answer::Healthy,
+            (false, false) => Answer::Findings,
+        })
+    }
+}
+
+/// Prints what was found, and says what was seen.
 fn tell(
     args: &CheckArgs,
     bus: &BusName,
-    state: BusState,
-    producer: Option<&Producer>,
+    snapshot: Option<&Snapshot>,
     findings: &[Finding],
 ) -> anyhow::Result<()> {
+    let producer = snapshot.and_then(|snapshot| snapshot.producer.as_ref());
     if args.json {
         let report = Report {
             schema: SCHEMA,
             bus: bus.as_str(),
             healthy: findings.is_empty(),
-            state,
+            state: snapshot.map_or(BusState::Absent, |snapshot| snapshot.state),
             fps: producer.and_then(|producer| producer.fps),
             age_ms: producer.and_then(|producer| producer.age_ms),
             findings,
         };
         return print(&format!("{}\n", serde_json::to_string(&report)?));
     }
+    let name = if args.all {
+        format!("{bus}: ")
+    } else {
+        String::new()
+    };
     for finding in findings {
-        print(&format!("{}: {}\n", finding.kind, finding.text))?;
+        print(&format!("{name}{}: {}\n", finding.kind, finding.text))?;
+    }
+    if let Some(snapshot) = snapshot {
+        let verdict = if findings.is_empty() {
+            "healthy"
+        } else {
+            "not healthy"
+        };
+        say(&format!("bus {bus} is {verdict}: {}", seen(snapshot)));
     }
     Ok(())
 }

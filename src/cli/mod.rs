@@ -16,6 +16,7 @@ pub mod metrics;
 mod notify;
 pub mod peek;
 pub mod produce;
+mod seen;
 pub mod show;
 mod status;
 mod stderr;

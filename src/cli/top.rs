@@ -106,16 +106,35 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let bus = choose_bus(args.bus.as_ref(), config)?;
+    let default = choose_bus(args.bus.as_ref(), config)?;
     let interval = args
         .delay
         .or(config.top.interval)
         .unwrap_or(LOOK)
         .clamp(SHORTEST, LONGEST);
     if args.once || args.json || !has_screen() {
-        return print(args, bus, interval, config.top.findings.thresholds());
+        return print(args, default, interval, config.top.findings.thresholds());
     }
-    view(args, &bus, interval, config.top.findings.thresholds())
+    // Who names no bus sees one that runs, and all of them first where there are several.
+    let is_named = args.bus.is_some()
+        || std::env::var_os("FRAMEBUS_BUS").is_some_and(|name| !name.is_empty())
+        || default != BusName::default();
+    let running = if is_named {
+        Vec::new()
+    } else {
+        Observer::buses()
+    };
+    let bus = match running.contains(&default) {
+        false => running.first().cloned().unwrap_or(default),
+        true => default,
+    };
+    view(
+        args,
+        &bus,
+        running.len() > 1,
+        interval,
+        config.top.findings.thresholds(),
+    )
 }
 
 /// Whether standard output is a terminal that can be drawn on; one that calls itself dumb knows no escape codes.
@@ -131,11 +150,13 @@ fn is_dumb() -> bool {
 fn view(
     args: &TopArgs,
     bus: &BusName,
+    all_buses: bool,
     interval: Duration,
     thresholds: Thresholds,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let mut options = Options::detect(bus.as_str(), |name| std::env::var(name).ok());
+    options.all_buses = all_buses;
     options.interval = interval;
     options.samples = args.count;
     options.directory.clone_from(&args.directory);
@@ -281,6 +302,10 @@ impl tui::Sampler for Buses {
 
     fn sample(&mut self, bus: &str) -> Snapshot {
         self.sampler(bus).sample(false)
+    }
+
+    fn glance(&mut self, bus: &str) -> Snapshot {
+        self.sampler(bus).glance()
     }
 
     fn pictures(&mut self, bus: &str, wants: Wants) -> Vec<Picture> {

@@ -10,6 +10,8 @@ use super::{Renderer, Theme};
 pub struct Options {
     /// The bus that is shown first.
     pub bus: String,
+    /// Whether the screen of all buses is shown first.
+    pub all_buses: bool,
     /// How often it is sampled: from 0.1 s to 10 s.
     pub interval: Duration,
     /// How often pictures are copied and drawn; View draws them five times a second when this is below 1 s.
@@ -55,6 +57,7 @@ impl Options {
         let ssh = set("SSH_CONNECTION").is_some();
         Options {
             bus: bus.to_owned(),
+            all_buses: false,
             interval: Duration::from_millis(500),
             picture_interval: Duration::from_millis(if ssh { 1000 } else { 500 }),
             renderer: Renderer::Ramp,

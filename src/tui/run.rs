@@ -12,7 +12,7 @@ use super::model::Model;
 use super::signals::{self, Events};
 use super::terminal::{self, Screen};
 use super::update::{Effect, Message, update};
-use super::{Options, Sampler, files, view};
+use super::{Options, Sampler, Wants, files, view};
 use framebus::clock::monotonic_ns;
 use framebus::stop::Stop;
 
@@ -22,6 +22,8 @@ const DRAW_NS: u64 = 33_000_000;
 const ESCAPE_NS: u64 = 50_000_000;
 /// How often View takes a picture, where the line is fast.
 const VIEW_NS: u64 = 200_000_000;
+/// How often the buses that are not in view are looked at: on the screen of all buses, and on others for their findings.
+const OTHERS_NS: (u64, u64) = (1_000_000_000, 2_000_000_000);
 
 /// Why the view ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,15 +97,14 @@ impl Session<'_> {
                 let snapshot = Box::new(sampler.sample(&self.model.bus));
                 update(&mut self.model, Message::Snapshot(snapshot));
                 samples += 1;
+                self.look_at_others(sampler, now);
             }
             let view = self.model.screen == View::View;
             if self
                 .clocks
                 .picture_is_due(now, self.model.interval_ms, view, sampled)
-                && let Some(wants) = self.model.wants()
             {
-                let pictures = sampler.pictures(&self.model.bus, wants);
-                update(&mut self.model, Message::Pictures(pictures));
+                self.take_pictures(sampler);
             }
             if self.model.dirty && self.clocks.draw_is_due(now) {
                 self.model.take_dirty();
@@ -144,6 +145,44 @@ impl Session<'_> {
         Ok((Outcome::Stopped, false))
     }
 
+    /// Looks at the buses that are not in view: on the screen of all buses at what they do, else only for their findings.
+    fn look_at_others(&mut self, sampler: &mut dyn Sampler, now: u64) {
+        let all = self.model.screen == View::Buses;
+        if !self.clocks.others_are_due(now, all) {
+            return;
+        }
+        let others = self.model.buses.iter();
+        let others = others.filter(|bus| **bus != self.model.bus);
+        let look = |bus: &String| match all {
+            true => sampler.sample(bus),
+            false => sampler.glance(bus),
+        };
+        let snapshots: Vec<_> = others.map(look).collect();
+        if !snapshots.is_empty() {
+            update(&mut self.model, Message::Others(snapshots));
+        }
+    }
+
+    fn take_pictures(&mut self, sampler: &mut dyn Sampler) {
+        if let Some(wants) = self.model.wants() {
+            let pictures = sampler.pictures(&self.model.bus, wants);
+            update(&mut self.model, Message::Pictures(pictures));
+        }
+        let of_bus = |bus: String| {
+            let picture = sampler.pictures(&bus, Wants::Sampled).pop()?;
+            Some((bus, picture))
+        };
+        let pictures: Vec<_> = self
+            .model
+            .pictured_buses()
+            .into_iter()
+            .filter_map(of_bus)
+            .collect();
+        if !pictures.is_empty() {
+            update(&mut self.model, Message::BusPictures(pictures));
+        }
+    }
+
     /// Takes an input; an escape byte alone is a key once it has waited long enough.
     fn next_input(&mut self, escape_ns: &mut Option<u64>) -> Option<Input> {
         if let Some(input) = self.events.next() {
@@ -175,6 +214,10 @@ impl Session<'_> {
             }
             Effect::Sample => self.clocks.sample_now(),
             Effect::Pictures if self.model.screen == View::View => self.clocks.picture_now(),
+            Effect::Pictures if self.model.screen == View::Buses => {
+                self.clocks.sample_now();
+                self.clocks.others_now();
+            }
             // Beside tables they are of the tables' moment.
             Effect::Pictures => self.clocks.sample_now(),
             Effect::Mouse(on) => self.screen.set_mouse(on)?,
@@ -215,6 +258,7 @@ struct Clocks {
     sample_ns: u64,
     picture_ns: u64,
     draw_ns: u64,
+    others_ns: u64,
     slow_picture_ns: u64,
 }
 
@@ -226,6 +270,7 @@ impl Clocks {
             sample_ns: now,
             picture_ns: now,
             draw_ns: now,
+            others_ns: now,
             slow_picture_ns,
         }
     }
@@ -254,6 +299,20 @@ impl Clocks {
             self.picture_ns = now + interval;
         }
         due
+    }
+
+    /// They come with a sample of the bus in view, which is never quite on time.
+    fn others_are_due(&mut self, now: u64, all: bool) -> bool {
+        let interval = if all { OTHERS_NS.0 } else { OTHERS_NS.1 };
+        let is_due = self.others_ns.min(now.saturating_add(interval)) <= now + 50_000_000;
+        if is_due {
+            self.others_ns = now + interval;
+        }
+        is_due
+    }
+
+    fn others_now(&mut self) {
+        self.others_ns = 0;
     }
 
     fn draw_is_due(&mut self, now: u64) -> bool {

@@ -1,11 +1,15 @@
 //! From one state to the next: pure, no clock, no terminal, no file.
 
+use super::buses;
 use super::input::{Input, Key};
 use super::keys::{self, Action, Screen};
 use super::looking;
 use super::model::{INTERVALS_MS, Model, Overlay, Target};
 use super::track::ConsumerKey;
 use framebus::observe::{Picture, Snapshot};
+
+/// Steps round all screens to the one before.
+const BACK: usize = Screen::ALL.len() - 1;
 
 /// What happened.
 #[derive(Debug)]
@@ -14,6 +18,10 @@ pub(crate) enum Message {
     Buses(Vec<String>),
     Snapshot(Box<Snapshot>),
     Pictures(Vec<Picture>),
+    /// Moments of the buses that are not the one in view.
+    Others(Vec<Snapshot>),
+    /// The newest pictures of buses.
+    BusPictures(Vec<(String, Picture)>),
     /// Something to tell the person, until the next key.
     Notice(String),
     /// The terminal has another size, or its content is lost.
@@ -68,6 +76,17 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Option<Effect> {
                 model.dirty |= !model.is_frozen();
             }
         }
+        Message::Others(snapshots) => {
+            let before = buses::in_trouble(model);
+            snapshots.into_iter().for_each(|now| model.ingest(now));
+            model.dirty |= model.screen == Screen::Buses && !model.is_frozen();
+            model.dirty |= buses::in_trouble(model) != before;
+        }
+        Message::BusPictures(pictures) => {
+            for (bus, picture) in pictures {
+                model.dirty |= model.take_picture(&bus, picture) && !model.is_frozen();
+            }
+        }
         Message::Buses(mut buses) => {
             // The bus that was asked for has a tab also while it is absent.
             if !buses.contains(&model.bus) {
@@ -76,6 +95,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Option<Effect> {
             }
             model.dirty |= buses != model.buses;
             model.buses = buses;
+            model.forget_buses();
         }
         Message::Notice(text) => {
             model.notice = Some(text);
@@ -116,6 +136,13 @@ fn input_effect(model: &mut Model, input: Input) -> Option<Effect> {
                 }
                 Target::Consumer(key) => model.selected = Some(key),
                 Target::Slot(slot) => model.selected_slot = Some(slot),
+                Target::Bus(at) => {
+                    let bus = model.buses.get(at)?.clone();
+                    if bus == model.bus {
+                        return act(model, Action::Open);
+                    }
+                    return show_bus(model, bus);
+                }
             }
             None
         }
@@ -160,7 +187,7 @@ fn act(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Open => return open(model),
         Action::Screen(screen) => return go(model, screen),
         Action::NextScreen => return go(model, model.screen.step(1)),
-        Action::PreviousScreen => return go(model, model.screen.step(4)),
+        Action::PreviousScreen => return go(model, model.screen.step(BACK)),
         Action::NextBus => return change_bus(model, 1),
         Action::PreviousBus => return change_bus(model, model.buses.len().saturating_sub(1)),
         Action::Up => return step(model, -1),
@@ -244,7 +271,7 @@ fn go(model: &mut Model, screen: Screen) -> Option<Effect> {
 fn back(model: &mut Model) {
     match model.overlay {
         Overlay::None if !model.listing.filter.is_empty() => model.listing.filter.clear(),
-        Overlay::None if model.screen != Screen::Overview => {
+        Overlay::None if !matches!(model.screen, Screen::Overview | Screen::Buses) => {
             go(model, Screen::Overview);
         }
         Overlay::None => model.selected = None,
@@ -254,6 +281,11 @@ fn back(model: &mut Model) {
 
 fn open(model: &mut Model) -> Option<Effect> {
     match (model.overlay, model.screen) {
+        (Overlay::None, Screen::Buses) => {
+            // What the buses were filtered by are not the names of its consumers.
+            model.listing.filter.clear();
+            return go(model, Screen::Overview);
+        }
         (Overlay::None, Screen::Slots) => {
             model.view_slot = model.selected_slot;
             return go(model, Screen::View);
@@ -282,6 +314,17 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
         (Overlay::None, Screen::Log) => scroll(model, -rows),
         (Overlay::None, Screen::View) => {
             looking::pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 })
+        }
+        (Overlay::None, Screen::Buses) => {
+            let buses: Vec<String> = buses::rows(model)
+                .iter()
+                .map(|row| row.bus.to_owned())
+                .collect();
+            let at = buses.iter().position(|bus| *bus == model.bus);
+            let to = moved(at, 0, rows, buses.len());
+            if let Some(bus) = to.and_then(|at| buses.get(at)) {
+                return show_bus(model, bus.clone());
+            }
         }
         (Overlay::None, Screen::Slots) => {
             let slots: Vec<u8> = model.shown().map_or(vec![], |now| {
@@ -321,7 +364,7 @@ fn moved(at: Option<usize>, last: usize, rows: isize, count: usize) -> Option<us
 fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
     match (model.overlay, model.screen) {
         (Overlay::None, Screen::View) => looking::pan(model, if right { 1.0 } else { -1.0 }, 0.0),
-        (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { 4 })),
+        (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { BACK })),
         _ => {}
     }
     None
@@ -337,8 +380,15 @@ fn change_bus(model: &mut Model, step: usize) -> Option<Effect> {
         .iter()
         .position(|bus| *bus == model.bus)
         .unwrap_or(0);
-    model.freeze(false);
-    model.bus = model.buses[(at + step) % model.buses.len()].clone();
+    let bus = model.buses[(at + step) % model.buses.len()].clone();
+    show_bus(model, bus)
+}
+
+fn show_bus(model: &mut Model, bus: String) -> Option<Effect> {
+    if model.screen != Screen::Buses {
+        model.freeze(false);
+    }
+    model.bus = bus;
     (model.selected, model.selected_slot, model.view_slot) = (None, None, None);
     if matches!(model.overlay, Overlay::Detail(_)) {
         model.overlay = Overlay::None;

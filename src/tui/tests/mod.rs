@@ -1,5 +1,6 @@
 //! The view as a person meets it: keys in, screens out.
 
+mod buses;
 mod docs;
 mod keys;
 mod moments;

@@ -1,5 +1,6 @@
 //! The state as cells: one file a panel.
 
+mod buses;
 mod canvas;
 pub(crate) mod consumers;
 mod detail;
@@ -55,6 +56,9 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
     match (model.overlay, readable) {
         (Overlay::Help, _) => help::draw(&mut canvas, body, model),
         (Overlay::None, _) if model.screen == Screen::Log => log::draw(&mut canvas, body, model),
+        (Overlay::None, _) if model.screen == Screen::Buses => {
+            buses::draw(&mut canvas, body, model, &mut hits);
+        }
         (_, None) => {
             section(&mut canvas, body.y, body, &Line::default());
             header::draw_waiting(&mut canvas, body, model);
@@ -69,7 +73,7 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
             }
             Screen::Slots => overview::draw_slots(&mut canvas, body, model, snapshot, &mut hits),
             Screen::View => picture::draw_view(&mut canvas, body, model, snapshot),
-            Screen::Log => {}
+            Screen::Buses | Screen::Log => {}
         },
     }
     header::draw_notice(&mut canvas, area, model);

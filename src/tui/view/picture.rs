@@ -101,7 +101,7 @@ pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, sna
 }
 
 /// Returns the columns of the grid that shows `count` pictures largest, and the size of each.
-fn grid(count: u16, area: Rect, aspect: f64) -> Option<(u16, u16, u16)> {
+pub(super) fn grid(count: u16, area: Rect, aspect: f64) -> Option<(u16, u16, u16)> {
     let fits = |columns: u16| {
         let rows = count.div_ceil(columns);
         let width = ((area.width + 1) / columns).checked_sub(1)?;
@@ -234,6 +234,11 @@ fn caption(picture: &Picture, canvas: &Canvas<'_>) -> Line {
         Tone::Plain,
         format!("slot {} {dot} seq {}", picture.slot, picture.sequence),
     )
+}
+
+/// Draws the whole of a picture into a small place.
+pub(super) fn draw_small(canvas: &mut Canvas<'_>, area: Rect, model: &Model, picture: &Picture) {
+    draw(canvas, area, picture, &beside(&model.lens));
 }
 
 fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {

@@ -1,5 +1,6 @@
 //! The producer: is the camera alive, how fast, how regular.
 
+use crate::tui::buses;
 use crate::tui::format::{self, clean, cut, millis, nominal, or_unknown, pad, rate, span};
 use crate::tui::seconds::Seconds;
 use crate::tui::table::Line;
@@ -28,22 +29,28 @@ pub(crate) fn lines(
 /// Returns what stands over the panel.
 pub(crate) fn title(snapshot: &Snapshot) -> Line {
     let mut line = Line::new(Tone::Head, "PRODUCER");
-    let (tone, word) = state(snapshot.state);
+    let (tone, word) = state(snapshot.state, buses::state(snapshot.state));
     line.push(Tone::Plain, " ");
     line.push(tone, word);
     line
 }
 
-const fn state(state: BusState) -> (Tone, &'static str) {
-    match state {
-        BusState::Absent => (Tone::Dim, "absent"),
-        BusState::Starting => (Tone::Plain, "starting"),
-        BusState::Unreadable => (Tone::Bad, "UNREADABLE"),
-        BusState::Running => (Tone::Good, "running"),
-        BusState::Stalled => (Tone::Bad, "STALLED"),
-        BusState::Ended => (Tone::Warn, "ended"),
-        BusState::Gone => (Tone::Bad, "GONE"),
-    }
+/// Returns how the word for a state looks.
+pub(super) fn state(state: BusState, word: &str) -> (Tone, String) {
+    let tone = match state {
+        BusState::Absent => Tone::Dim,
+        BusState::Starting => Tone::Plain,
+        BusState::Running => Tone::Good,
+        BusState::Ended => Tone::Warn,
+        BusState::Unreadable | BusState::Stalled | BusState::Gone => Tone::Bad,
+    };
+    (tone, word.to_owned())
+}
+
+/// Returns whether it gives fewer frames than it announced.
+pub(super) fn is_slow(producer: &Producer) -> bool {
+    let low = |(fps, nominal): (f64, f64)| fps < nominal * 0.9;
+    producer.fps.zip(producer.nominal_fps).is_some_and(low)
 }
 
 fn identity(snapshot: &Snapshot, producer: &Producer, cells: usize, glyphs: &Glyphs) -> Line {
@@ -71,12 +78,7 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
     let of = producer
         .nominal_fps
         .map_or_else(String::new, |fps| format!(" of {}", nominal(fps)));
-    let low = |fps: f64| {
-        producer
-            .nominal_fps
-            .is_some_and(|nominal| fps < nominal * 0.9)
-    };
-    let fps_tone = if producer.fps.is_some_and(low) {
+    let fps_tone = if is_slow(producer) {
         Tone::Warn
     } else {
         Tone::Plain

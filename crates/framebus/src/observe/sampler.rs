@@ -88,6 +88,15 @@ impl Sampler {
 
     /// Takes a snapshot; with `picture` also a copy of its newest gray frame.
     pub fn sample(&mut self, picture: bool) -> Snapshot {
+        self.moment(picture, true)
+    }
+
+    /// Takes a snapshot without a look at the processes, which is most of what a snapshot costs: what they use is not known.
+    pub fn glance(&mut self) -> Snapshot {
+        self.moment(false, false)
+    }
+
+    fn moment(&mut self, picture: bool, processes: bool) -> Snapshot {
         if let Some(trouble) = self.look() {
             return trouble;
         }
@@ -99,6 +108,7 @@ impl Sampler {
             now_ns: observer.on_its_clock(self.world.monotonic_ns()),
             baseline: self.baseline,
             thresholds: &self.thresholds,
+            processes,
         };
         let mut snapshot = reading.snapshot(&mut self.memory, &mut *self.world);
         // What was read of a segment that was cut short meanwhile is nobody's word. The next look opens what is there.
@@ -225,7 +235,9 @@ impl Reading<'_> {
         let fps = interval_s
             .zip(last)
             .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
-        self.refresh(world);
+        if self.processes {
+            self.refresh(world);
+        }
         let producer = self.producer(memory, newest, sequence, fps, world);
         let period_ms = producer
             .nominal_fps
@@ -353,7 +365,7 @@ impl Reading<'_> {
         let header = regions.header();
         let millihertz = header.nominal_millihertz.load(Relaxed);
         let pid = header.producer_pid.load(Relaxed);
-        let usage = world.usage(pid);
+        let usage = self.usage(world, pid);
         let capture_ns = newest.map(|ticket| regions.slot(ticket.slot).capture_ns.load(Relaxed));
         Producer {
             pid,
