@@ -6,13 +6,14 @@
 //! | part | what it does |
 //! |---|---|
 //! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows`, `buses` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
-//! | `input`, `keys`, `update`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
+//! | `input`, `keys`, `update`, `steps`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
-//! | `terminal`, `tty`, `signals`, `run`, `files` | the only parts that touch the world |
+//! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
 mod buses;
+mod clocks;
 mod figures;
 mod files;
 mod format;
@@ -30,6 +31,7 @@ mod run;
 mod scale;
 mod seconds;
 mod signals;
+mod steps;
 mod strip;
 mod table;
 mod terminal;

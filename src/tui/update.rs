@@ -5,6 +5,7 @@ use super::input::{Input, Key};
 use super::keys::{self, Action, Screen};
 use super::looking;
 use super::model::{INTERVALS_MS, Model, Overlay, Target};
+use super::steps;
 use super::track::ConsumerKey;
 use framebus::observe::{Picture, Snapshot};
 
@@ -141,7 +142,8 @@ fn input_effect(model: &mut Model, input: Input) -> Option<Effect> {
                     if bus == model.bus {
                         return act(model, Action::Open);
                     }
-                    return show_bus(model, bus);
+                    steps::show_bus(model, bus);
+                    return Some(Effect::Sample);
                 }
             }
             None
@@ -188,8 +190,11 @@ fn act(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Screen(screen) => return go(model, screen),
         Action::NextScreen => return go(model, model.screen.step(1)),
         Action::PreviousScreen => return go(model, model.screen.step(BACK)),
-        Action::NextBus => return change_bus(model, 1),
-        Action::PreviousBus => return change_bus(model, model.buses.len().saturating_sub(1)),
+        Action::NextBus => return steps::change_bus(model, 1).then_some(Effect::Sample),
+        Action::PreviousBus => {
+            let back = model.buses.len().saturating_sub(1);
+            return steps::change_bus(model, back).then_some(Effect::Sample);
+        }
         Action::Up => return step(model, -1),
         Action::Down => return step(model, 1),
         Action::PageUp => return step(model, -10),
@@ -212,13 +217,11 @@ fn show(model: &mut Model, action: Action) -> Option<Effect> {
         Action::OnlyFindings => model.listing.only_findings = !model.listing.only_findings,
         Action::Zero => {
             model.live().zero();
-            let zeroed = model.live().zeroed_ms().is_some();
-            let text = if zeroed {
-                "counters of this view zeroed; c again: undo"
-            } else {
-                "counters from the start"
-            };
-            model.notice = Some(text.into());
+            model.notice = Some("counters of this view zeroed; u: undo".into());
+        }
+        Action::Unzero => {
+            model.live().unzero();
+            model.notice = Some("counters from the start".into());
         }
         Action::Faster => change_interval(model, |ms| {
             INTERVALS_MS.into_iter().rev().find(|step| *step < ms)
@@ -321,9 +324,10 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
                 .map(|row| row.bus.to_owned())
                 .collect();
             let at = buses.iter().position(|bus| *bus == model.bus);
-            let to = moved(at, 0, rows, buses.len());
+            let to = steps::moved(at, 0, rows, buses.len());
             if let Some(bus) = to.and_then(|at| buses.get(at)) {
-                return show_bus(model, bus.clone());
+                steps::show_bus(model, bus.clone());
+                return Some(Effect::Sample);
             }
         }
         (Overlay::None, Screen::Slots) => {
@@ -334,11 +338,13 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
                 .selected_slot
                 .and_then(|slot| slots.iter().position(|other| *other == slot));
             model.selected_slot =
-                moved(at, 0, rows, slots.len()).and_then(|at| slots.get(at).copied());
+                steps::moved(at, 0, rows, slots.len()).and_then(|at| slots.get(at).copied());
         }
         _ => {
             let keys: Vec<_> = model.rows().into_iter().map(ConsumerKey::of).collect();
-            if let Some(at) = moved(model.selected_row(), model.selected_at, rows, keys.len()) {
+            if let Some(at) =
+                steps::moved(model.selected_row(), model.selected_at, rows, keys.len())
+            {
                 model.selected_at = at;
                 model.selected = keys.get(at).copied();
             }
@@ -350,17 +356,6 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
     None
 }
 
-/// Returns the row `rows` further on; the first step without a selection selects where it last was.
-fn moved(at: Option<usize>, last: usize, rows: isize, count: usize) -> Option<usize> {
-    let newest = count.checked_sub(1)?;
-    let to = match at {
-        Some(at) => at.saturating_add_signed(rows),
-        None if rows.unsigned_abs() > 1 => last.saturating_add_signed(rows),
-        None => last,
-    };
-    Some(to.min(newest))
-}
-
 fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
     match (model.overlay, model.screen) {
         (Overlay::None, Screen::View) => looking::pan(model, if right { 1.0 } else { -1.0 }, 0.0),
@@ -368,32 +363,6 @@ fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
         _ => {}
     }
     None
-}
-
-fn change_bus(model: &mut Model, step: usize) -> Option<Effect> {
-    if model.buses.len() < 2 {
-        model.notice = Some("there is no other bus".into());
-        return None;
-    }
-    let at = model
-        .buses
-        .iter()
-        .position(|bus| *bus == model.bus)
-        .unwrap_or(0);
-    let bus = model.buses[(at + step) % model.buses.len()].clone();
-    show_bus(model, bus)
-}
-
-fn show_bus(model: &mut Model, bus: String) -> Option<Effect> {
-    if model.screen != Screen::Buses {
-        model.freeze(false);
-    }
-    model.bus = bus;
-    (model.selected, model.selected_slot, model.view_slot) = (None, None, None);
-    if matches!(model.overlay, Overlay::Detail(_)) {
-        model.overlay = Overlay::None;
-    }
-    Some(Effect::Sample)
 }
 
 fn change_interval(model: &mut Model, step: impl Fn(u64) -> Option<u64>) {

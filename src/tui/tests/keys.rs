@@ -212,7 +212,10 @@ fn s_r_x_and_c_change_what_is_listed() {
     assert!(draw(&model, 100, 30).contains("80423"));
     type_in(&mut model, "c");
     assert!(!draw(&model, 100, 30).contains("80423"));
+    assert!(draw(&model, 100, 30).contains("zeroed 14:03:35"));
     type_in(&mut model, "c");
+    assert!(!draw(&model, 100, 30).contains("80423"), "it counts anew");
+    type_in(&mut model, "u");
     assert!(draw(&model, 100, 30).contains("80423"));
 }
 

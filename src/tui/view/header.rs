@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::Canvas;
 use super::findings;
 use crate::tui::buses;
-use crate::tui::format::{bytes, clean, width};
+use crate::tui::format::{bytes, clean, clock, width};
 use crate::tui::keys::Screen;
 use crate::tui::model::{Hit, Model, Overlay, Target};
 use crate::tui::table::Line;
@@ -183,12 +183,16 @@ fn screens_row(
     if model.screen != Screen::Buses {
         parts.push(format!("sort: {} {}", listing.sort.name(), listing.arrow()));
     }
+    if let Some(ms) = model.track().and_then(|track| track.zeroed_ms()) {
+        parts.push(format!("zeroed {}", clock(ms)));
+    }
     if listing.only_findings {
         parts.push("only findings".into());
     }
     if !model.editing && !listing.filter.is_empty() {
         parts.push(format!("filter: {}", listing.filter));
     }
+    let plain = if model.screen == Screen::Buses { 1 } else { 2 };
     while parts.len() > 1
         && parts.iter().map(|part| width(part) + 3).sum::<usize>() > usize::from(x1 - x)
     {
@@ -199,7 +203,12 @@ fn screens_row(
     let text = clean(&parts.join("   "), canvas.glyphs.ascii);
     let cells = width(&text) as u16;
     if x + cells + 2 <= x1 {
-        canvas.text(x1 - 1 - cells, y, cells, Tone::Dim, &text);
+        // What leaves something out is not to be overlooked.
+        let tone = match parts.len() > plain {
+            true => Tone::Warn,
+            false => Tone::Dim,
+        };
+        canvas.text(x1 - 1 - cells, y, cells, tone, &text);
     }
 }
 
@@ -284,10 +293,6 @@ fn footer(model: &Model, cells: usize) -> Line {
         }
         line.push(Tone::Key, *key);
         line.push(Tone::Plain, format!(" {what}  "));
-    }
-    if let Some(ms) = model.track().and_then(|track| track.zeroed_ms()) {
-        let text = format!("zeroed {} UTC", crate::tui::format::clock(ms));
-        line.push_right(Tone::Warn, &text, cells);
     }
     line
 }

@@ -1,10 +1,12 @@
 //! The state as cells: one file a panel.
 
+mod bus_table;
 mod buses;
 mod canvas;
 pub(crate) mod consumers;
 mod detail;
 pub(crate) mod findings;
+mod graph;
 mod header;
 mod help;
 mod histogram;
@@ -13,6 +15,7 @@ mod overview;
 mod picture;
 pub(crate) mod producer;
 pub(crate) mod slots;
+mod slots_screen;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -71,7 +74,7 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
             Screen::Consumers => {
                 overview::draw_consumers(&mut canvas, body, model, snapshot, &mut hits)
             }
-            Screen::Slots => overview::draw_slots(&mut canvas, body, model, snapshot, &mut hits),
+            Screen::Slots => slots_screen::draw(&mut canvas, body, model, snapshot, &mut hits),
             Screen::View => picture::draw_view(&mut canvas, body, model, snapshot),
             Screen::Buses | Screen::Log => {}
         },
