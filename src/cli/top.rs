@@ -12,7 +12,7 @@ use super::config::Config;
 use super::log::EXIT_ERROR;
 use super::units::parse_duration;
 use super::{EXIT_NO_BUS, choose_bus, exit_code, parse_bus, stopped};
-use crate::tui::{self, Options, Outcome, TextOptions, Theme, Wants, render_text};
+use crate::tui::{self, Options, Outcome, Renderer, TextOptions, Theme, Wants, render_text};
 use framebus::bus::{BusName, Observer};
 use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
@@ -45,6 +45,9 @@ pub struct TopArgs {
     /// Colours for a dark or a light background [default: what COLORFGBG says, else dark]
     #[arg(long, value_enum, value_name = "THEME")]
     pub theme: Option<Background>,
+    /// How pictures are drawn; R changes it [default: half-block; without colours braille; with --ascii ramp]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub pictures: Option<Pictures>,
     /// Directory of the files that the keys w and e write
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
@@ -73,6 +76,17 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// How pictures are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pictures {
+    /// Two pixels a character, in shades of gray or in colour
+    HalfBlock,
+    /// A character from dark to light: the fewest bytes
+    Ramp,
+    /// Eight dots a character
+    Braille,
 }
 
 /// What the terminal's background is.
@@ -168,6 +182,13 @@ fn view(
         (_, Some(Background::Dark)) => Theme::Dark,
         (Color::Always, None) if options.theme == Theme::None => Theme::Dark,
         _ => options.theme,
+    };
+    options.renderer = match args.pictures {
+        Some(Pictures::HalfBlock) => Renderer::HalfBlock,
+        Some(Pictures::Ramp) => Renderer::Ramp,
+        Some(Pictures::Braille) => Renderer::Braille,
+        None if options.theme == Theme::None => Renderer::Braille,
+        None => options.renderer,
     };
     let mut buses = Buses::new(bus.clone(), thresholds);
     Ok(match tui::run(&mut buses, &options, &stop)? {

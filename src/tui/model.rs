@@ -1,6 +1,7 @@
 //! The state of the view. It is changed by `update` alone and drawn by `view` alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::keys::Screen;
 use super::lens::Lens;
@@ -108,6 +109,8 @@ impl Model {
             scroll: 0,
             lens: Lens {
                 renderer: options.renderer,
+                // Colours are several times the bytes: over a slow line they are for those who ask.
+                colour: options.picture_interval < Duration::from_secs(1),
                 ..Lens::default()
             },
             view_slot: None,

@@ -3,7 +3,6 @@
 use super::super::files;
 use super::super::input::{Input, Key};
 use super::super::keys::{Action, KEYS, Screen};
-use super::super::lens::Renderer;
 use super::super::model::{Overlay, Target};
 use super::super::rows::Sort;
 use super::super::theme::{ASCII, Theme};

@@ -27,7 +27,7 @@ pub(super) struct Graph<'a> {
 }
 
 /// Cells before the bars: the name and the scale.
-const LABEL: usize = 9;
+const LABEL: usize = 10;
 /// Cells after them.
 const EXTREME: usize = "  min 120.0 60s".len();
 
@@ -50,7 +50,7 @@ pub(super) fn lines(graph: &Graph<'_>, cells: usize, rows: usize, glyphs: &Glyph
             _ => String::new(),
         };
         let name = if at == 0 { graph.name } else { "" };
-        let mut line = Line::new(Tone::Plain, format!("{name:<3} {scale:>4} "));
+        let mut line = Line::new(Tone::Plain, format!("{name:<3} {scale:>5} "));
         for value in &values {
             let (tone, glyph) = cell(*value, graph, top, (at, rows), glyphs);
             match line.0.last_mut() {
@@ -137,11 +137,11 @@ mod tests {
     fn it_has_a_scale_and_a_track() {
         assert_eq!(
             drawn(&[30.0, 0.0, 15.0], 1),
-            ["fps 0-30 ···█▁▄  min 0.0 6s"]
+            ["fps  0-30 ··█▁▄  min 0.0 5s"]
         );
         assert_eq!(
             drawn(&[30.0, 0.0, 15.0], 2),
-            ["fps   30    █", "       0 ···█▁█  min 0.0 6s"]
+            ["fps    30   █", "        0 ··█▁█  min 0.0 5s"]
         );
     }
 }
