@@ -35,6 +35,9 @@ pub struct CheckArgs {
     /// How long a consumer may hold one frame, or take none [default: stuck_after of the configuration, else 2s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_held: Option<Duration>,
+    /// Fail if a consumer needs longer for a frame: a time, or frame periods such as 1.5x
+    #[arg(long, value_name = "TIME|Nx", value_parser = parse_busy)]
+    pub max_busy: Option<Busy>,
     /// How long to look [default: 1s, or two frames of --min-fps where that is longer]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub look_for: Option<Duration>,
@@ -49,8 +52,73 @@ On a terminal, or with -v, it also says what it saw.
 
 Examples:
   framebus check --all -v
+  framebus check --max-busy 1.5x   # or a time: a consumer that is slow is no failure unless you say so
   framebus check --min-fps 25 --max-age 200ms --max-held 2s
   framebus check -b cam0 --max-age 1s || systemctl restart framebus@cam0";
+
+/// The longest that a consumer may need for a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Busy {
+    /// So long.
+    Time(Duration),
+    /// So many frame periods.
+    Periods(f64),
+}
+
+fn parse_busy(text: &str) -> Result<Busy, String> {
+    let Some(periods) = text.strip_suffix('x') else {
+        return parse_duration(text).map(Busy::Time);
+    };
+    let periods: Option<f64> = periods.parse().ok();
+    periods
+        .filter(|periods| periods.is_finite() && *periods > 0.0)
+        .map(Busy::Periods)
+        .ok_or_else(|| "is not a number of frame periods above 0, such as 1.5x".to_owned())
+}
+
+/// Returns who needs longer than that, or has had a frame for longer: the one that never ends is in no median.
+fn too_busy(snapshot: &Snapshot, most: Busy) -> Vec<Finding> {
+    let producer = snapshot.producer.as_ref();
+    let period_ms = producer.and_then(|producer| {
+        let nominal = producer.nominal_fps.map(|fps| 1000.0 / fps);
+        nominal.or(producer.interval_ms.p50)
+    });
+    let (most_ms, limit) = match most {
+        Busy::Time(time) => (Some(millis(time)), show_duration(time)),
+        Busy::Periods(periods) => (
+            period_ms.map(|ms| ms * periods),
+            format!("{periods} frame periods"),
+        ),
+    };
+    let Some(most_ms) = most_ms else {
+        return Vec::new();
+    };
+    let late = snapshot.consumers.iter().filter_map(|consumer| {
+        let busy_ms = consumer
+            .busy_ms
+            .p50
+            .unwrap_or(0.0)
+            .max(consumer.held_ms.unwrap_or(0.0));
+        (busy_ms > most_ms).then_some((consumer, busy_ms))
+    });
+    late.map(|(consumer, busy_ms)| {
+        let own = snapshot.findings.iter().find(|finding| {
+            finding.consumer == Some(consumer.index) && finding.kind == "slow-consumer"
+        });
+        let who = format!("{} {}", consumer.index, consumer.name);
+        let text = own.map_or_else(
+            || format!("{} needs {busy_ms:.1} ms for a frame", who.trim_end()),
+            |finding| finding.text.clone(),
+        );
+        Finding {
+            kind: "slow-consumer".to_owned(),
+            severity: Severity::Warning,
+            consumer: Some(consumer.index),
+            text: format!("{text} (at most {limit} are allowed)"),
+        }
+    })
+    .collect()
+}
 
 /// How long it looks at least.
 const LOOK_FOR: Duration = Duration::from_secs(1);
@@ -296,6 +364,9 @@ fn judge(snapshot: &Snapshot, args: &CheckArgs, dead: bool) -> Vec<Finding> {
         .iter()
         .filter(|finding| finding.severity > Severity::Info);
     found.extend(worse.cloned());
+    if let Some(most) = args.max_busy {
+        found.extend(too_busy(snapshot, most));
+    }
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }

@@ -52,3 +52,32 @@ fn ls_and_check_all_name_the_bus_in_trouble_and_say_what_they_saw() {
     assert!(lines(&table)[0].contains("stuck-consumer"), "{table}");
     place.run(&["check", "--all", "--bus", "x"]).is(2);
 }
+
+#[test]
+fn check_fails_on_a_slow_consumer_when_asked_to_and_says_why_it_is_slow() {
+    let place = Place::new();
+    let _producer = place.produce(&[]);
+    let _waits = place.start(&["consume", "--name", "waits", "--work", "300ms"]);
+    let check = |most: &str| {
+        place.run(&[
+            "check",
+            "--for",
+            "1s",
+            "--max-held",
+            "1m",
+            "--max-busy",
+            most,
+        ])
+    };
+    until("it is found to be slow", || {
+        let done = check("100ms");
+        let text = done.text();
+        done.status.code() == Some(1)
+            && text.starts_with("slow-consumer: 0 waits needs ")
+            && text.contains(" and waits (")
+            && text.contains("at most 100ms")
+    });
+    assert_eq!(check("1m").is(0).text(), "");
+    check("1.5y").is(2);
+    assert!(check("0x").is(2).stderr.contains("such as 1.5x"));
+}

@@ -138,7 +138,7 @@ fn draw_histogram(
     track: Option<&ConsumerTrack>,
 ) {
     let mut left = area;
-    if let Some(track) = track.filter(|_| area.width > 2 * HELD) {
+    if let Some(track) = track.filter(|_| area.width > 2 * HELD && area.height > 2) {
         left.width -= HELD;
         let right = Rect {
             x: left.right() + 3,

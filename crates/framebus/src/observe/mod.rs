@@ -23,7 +23,7 @@ pub use sampler::Sampler;
 pub use snapshot::*;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
-pub use world::World;
+pub use world::{Load, World};
 
 pub use crate::shm::shm_usage;
 pub use crate::trigger::HEARTBEAT_MS;

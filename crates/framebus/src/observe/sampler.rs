@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
-use super::findings::{Changes, Thresholds, findings, unlinked};
+use super::findings::{Around, Changes, Thresholds, findings, unlinked};
 use super::rate::frame_rate;
 use super::reading::{Baseline, Reading};
 use super::snapshot::*;
@@ -183,8 +183,8 @@ impl Sampler {
 
     fn unreadable(&self, why: String) -> Snapshot {
         let mut blank = self.blank(BusState::Unreadable, Some(why));
-        let shm = self.world.shm_usage();
-        blank.findings = findings(&blank, Changes::default(), &self.thresholds, shm);
+        let around = Around::of(&*self.world);
+        blank.findings = findings(&blank, Changes::default(), &self.thresholds, around);
         blank
     }
 
@@ -292,7 +292,7 @@ impl Reading<'_> {
             findings: Vec::new(),
             picture: None,
         };
-        snapshot.findings = findings(&snapshot, changes, self.thresholds, world.shm_usage());
+        snapshot.findings = findings(&snapshot, changes, self.thresholds, Around::of(world));
         snapshot
     }
 
