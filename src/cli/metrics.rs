@@ -1,5 +1,6 @@
 //! `framebus metrics`: the buses in Prometheus' text format, over HTTP or in a file for node_exporter.
 
+mod page;
 mod server;
 mod text;
 
@@ -41,7 +42,7 @@ pub struct MetricsArgs {
 const AFTER_HELP: &str = "\
 It only reads: no consumer index, no lease, and nothing that a request could change. It answers GET and HEAD, takes no
 body, and hangs up on clients that take too long; it has no password. A dashboard for Grafana is in
-config/grafana.json.
+config/grafana.json, and a unit, framebus-metrics.service, in config/systemd and the package.
 
 Examples:
   framebus metrics

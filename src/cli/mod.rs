@@ -13,6 +13,7 @@ pub mod log;
 pub mod ls;
 pub mod man;
 pub mod metrics;
+mod nearby;
 mod notify;
 pub mod peek;
 pub mod produce;
@@ -162,7 +163,7 @@ fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => match exit_code(&error) {
-            Some(code) => log::fail_with(&error, code),
+            Some(code) => log::fail_with(&nearby::name_others(error), code),
             None => log::fail(&error),
         },
     }

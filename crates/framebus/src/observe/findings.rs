@@ -3,6 +3,20 @@
 use super::world::{Load, World};
 use super::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
 
+/// The kinds of findings; names are added, never renamed.
+pub const FINDING_KINDS: [&str; 10] = [
+    "stuck-consumer",
+    "dead-consumer",
+    "slow-consumer",
+    "starved",
+    "producer-stalled",
+    "producer-gone",
+    "unlinked-segment",
+    "shm-nearly-full",
+    "trigger-backlog",
+    "layout-mismatch",
+];
+
 /// From when on something is worth pointing at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {

@@ -13,7 +13,7 @@ mod snapshot;
 mod window;
 mod world;
 
-pub use findings::Thresholds;
+pub use findings::{FINDING_KINDS, Thresholds};
 pub use percentiles::{bucket_around, bucket_number};
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
