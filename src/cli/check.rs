@@ -52,7 +52,7 @@ On a terminal, or with -v, it also says what it saw.
 
 Examples:
   framebus check --all -v
-  framebus check --max-busy 1.5x   # or a time: a consumer that is slow is no failure unless you say so
+  framebus check --max-busy 1.5x
   framebus check --min-fps 25 --max-age 200ms --max-held 2s
   framebus check -b cam0 --max-age 1s || systemctl restart framebus@cam0";
 

@@ -24,22 +24,21 @@ pub(super) fn seen(snapshot: &Snapshot) -> String {
         Some(age) => format!("age {}", show_millis(age)),
         None => "no frame yet".to_owned(),
     });
-    let count = |state: fn(&ConsumerState) -> bool| {
+    let count = |wanted: ConsumerState| {
         let states = snapshot.consumers.iter().map(|consumer| consumer.state);
-        states.filter(state).count()
+        states.filter(|state| *state == wanted).count()
     };
-    let live = count(|state| *state != ConsumerState::Gone);
+    let live = snapshot.consumers.len() - count(ConsumerState::Gone);
     parts.push(match live {
         1 => "1 consumer".to_owned(),
         many => format!("{many} consumers"),
     });
-    let states: [(&str, fn(&ConsumerState) -> bool); 4] = [
-        ("slow", |state| *state == ConsumerState::Slow),
-        ("stuck", |state| *state == ConsumerState::Stuck),
-        ("idle", |state| *state == ConsumerState::Idle),
-        ("gone", |state| *state == ConsumerState::Gone),
-    ];
-    for (word, state) in states {
+    for (word, state) in [
+        ("slow", ConsumerState::Slow),
+        ("stuck", ConsumerState::Stuck),
+        ("idle", ConsumerState::Idle),
+        ("gone", ConsumerState::Gone),
+    ] {
         let those = count(state);
         if those > 0 {
             parts.push(format!("{those} {word}"));
