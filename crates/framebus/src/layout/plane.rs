@@ -1,6 +1,6 @@
 //! The planes of a bus: what images, or bytes, there are for every frame.
 
-use super::{Format, Geometry, PlaneSpec};
+use super::{Format, Geometry};
 use crate::sync::{AtomicU32, AtomicU64};
 
 layout! {
@@ -206,18 +206,6 @@ impl Planes {
     #[must_use]
     pub fn as_slice(&self) -> &[Plane] {
         &self.planes[..self.count]
-    }
-
-    /// The plane that was asked for, in frames of a size; its number, too.
-    #[must_use]
-    pub fn find(&self, spec: &PlaneSpec, frames: Geometry) -> Option<(usize, &Plane)> {
-        let wanted = spec.plane(frames).ok()?;
-        let same = |plane: &Plane| {
-            plane.format == wanted.format
-                && (plane.width, plane.height) == (wanted.width, wanted.height)
-                && !plane.one_for_all
-        };
-        self.iter().enumerate().find(|(_, plane)| same(plane))
     }
 
     /// One of them alone.

@@ -179,6 +179,20 @@ impl PlaneSpec {
     }
 }
 
+impl Planes {
+    /// The plane that was asked for, in frames of a size; its number, too.
+    #[must_use]
+    pub fn find(&self, spec: &PlaneSpec, frames: Geometry) -> Option<(usize, &Plane)> {
+        let wanted = spec.plane(frames).ok()?;
+        let same = |plane: &Plane| {
+            plane.format == wanted.format
+                && (plane.width, plane.height) == (wanted.width, wanted.height)
+                && !plane.one_for_all
+        };
+        self.iter().enumerate().find(|(_, plane)| same(plane))
+    }
+}
+
 impl FromStr for PlaneSpec {
     type Err = PlanesError;
 
