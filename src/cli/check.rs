@@ -32,7 +32,7 @@ pub struct CheckArgs {
     /// How long a consumer may hold one frame, or take none [default: stuck_after of the configuration, else 2s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_held: Option<Duration>,
-    /// How long to look [default: 1s, or two frames of --min-fps where that is longer]
+    /// How long to measure [default: 1s, or two frames of --min-fps if that is longer]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub look_for: Option<Duration>,
     /// Print JSON
@@ -41,7 +41,8 @@ pub struct CheckArgs {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 healthy, 1 not (a line for each finding on stdout), 3 no such bus or its producer was lost.
+Exit codes: 0 healthy; 1 not healthy, with one line per finding on stdout; 3 no such bus, or its \
+producer was lost.
 
 Examples:
   framebus check --min-fps 25 --max-age 200ms --max-held 2s
@@ -74,12 +75,7 @@ pub fn main(args: &CheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Ok(observer) => observer,
         // Its producer lives, and nobody can attach.
         Err(error @ AttachError::Unlinked { .. }) => {
-            let finding = Finding {
-                kind: "unlinked-segment".to_owned(),
-                severity: Severity::Critical,
-                consumer: None,
-                text: error.to_string(),
-            };
+            let finding = Finding::new("unlinked-segment", Severity::Critical, error.to_string());
             tell(args, &bus, BusState::Absent, None, &[finding])?;
             return Ok(ExitCode::from(EXIT_NO));
         }
@@ -156,12 +152,7 @@ impl CheckArgs {
 fn judge(snapshot: &Snapshot, args: &CheckArgs, dead: bool) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut add = |kind: &str, text: String| {
-        found.push(Finding {
-            kind: kind.to_owned(),
-            severity: Severity::Critical,
-            consumer: None,
-            text,
-        });
+        found.push(Finding::new(kind, Severity::Critical, text));
     };
     let producer = snapshot.producer.as_ref();
     let gone = snapshot

@@ -32,16 +32,17 @@ pub struct ConsumeArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// Print a line of statistics a second on stderr (the default); none with -q, JSON with --log-format json
+    /// Print one line of statistics per second on stderr (the default); nothing with -q, JSON with --log-format json
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub stats: bool,
-    /// Print a line of JSON a frame on stdout
+    /// Print one line of JSON per frame on stdout
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub json: bool,
-    /// Write frames to a file, or to stdout (-); %06d in the name writes one file a frame, named by its sequence
+    /// Write frames to a file, or to stdout (-); %06d in the name writes one file per frame, numbered by its sequence
     ///
-    /// The numbers have gaps where frames were skipped. Where sequences begin again, as with --follow after a producer's restart, they go
-    /// on from the last one: a run never replaces a file of its own. A name without a number always has the newest frame.
+    /// The numbers have gaps where frames were skipped. When sequences start again at 1 (--follow, after a clean restart of
+    /// the producer), the numbers continue from the last one: a run never overwrites its own files. An image file without a
+    /// number always holds the newest frame.
     #[arg(
         short,
         long,
@@ -50,7 +51,7 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub output: Option<PathBuf>,
-    /// How frames are written [default: as the file's name says, else raw]
+    /// Format of the frames [default: from the file name, else raw]
     #[arg(
         long,
         value_enum,
@@ -89,8 +90,8 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub plane: Option<PlaneSpec>,
-    /// With --output: keep the last TIME of frames in memory; start writing, those first, on SIGUSR1 or the line `record`
-    /// on stdin; the line `stop` ends the recording
+    /// With --output: keep the last TIME of frames in memory. SIGUSR1, or the line `record` on stdin, starts the recording
+    /// with these frames; the line `stop` ends it
     #[arg(
         long,
         value_name = "TIME",
@@ -99,7 +100,7 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub pre: Option<Duration>,
-    /// With --pre: stop this long after the start signal [default: keep recording]
+    /// With --pre: stop this long after the recording started [default: keep recording]
     #[arg(
         long,
         value_name = "TIME",
@@ -114,7 +115,7 @@ pub struct ConsumeArgs {
     /// Take at most this many frames a second
     #[arg(long, value_name = "FPS", value_parser = parse_fps)]
     pub max_fps: Option<f64>,
-    /// Hold each frame for this long: a stand-in for processing
+    /// Hold each frame for this long, in place of real processing
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub work: Option<Duration>,
     /// How to wait for a frame [default: eventfd]
@@ -129,7 +130,7 @@ pub struct ConsumeArgs {
     /// End after this time, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
-    /// Give up when the bus is not there, or no frame comes, for this long [default: never]
+    /// Give up when there is no bus, or no new frame, for this long [default: never]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// When the producer ends or dies, wait for it to come back, as tail -F does

@@ -14,18 +14,18 @@ pub struct LogArgs {
     /// Print only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// How lines on standard error look
+    /// Format of the log on stderr
     #[arg(long, value_enum, default_value_t, global = true)]
     pub log_format: Lines,
 }
 
-/// How lines on standard error look.
+/// Format of the log on stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Lines {
-    /// Sentences
+    /// Plain text
     #[default]
     Text,
-    /// A JSON object a line, with level, message and time
+    /// One JSON object per line, with level, message and time
     Json,
 }
 

@@ -29,10 +29,10 @@ pub struct MetricsArgs {
     /// Answer GET /metrics at this address
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "textfile")]
     pub listen: Option<SocketAddr>,
-    /// Keep the metrics in this file, replaced as a whole, for node_exporter's textfile collector
+    /// Write the metrics to this file, for node_exporter's textfile collector; it is always replaced as a whole
     #[arg(long, value_name = "FILE")]
     pub textfile: Option<PathBuf>,
-    /// How often the file is written [default: 15s]
+    /// How often to write the file [default: 15s]
     #[arg(long, value_name = "TIME", requires = "textfile", value_parser = parse_duration)]
     pub interval: Option<Duration>,
     /// End after this time, such as 10s
@@ -41,9 +41,9 @@ pub struct MetricsArgs {
 }
 
 const AFTER_HELP: &str = "\
-It only reads: no consumer index, no lease, and nothing that a request could change. It answers GET and HEAD, takes no
-body, and hangs up on clients that take too long; it has no password. A dashboard for Grafana is in
-config/grafana.json.
+It only reads the buses: it takes no consumer index and no lease, and a request can change nothing. \
+It answers GET and HEAD, accepts no body, and hangs up on slow clients. It has no password. \
+A dashboard for Grafana is in config/grafana.json.
 
 Examples:
   framebus metrics

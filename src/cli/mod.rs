@@ -6,7 +6,6 @@ pub mod completions;
 pub mod config;
 pub mod consume;
 pub mod doctor;
-mod draw;
 pub mod explain;
 pub mod gc;
 pub mod log;
@@ -52,8 +51,9 @@ Start here:
   framebus consume -i 0               take its frames, print statistics
   framebus top                        watch producer, slots and consumers
 
-Exit codes: 0 yes, 1 the answer is no (timed out), 2 usage or error, 3 no such bus or its producer was lost,
-4 permission, 5 another layout version, 130/143 after SIGINT/SIGTERM.";
+Exit codes: 0 yes; 1 no (a check failed, a wait timed out); 2 usage or error; \
+3 no such bus, or its producer was lost; 4 permission; 5 another layout version; \
+130/143 after SIGINT/SIGTERM.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

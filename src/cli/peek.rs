@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::{choose_bus, draw, parse_bus, print};
+use super::{choose_bus, parse_bus, print};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
+use crate::tui::{self, PictureOptions, Theme, render_picture};
 use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
-use framebus::convert::gray_of;
+use framebus::convert::{bgr_to_gray, gray_of};
 use framebus::layout::Geometry;
+use framebus::observe::Picture;
 use framebus::stop::Stop;
 use framebus_tools::exit::EXIT_NO;
 use framebus_tools::job::{Job, Task, Watching};
@@ -26,22 +28,22 @@ pub struct PeekArgs {
     /// Write the image to a file, or to stdout (-) [default: draw it on a terminal, else PNG to stdout]
     #[arg(short, long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
-    /// What the image is written as [default: as the file's name says, else png]
+    /// Format of the image [default: from the file name, else png]
     #[arg(long, value_enum)]
     pub format: Option<ImageFormat>,
-    /// Draw it with characters, also when stdout is no terminal
+    /// Draw the image with characters, even if stdout is not a terminal
     #[arg(long, conflicts_with_all = ["output", "format"])]
     pub draw: bool,
-    /// The frame in this slot instead of the newest
+    /// Take the frame in this slot instead of the newest
     #[arg(long, value_name = "N")]
     pub slot: Option<u8>,
-    /// The BGR image instead of the gray one
+    /// Take the BGR image instead of the gray one
     #[arg(long)]
     pub bgr: bool,
-    /// Draw in colours
+    /// When to draw in colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: When,
-    /// Show the BGR image and every slot live in windows, until one is closed, q is pressed or the producer is gone
+    /// Show the BGR image and every slot in live windows, until a window is closed, q is pressed or the producer is gone
     #[arg(long, conflicts_with_all = ["output", "format", "draw", "slot", "bgr", "color"])]
     pub show: bool,
 }
@@ -78,7 +80,7 @@ Examples:
   framebus peek --show";
 
 /// Columns and rows where there is no terminal to ask.
-const NO_TERMINAL: (u32, u32) = (80, 24);
+const NO_TERMINAL: (u16, u16) = (80, 24);
 
 /// Copies a frame and writes or draws it.
 ///
@@ -111,26 +113,17 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let (copy, geometry) = copy;
     tracing::debug!("sequence {}, slot {}", copy.sequence, copy.slot);
+    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
+    if args.draw || to_terminal {
+        let picture = picture(geometry, &copy, image, args.bgr);
+        print(&render_picture(&picture, args.on_terminal()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let pixels = if args.bgr {
         Pixels::Bgr(&image)
     } else {
         Pixels::Gray(&image)
     };
-    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
-    if args.draw || to_terminal {
-        let (columns, rows) = terminal_size();
-        let color = args.color.is_on();
-        // The last row stays for the prompt.
-        let text = draw::draw(
-            geometry,
-            pixels,
-            columns,
-            rows.saturating_sub(1).max(1),
-            color,
-        );
-        print(&text)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut bytes = Vec::new();
     encode(args.encoding()?, geometry, pixels, &mut bytes)?;
     let output = args.output.clone().unwrap_or_else(|| "-".into());
@@ -181,7 +174,40 @@ fn copy(
     Ok((copy, plane.size().unwrap_or(layout.geometry)))
 }
 
+/// What was copied, as `top` draws it.
+fn picture(geometry: Geometry, copy: &FrameCopy, image: Vec<u8>, is_bgr: bool) -> Picture {
+    let (gray, bgr) = if is_bgr {
+        let mut gray = vec![0; image.len() / 3];
+        bgr_to_gray(&image, &mut gray);
+        (gray, Some(image))
+    } else {
+        (image, None)
+    };
+    Picture {
+        width: geometry.width,
+        height: geometry.height,
+        slot: copy.slot,
+        sequence: copy.sequence,
+        gray,
+        bgr,
+    }
+}
+
 impl PeekArgs {
+    /// How a picture is drawn on the terminal that there is.
+    fn on_terminal(&self) -> PictureOptions {
+        let (columns, rows) = terminal_size();
+        let terminal = tui::Options::detect("", |name| std::env::var(name).ok());
+        PictureOptions {
+            columns,
+            // The last row stays for the prompt.
+            rows: rows.saturating_sub(1).max(1),
+            colour: self.color.is_on(),
+            true_colour: terminal.true_colour,
+            light: terminal.theme == Theme::Light,
+        }
+    }
+
     fn encoding(&self) -> anyhow::Result<Encoding> {
         let format = match (self.format, &self.output) {
             (Some(format), _) => format,
@@ -221,8 +247,8 @@ impl When {
     }
 }
 
-fn terminal_size() -> (u32, u32) {
+fn terminal_size() -> (u16, u16) {
     let size = rustix::termios::tcgetwinsize(stdout()).ok();
     let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 1);
-    size.map_or(NO_TERMINAL, |size| (size.ws_col.into(), size.ws_row.into()))
+    size.map_or(NO_TERMINAL, |size| (size.ws_col, size.ws_row))
 }

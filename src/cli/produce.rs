@@ -33,8 +33,8 @@ pub struct ProduceArgs {
     /// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-` (Y4M or raw
     /// video on stdin) [default: pattern]
     ///
-    /// A password in a URL is hidden from the list of processes, but not at the very start, nor in the shell's history: set
-    /// it as FRAMEBUS_PRODUCE_SOURCE, or in a configuration that only you may read.
+    /// A password in a URL stays in the shell's history, and shows in the list of processes for a moment at the start. To
+    /// avoid both, put the URL into FRAMEBUS_PRODUCE_SOURCE, or into a configuration that only you can read.
     #[arg(allow_hyphen_values = true)]
     pub source: Option<OsString>,
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
@@ -46,11 +46,11 @@ pub struct ProduceArgs {
     /// Frame size of the pattern or of raw input; for a camera, the size to request [pattern: 640x480]
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub size: Option<Geometry>,
-    /// Pixel format of raw frames on stdin; without it they are Y4M
+    /// Pixel format of raw frames on stdin; without it, stdin is Y4M
     #[arg(long, value_enum)]
     pub format: Option<RawPixels>,
-    /// Which luma is black and white in the source, where it says nothing of it or lies; gray on the bus is always full
-    /// range, 0 to 255 [default: auto]
+    /// Luma range of the source, if it does not say or is wrong; gray on the bus is always full range, 0 to 255
+    /// [default: auto]
     #[arg(long, value_parser = range_parser())]
     pub range: Option<Range>,
     /// Start a file again when it ends
@@ -62,8 +62,8 @@ pub struct ProduceArgs {
     /// How long a source may take until its first frame, such as 1m for a time-lapse camera [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub open_timeout: Option<Duration>,
-    /// How long a source may be silent before it counts as stalled and is opened again [default: for a stream 4 times its
-    /// longest interval, 1.5s at the least; for a camera 1.5s]
+    /// How long a source may be silent before it counts as stalled and is reopened [default: 1.5s for a camera; for a stream
+    /// 4 times its longest interval, at least 1.5s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub read_timeout: Option<Duration>,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
@@ -75,14 +75,14 @@ pub struct ProduceArgs {
     /// Put a BGR image into every slot beside the gray one: short for --planes gray,bgr
     #[arg(long)]
     pub color: bool,
-    /// What images every frame has, such as gray,bgr or nv12,gray/4 (a small one as well): gray, gray16, bgr, rgb, nv12,
-    /// i420, yuyv, each with /N for an Nth of the width and height; meta is for metadata [default: gray]
+    /// Planes of every frame, such as gray,bgr or nv12,gray/4. Formats: gray, gray16, bgr, rgb, nv12, i420, yuyv; /N divides
+    /// width and height by N; meta is for metadata [default: gray]
     #[arg(long, value_name = "PLANES", value_parser = parse_planes, conflicts_with = "color")]
     pub planes: Option<PlaneList>,
-    /// Show the BGR image and every slot in windows, as peek --show does; q ends it
+    /// Show the BGR image and every slot in windows, as peek --show does; q ends the producer
     #[arg(long)]
     pub show: bool,
-    /// Mode bits of the segment and the named pipes: who may attach [default: 0600]
+    /// Who may attach: mode bits of the segment and the named pipes [default: 0600]
     #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     pub mode: Option<u32>,
     /// Group of the segment and the named pipes
@@ -114,7 +114,7 @@ pub enum RawPixels {
     Gray,
     /// 8-bit blue, green, red
     Bgr,
-    /// YUV 4:2:2, as many cameras give it
+    /// YUV 4:2:2, the format of many cameras
     Yuyv,
     /// 8-bit red, green, blue
     Rgb,

@@ -27,7 +27,7 @@ pub struct TopArgs {
     /// Print one snapshot and end
     #[arg(long, conflicts_with = "count")]
     pub once: bool,
-    /// Print snapshots as JSON, a line each, until it is stopped; with --once one, with -n so many
+    /// Print one line of JSON per snapshot: until stopped, once with --once, or N times with -n
     #[arg(long)]
     pub json: bool,
     /// Time between snapshots, 100ms to 10s, or a number of seconds [default: 500ms]
@@ -57,9 +57,12 @@ Examples:
   framebus top --once --json | jq '.consumers[] | {index, fps, skipped}'
   framebus top --json -n 60 -d 1s >log.ndjson
 
-Without a terminal (a pipe, a file, TERM=dumb) the tables are printed as text: once, or with -d or -n every TIME or N times.
-What is printed more than once waits for a bus that is not there, as the view does, and says so each time.
-Exit codes of --once and -n: 3 when the last snapshot found no bus, 4 no permission to read it, 5 another layout version.
+Without a terminal (a pipe, a file, TERM=dumb), the tables are printed as text: once, or every \
+TIME with -d, or N times with -n. Printing several times waits for a bus that does not exist yet, \
+and says so each time.
+
+Exit codes of --once and -n: 3 the last snapshot found no bus, 4 no permission to read it, \
+5 another layout version.
 
 Keys: ? shows them. Columns and findings: docs/top.md.";
 

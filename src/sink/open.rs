@@ -17,7 +17,7 @@ use framebus::stop::Stop;
 /// How frames are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Format {
-    /// Gray pixels and nothing else: width times height bytes a frame
+    /// Only gray pixels: width times height bytes per frame
     Raw,
     /// YUV4MPEG2 video, for ffmpeg and players
     Y4m,
@@ -25,9 +25,9 @@ pub enum Format {
     Pgm,
     /// PNG images
     Png,
-    /// JPEG images; one after another they are an MJPEG stream
+    /// JPEG images; in one file they are an MJPEG stream
     Jpeg,
-    /// BGR pixels and nothing else, from a bus with colour
+    /// Only BGR pixels, from a bus with colour
     Bgr,
     /// RGB pixels and nothing else, from a bus with that plane (produce --planes rgb)
     Rgb,
@@ -122,10 +122,10 @@ pub enum Kind {
 /// How a command gets frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ExecMode {
-    /// A process a frame, with the frame as PGM on its stdin
+    /// One process per frame, with the frame as PGM on its stdin
     #[default]
     Frame,
-    /// One process, with all frames as Y4M on its stdin
+    /// One process for all frames, as Y4M on its stdin
     Stream,
 }
 

@@ -81,7 +81,7 @@ impl PreSink {
             sink.begin(stream)?;
         }
         tracing::info!(
-            "triggered: writing, {} frames from before it first",
+            "triggered: recording, {} frames from before the trigger first",
             self.ring.len()
         );
         let mut first = true;

@@ -8,10 +8,12 @@
 //! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
 //! | `input`, `keys`, `update`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
+//! | `text`, `drawing` | a snapshot and a picture → lines of text, for `top --once` and `peek` |
 //! | `terminal`, `tty`, `signals`, `run`, `files` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
+mod drawing;
 mod figures;
 mod files;
 mod format;
@@ -45,6 +47,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use drawing::{PictureOptions, render_picture};
 pub use lens::Renderer;
 pub use options::{Options, supports_utf8};
 pub use run::{Outcome, run};

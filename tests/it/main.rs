@@ -24,6 +24,7 @@ mod old_segments;
 mod outputs;
 mod peers;
 mod permissions;
+mod public_api;
 mod roles;
 mod schema;
 mod security_page;

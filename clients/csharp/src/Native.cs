@@ -214,10 +214,10 @@ namespace Framebus
         }
     }
 
-    /// <summary>The library's consumer: closed when nobody holds it any more, a frame included.</summary>
-    internal sealed class ConsumerHandle : SafeHandle
+    /// <summary>A handle of the library: 0 is none.</summary>
+    internal abstract class Handle : SafeHandle
     {
-        internal ConsumerHandle(IntPtr handle) : base(IntPtr.Zero, true)
+        protected Handle(IntPtr handle) : base(IntPtr.Zero, true)
         {
             SetHandle(handle);
         }
@@ -225,6 +225,14 @@ namespace Framebus
         public override bool IsInvalid
         {
             get { return handle == IntPtr.Zero; }
+        }
+    }
+
+    /// <summary>The library's consumer: closed when nobody holds it any more, a frame included.</summary>
+    internal sealed class ConsumerHandle : Handle
+    {
+        internal ConsumerHandle(IntPtr handle) : base(handle)
+        {
         }
 
         protected override bool ReleaseHandle()
@@ -235,16 +243,10 @@ namespace Framebus
     }
 
     /// <summary>The library's producer.</summary>
-    internal sealed class ProducerHandle : SafeHandle
+    internal sealed class ProducerHandle : Handle
     {
-        internal ProducerHandle(IntPtr handle) : base(IntPtr.Zero, true)
+        internal ProducerHandle(IntPtr handle) : base(handle)
         {
-            SetHandle(handle);
-        }
-
-        public override bool IsInvalid
-        {
-            get { return handle == IntPtr.Zero; }
         }
 
         protected override bool ReleaseHandle()

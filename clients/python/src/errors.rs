@@ -58,6 +58,7 @@ pub(crate) fn handle(error: &HandleError) -> PyErr {
     match error {
         HandleError::CutShort { .. } => CutShortError::new_err(text),
         HandleError::OtherProcess { .. } => OtherProcessError::new_err(text),
+        _ => Error::new_err(text),
     }
 }
 

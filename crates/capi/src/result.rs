@@ -85,6 +85,7 @@ impl From<&HandleError> for framebus_result {
         match error {
             HandleError::CutShort { .. } => Self::CutShort,
             HandleError::OtherProcess { .. } => Self::OtherProcess,
+            _ => Self::System,
         }
     }
 }
@@ -108,9 +109,7 @@ impl From<&AttachError> for framebus_result {
             AttachError::Untrusted { .. } => Self::Untrusted,
             AttachError::Denied { .. } => Self::Denied,
             AttachError::Stopped { .. } => Self::Interrupted,
-            AttachError::Exhausted { .. }
-            | AttachError::Descriptors { .. }
-            | AttachError::System { .. } => Self::System,
+            _ => Self::System,
         }
     }
 }

@@ -1,21 +1,20 @@
 //! One camera, many programs: a producer captures once and shares its frames through shared memory with any number of
-//! processes, each at its own rate.
+//! processes. Each takes them at its own rate.
 //!
 //! # What is guaranteed
 //!
-//! - The producer never waits for anybody. A consumer that is slow, stopped or dead costs at most its own frames.
-//! - A frame that a consumer holds does not change; a frame is never torn; sequences only grow.
-//! - What a consumer is given of others' memory is read-only in the page tables: it can damage its own record and
-//!   nothing else.
-//! - You can `kill -9` any process at any moment; restarting needs no manual clean-up.
+//! - The producer never waits for anybody. A slow, stopped or dead consumer loses at most its own frames.
+//! - A frame that a consumer holds does not change. A frame is never torn. Sequences only grow.
+//! - A consumer maps other processes' memory read-only. The page tables enforce it: it can damage only its own record.
+//! - You can `kill -9` any process at any moment, and restart it without cleaning up.
 //! - An observer changes nothing.
 //!
 //! # What is not
 //!
-//! - A consumer that is slower than the camera skips frames; [`bus::ConsumerOptions::every_frame`] reads in order as far
+//! - A consumer that is slower than the camera skips frames. [`bus::ConsumerOptions::every_frame`] reads in order, as far
 //!   as the slots reach back, and counts what it missed.
-//! - Whoever may write the segment (same user, or the group of `--mode 0660`) could damage it on purpose; readers check
-//!   every offset and length, but not that pixels are what a camera saw.
+//! - Whoever may write the segment (the same user, or the group of `--mode 0660`) could damage it on purpose. Readers check
+//!   every offset and length, but cannot check that pixels are what a camera saw.
 //! - Linux only, for now.
 //!
 //! # Take frames
@@ -50,7 +49,7 @@
 //! # }
 //! ```
 //!
-//! An event loop waits for [`Consumer::as_fd`]; a program that is stopped by signals gives [`Consumer::attach`] a [`Stop`].
+//! In an event loop, wait for [`Consumer::as_fd`]. To stop on signals, give [`Consumer::attach`] a [`Stop`].
 //!
 //! # Publish frames
 //!
@@ -114,10 +113,10 @@
 //! | `shm` | mappings and checked views: nearly all unsafe code |
 //! | `lease` | how producer and consumers never collide: explored by loom |
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
-//! | [`source`], [`convert`] | what gives frames, what its name means, and the test pattern; colour to gray |
-//! | [`pump`] | the two loops: from a source to a bus, from a bus to who takes its frames |
-//! | [`stop`], [`clock`] | a request to stop that wakes whoever waits; the times of frames |
-//! | [`redact`], [`units`] | texts without the secrets that are in them; bytes for people |
+//! | [`source`], [`convert`] | the trait of a source, what its name means, and the test pattern; conversions of planes |
+//! | [`pump`] | the two loops: from a source to a bus, and from a bus to a program |
+//! | [`stop`], [`clock`] | a request to stop that wakes waiting threads; the times of frames |
+//! | [`redact`], [`units`] | hides secrets in a text; shows bytes for people |
 //!
 //! With the feature `serde`, snapshots are `Serialize`: the JSON of `framebus top --json`, whose schema is
 //! `docs/top.schema.json`. So are the small values that options are made of, which are `Deserialize` too.

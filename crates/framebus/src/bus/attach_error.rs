@@ -13,6 +13,7 @@ use crate::trigger::{is_exhaustion, limit};
 
 /// Why a consumer cannot be attached.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum AttachError {
     /// There was no bus until the deadline.
     #[error("there is no bus {bus}: start one with 'framebus produce --bus {bus}'")]

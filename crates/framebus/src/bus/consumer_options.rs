@@ -111,6 +111,7 @@ pub enum Waited {
 
 /// What a consumer has done since it attached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConsumerStats {
     /// Sequence that was the newest when it attached: `attach_sequence + taken + skipped + missing == last_sequence`.
     pub attach_sequence: u64,
@@ -126,6 +127,7 @@ pub struct ConsumerStats {
 
 /// What the frames of a bus are.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Stream {
     /// Their size.
     pub geometry: Geometry,

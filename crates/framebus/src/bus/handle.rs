@@ -9,6 +9,7 @@ use crate::shm::Home;
 
 /// Why a [`super::Producer`], [`super::Consumer`] or [`super::Observer`] is of no use any more. It stays so.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum HandleError {
     /// The file of the segment was made shorter while it was mapped: what was behind the cut is gone.
     #[error(

@@ -25,6 +25,7 @@ pub struct Observer {
 
 /// A copy of a frame, checked to be whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameCopy {
     /// Its sequence.
     pub sequence: u64,

@@ -278,6 +278,7 @@ pub enum CreateError {
 
 /// What a producer has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProducerStats {
     /// Sequence of the newest frame.
     pub sequence: u64,

@@ -1,6 +1,7 @@
 //! One moment of a bus as owned data: what `top` draws and what `--json` prints.
 //!
-//! Units are in the names. `None` (JSON `null`) is "not known", 0 is measured. Keys are added, never renamed.
+//! Units are in the names. `None` (JSON `null`) is "not known", 0 is measured. Keys are added, never renamed, so structures are
+//! `#[non_exhaustive]`; only the tests of the workspace write some themselves. States are not: a view must know all of them.
 
 #[cfg(any(feature = "serde", test))]
 use serde::Serialize;
@@ -12,6 +13,7 @@ pub const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Snapshot {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -72,6 +74,7 @@ pub enum BusState {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Segment {
     /// The name of the shared-memory object, with its slash.
     pub name: String,
@@ -127,6 +130,7 @@ pub struct PlaneInfo {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Producer {
     /// Its process.
     pub pid: u32,
@@ -168,6 +172,7 @@ pub struct Producer {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Percentiles {
     /// How many values.
     pub count: u64,
@@ -185,6 +190,7 @@ pub struct Percentiles {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Bucket {
     /// The shortest duration in it, in milliseconds.
     pub from_ms: f64,
@@ -198,6 +204,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Slot {
     /// Its number.
     pub slot: u8,
@@ -233,6 +240,7 @@ pub enum SlotState {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Consumer {
     /// Its index.
     pub index: u8,
@@ -309,6 +317,7 @@ pub struct Consumer {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Released {
     /// Its sequence.
     pub sequence: u64,
@@ -360,6 +369,7 @@ impl ConsumerState {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Finding {
     /// Its name, such as `stuck-consumer`; an entry of that name is in `docs/top.md`.
     pub kind: String,
