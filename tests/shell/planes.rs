@@ -156,9 +156,11 @@ fn planes_of_the_configuration_hold_until_a_flag_says_otherwise() {
         lines(&format!("FRAMEBUS_PRODUCE_PLANES=rgb {produce} --color")).contains(" gray+bgr at")
     );
     place
-        .sh(&format!("FRAMEBUS_PRODUCE_PLANES=green {produce} 1>&2"))
+        .sh("FRAMEBUS_PRODUCE_PLANES=green framebus produce pattern")
         .is(2)
-        .one_sentence("FRAMEBUS_PRODUCE_PLANES");
+        .one_sentence(
+            "FRAMEBUS_PRODUCE_PLANES: \"green\" cannot be: \"green\" is no plane; planes are gray,",
+        );
 }
 
 #[test]

@@ -51,7 +51,7 @@ kinds! {
     Consumers: u8, i64, parse_consumers, u8::to_string;
     History: u8, i64, parse_history, u8::to_string;
     Time: Duration, String, parse_duration, |time: &Duration| show_duration(*time);
-    PlaneNames: PlaneList, String, parse_planes, PlaneList::to_string;
+    PlaneNames: PlaneList, String, parse_listed, PlaneList::to_string;
     Mode: u32, String, parse_mode, |mode: &u32| format!("{mode:04o}");
     TriggerName: Trigger, String, parse_trigger, Trigger::name;
     Limit: Duration, String, parse_limit, Time::show;
@@ -158,6 +158,11 @@ impl fmt::Display for PlaneList {
         let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&names.join(","))
     }
+}
+
+/// As a message has it: behind the value.
+fn parse_listed(text: &str) -> Result<PlaneList, String> {
+    parse_planes(text).map_err(|error| format!("cannot be: {error}"))
 }
 
 /// Reads a list of planes.
