@@ -93,6 +93,41 @@ impl PlaneSpec {
         }
     }
 
+    /// What a plane of a bus is called: what its producer would ask for it by. `None` for a size that is no whole part of
+    /// the frames', and for a format that has no name.
+    #[must_use]
+    pub fn of(plane: &Plane, geometry: Geometry) -> Option<PlaneSpec> {
+        plane.format.name()?;
+        let spec = PlaneSpec::new(plane.format)
+            .colors(plane.range, plane.matrix)
+            .one_for_all(plane.one_for_all);
+        if plane.format == Format::META {
+            return Some(spec.divisor(plane.width));
+        }
+        let (across, down) = (
+            geometry.width.checked_div(plane.width)?,
+            geometry.height.checked_div(plane.height)?,
+        );
+        // Rounding down has several divisors give the same width.
+        let mut divisors = (1..=across.min(down)).rev();
+        let fits = |divisor: &u32| {
+            (geometry.width / divisor, geometry.height / divisor) == (plane.width, plane.height)
+        };
+        Some(spec.divisor(divisors.find(fits)?))
+    }
+
+    /// Which of a bus's planes this name means, whatever its colours: of its format, in every slot, and of its size;
+    /// metadata of any length.
+    #[must_use]
+    pub fn find(&self, planes: &Planes, geometry: Geometry) -> Option<usize> {
+        let size = self.plane(geometry).ok()?.size();
+        planes.iter().position(|plane| {
+            plane.format == self.format
+                && !plane.one_for_all
+                && (plane.format == Format::META || plane.size() == size)
+        })
+    }
+
     /// By how much its width and height are smaller than the frame's; of [`Format::META`] the most bytes of a frame.
     #[must_use]
     pub fn divisor(mut self, divisor: u32) -> PlaneSpec {
@@ -201,6 +236,13 @@ impl FromStr for PlaneSpec {
     }
 }
 
+/// In the frames' own size.
+impl From<Format> for PlaneSpec {
+    fn from(format: Format) -> PlaneSpec {
+        PlaneSpec::new(format)
+    }
+}
+
 impl std::fmt::Display for PlaneSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.format)?;
@@ -228,6 +270,31 @@ mod tests {
             assert_eq!(words.join(","), text);
         }
         assert_eq!(PlaneSpec::list("GREY, BGR3"), PlaneSpec::list("gray,bgr"));
+    }
+
+    #[test]
+    fn planes_are_found_by_the_names_that_they_are_called_by() {
+        for (width, height) in [(640, 480), (642, 10), (4096, 2160)] {
+            let geometry = Geometry::new(width, height).expect("a size");
+            let specs = PlaneSpec::list("gray/2,bgr,gray,nv12,gray16/5,meta/64").expect("planes");
+            let mut planes = Planes::default();
+            for spec in &specs {
+                planes.push(spec.plane(geometry).expect("a plane"));
+            }
+            for (index, spec) in specs.iter().enumerate() {
+                assert_eq!(spec.find(&planes, geometry), Some(index), "{spec}");
+                let called = PlaneSpec::of(&planes[index], geometry).expect("a name");
+                assert_eq!(called.plane(geometry), spec.plane(geometry), "{spec}");
+                assert_eq!(called.to_string(), spec.to_string());
+            }
+            let find = |spec: PlaneSpec| spec.find(&planes, geometry);
+            assert_eq!(find(Format::META.into()), Some(5));
+            assert_eq!(find(PlaneSpec::new(Format::GRAY8).divisor(4)), None);
+            assert_eq!(find(Format::RGB8.into()), None);
+            assert_eq!(planes.best(Format::GRAY8, geometry), Some(2));
+            assert_eq!(planes.best(Format::GRAY16, geometry), Some(4));
+            assert_eq!(planes.best(Format::RGB8, geometry), None);
+        }
     }
 
     #[test]
