@@ -20,6 +20,7 @@ mod guard;
 mod observer;
 mod pattern;
 mod plain;
+mod planes;
 mod producer;
 mod result;
 
@@ -27,6 +28,7 @@ pub use consumer::*;
 pub use consumer_types::*;
 pub use observer::*;
 pub use pattern::*;
+pub use planes::*;
 pub use producer::*;
 pub use result::*;
 
