@@ -8,7 +8,9 @@ mod observer;
 mod producer;
 mod views;
 
+use framebus::layout::Format;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// The native part of the package `framebus`.
 #[pymodule]
@@ -23,5 +25,10 @@ fn _framebus(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(observer::verify_pattern, module)?)?;
     module.add_function(wrap_pyfunction!(observer::monotonic_ns, module)?)?;
     module.add_function(wrap_pyfunction!(observer::wall_ns, module)?)?;
+    let formats = PyDict::new(module.py());
+    for format in Format::all() {
+        formats.set_item(format.name(), format.fourcc())?;
+    }
+    module.add("FORMATS", formats)?;
     errors::register(module)
 }

@@ -2,16 +2,18 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use framebus::bus::{self, FrameMeta, Numbered, ProducerOptions, SequenceError};
+use framebus::bus::{self, FrameMeta, MetadataError, Numbered, ProducerOptions, SequenceError};
 use framebus::clock;
-use framebus::layout::Geometry;
+use framebus::convert::Images;
+use framebus::layout::{Format, Geometry, PlaneSpec, Planes};
 use pyo3::exceptions::{PyBufferError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::consumer::bus_name;
-use crate::errors::{closed, create, handle};
-use crate::views::{Image, Keep, array};
+use crate::errors::{NoPlaneError, closed, create, handle};
+use crate::views::{Image, Keep, PlaneList, Views, array, missing, names, spec};
 
 /// The bus, kept alive by the producer and by every view of a slot.
 struct Bus(Mutex<Option<bus::Producer>>);
@@ -33,20 +35,15 @@ pub(crate) struct Producer {
 
 /// What a slot has until it is published or given back.
 struct Claim {
-    images: (Option<Image>, Option<Image>),
+    geometry: Geometry,
+    planes: Planes,
+    images: [Option<Image>; Planes::MAX],
     parts: Mutex<Option<Parts>>,
 }
 
 struct Parts {
     claimed: Arc<Claimed>,
-    gray: Option<Py<PyAny>>,
-    bgr: Option<Py<PyAny>>,
-}
-
-impl Parts {
-    fn view(&mut self, bgr: bool) -> &mut Option<Py<PyAny>> {
-        if bgr { &mut self.bgr } else { &mut self.gray }
-    }
+    views: Views,
 }
 
 impl Claim {
@@ -59,7 +56,7 @@ impl Claim {
     fn end(&self) -> PyResult<bool> {
         let own_views = match self.parts().as_mut() {
             None => return Ok(false),
-            Some(parts) => (parts.gray.take(), parts.bgr.take()),
+            Some(parts) => std::mem::take(&mut parts.views),
         };
         drop(own_views);
         let mut guard = self.parts();
@@ -107,7 +104,7 @@ impl Producer {
 #[pymethods]
 impl Producer {
     #[new]
-    #[pyo3(signature = (width, height, *, bus=None, consumers=4, history=0, color=false, limited_range=false, fps=None, source="", mode=0o600))]
+    #[pyo3(signature = (width, height, *, bus=None, consumers=4, history=0, color=false, limited_range=false, fps=None, source="", mode=0o600, planes=None))]
     #[allow(clippy::too_many_arguments, reason = "Python's keywords")]
     fn new(
         py: Python<'_>,
@@ -121,14 +118,23 @@ impl Producer {
         fps: Option<f64>,
         source: &str,
         mode: u32,
+        planes: Option<PlaneList>,
     ) -> PyResult<Producer> {
         let geometry = Geometry::new(width, height)
             .ok_or_else(|| PyValueError::new_err("width and height must be 1 to 32768"))?;
-        let options = ProducerOptions::new(bus_name(bus)?, geometry)
+        let mut options = ProducerOptions::new(bus_name(bus)?, geometry);
+        if let Some(planes) = planes {
+            options = options.planes(planes.specs()?);
+        }
+        if color {
+            options = options.color(true);
+        }
+        if limited_range {
+            options = options.limited_range(true);
+        }
+        let options = options
             .consumers(consumers)
             .history(history)
-            .color(color)
-            .limited_range(limited_range)
             .nominal_fps(fps.filter(|fps| (0.0..=4e6).contains(fps) && *fps > 0.0))
             .mode(mode & 0o666)
             .source(source.to_owned());
@@ -153,26 +159,21 @@ impl Producer {
         let Some(mut claim) = bus.claim().map_err(|error| handle(&error))? else {
             return Ok(None);
         };
-        let target = claim.target();
-        let image = |pixels: &mut [u8], bgr| Image {
-            address: pixels.as_mut_ptr().expose_provenance(),
-            width: target.geometry.width,
-            height: target.geometry.height,
-            bgr,
-        };
-        let images = (
-            target.gray.map(|pixels| image(pixels, false)),
-            target.bgr.map(|pixels| image(pixels, true)),
-        );
+        let (geometry, planes) = (claim.geometry(), claim.bus_planes());
+        let mut images = [None; Planes::MAX];
+        for (place, (plane, pixels)) in images.iter_mut().zip(claim.images()) {
+            *place = Some(Image::of_writable(plane, pixels));
+        }
         claim.keep();
         let parts = Parts {
             claimed: Arc::new(Claimed {
                 bus: Arc::clone(&producer.bus),
             }),
-            gray: None,
-            bgr: None,
+            views: Views::default(),
         };
         let claim = Arc::new(Claim {
+            geometry,
+            planes,
             images,
             parts: Mutex::new(Some(parts)),
         });
@@ -237,50 +238,133 @@ impl Slot {
         }
     }
 
-    fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
+    /// The number of a plane, of which there is an image to write.
+    fn find(&self, spec: PlaneSpec) -> PyResult<usize> {
+        if let Some(index) = spec.find(&self.claim.planes, self.claim.geometry) {
+            return Ok(index);
+        }
+        let found = self.with_claim(|claim| claim.find(spec).map(|_| ()))?;
+        Err(found.map_or_else(|error| missing(&error), |()| closed("slot")))
+    }
+
+    /// Uses the claim, which stays as it is.
+    fn with_claim<R>(&self, use_it: impl FnOnce(&mut bus::Claim<'_>) -> R) -> PyResult<R> {
+        if self.claim.parts().is_none() {
+            return Err(closed("slot"));
+        }
+        let mut bus = self.producer.get().lock();
+        let claim = bus.as_mut().and_then(bus::Producer::kept_claim);
+        let mut claim = claim.ok_or_else(|| closed("slot"))?;
+        let used = use_it(&mut claim);
+        claim.keep();
+        Ok(used)
+    }
+
+    fn view(&self, py: Python<'_>, spec: PlaneSpec) -> PyResult<Py<PyAny>> {
         self.check()?;
-        let (gray, color) = self.claim.images;
-        let Some(image) = (if bgr { color } else { gray }) else {
-            return Ok(None);
-        };
+        let index = self.find(spec)?;
+        let image = self.claim.images[index].ok_or_else(|| closed("slot"))?;
+        if image.is_meta() {
+            return Err(PyValueError::new_err(
+                "metadata are written by publish(metadata=...)",
+            ));
+        }
         let claimed = {
-            let mut guard = self.claim.parts();
-            let parts = guard.as_mut().ok_or_else(|| closed("slot"))?;
-            if let Some(array) = parts.view(bgr) {
-                return Ok(Some(array.clone_ref(py)));
+            let guard = self.claim.parts();
+            let parts = guard.as_ref().ok_or_else(|| closed("slot"))?;
+            if let Some(array) = &parts.views[index] {
+                return Ok(array.clone_ref(py));
             }
             Arc::clone(&parts.claimed)
         };
         let made = array(py, image, false, claimed)?;
         let mut guard = self.claim.parts();
-        let kept = guard.as_mut().ok_or_else(|| closed("slot"))?.view(bgr);
+        let kept = &mut guard.as_mut().ok_or_else(|| closed("slot"))?.views[index];
         // Another thread may have been quicker: everybody gets the same array.
         let other = kept.as_ref().map(|other| other.clone_ref(py));
         if other.is_none() {
             *kept = Some(made.clone_ref(py));
         }
         drop(guard);
-        Ok(other.or(Some(made)))
+        Ok(other.unwrap_or(made))
+    }
+
+    /// Refuses metadata that the bus has no room for.
+    fn check_metadata(&self, bytes: &[u8]) -> PyResult<()> {
+        let planes = &self.claim.planes;
+        let room = planes.iter().find(|plane| plane.format == Format::META);
+        let Some(room) = room else {
+            return Err(NoPlaneError::new_err(MetadataError::NoPlane.to_string()));
+        };
+        let (len, most) = (bytes.len(), room.bytes());
+        if len > most {
+            let error = MetadataError::TooLong { len, most };
+            return Err(PyValueError::new_err(error.to_string()));
+        }
+        Ok(())
     }
 }
 
 #[pymethods]
 impl Slot {
-    /// The gray image to write: an array of shape (height, width) over shared memory.
+    /// The gray image to write: an array of shape (height, width) over shared memory. NoPlaneError on a bus without gray.
     #[getter]
-    fn gray(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.view(py, false)
+    fn gray(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.view(py, Format::GRAY8.into())
     }
 
     /// The BGR image to write: an array of shape (height, width, 3), or None on a bus without colour.
     #[getter]
     fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.view(py, true)
+        let bgr = PlaneSpec::from(Format::BGR8);
+        if bgr.find(&self.claim.planes, self.claim.geometry).is_none() {
+            return Ok(None);
+        }
+        self.view(py, bgr).map(Some)
+    }
+
+    /// The image of a plane to write, in OpenCV's shape: see Frame.plane(). NoPlaneError on a bus without it.
+    fn plane(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        self.view(py, spec(name)?)
+    }
+
+    /// What the planes are called: ("gray", "nv12", "gray/2"). Who publishes has written every image, or calls fill_rest().
+    #[getter]
+    fn planes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, names(&self.claim.planes, self.claim.geometry))
+    }
+
+    /// Makes all other images from those that are written, whose names are given: gray from gray, else from BGR, or from
+    /// another image in the frame's own size. NoPlaneError where that cannot be.
+    #[pyo3(signature = (*written))]
+    fn fill_rest(&self, py: Python<'_>, written: Vec<String>) -> PyResult<()> {
+        self._fill_rest(py, written, None, None)
+    }
+
+    /// The same, also from images that the bus has no plane for: their packed bytes.
+    fn _fill_rest(
+        &self,
+        py: Python<'_>,
+        written: Vec<String>,
+        gray: Option<PyBackedBytes>,
+        bgr: Option<PyBackedBytes>,
+    ) -> PyResult<()> {
+        self.check()?;
+        let numbers = written.iter().map(|name| self.find(spec(name)?));
+        let numbers = numbers.collect::<PyResult<Vec<_>>>()?;
+        let images = Images {
+            geometry: self.claim.geometry,
+            gray: gray.as_deref(),
+            bgr: bgr.as_deref(),
+        };
+        py.detach(|| self.with_claim(|claim| claim.fill_rest(&numbers, &images)))?
+            .map_err(|error| NoPlaneError::new_err(error.to_string()))
     }
 
     /// Publishes the frame; no view of the slot may be left. Returns its sequence. A frame that has a number elsewhere keeps
-    /// it with `sequence` (above the last one) and `origin` (whose number that is).
-    #[pyo3(signature = (source_frame=0, *, capture_ns=None, wall_ns=None, sequence=None, origin=0))]
+    /// it with `sequence` (above the last one) and `origin` (whose number that is). `metadata`, on a bus with the plane meta:
+    /// bytes that mean something to whoever reads them, such as JSON.
+    #[pyo3(signature = (source_frame=0, *, capture_ns=None, wall_ns=None, sequence=None, origin=0, metadata=None))]
     fn publish(
         &self,
         source_frame: u64,
@@ -288,8 +372,12 @@ impl Slot {
         wall_ns: Option<u64>,
         sequence: Option<u64>,
         origin: u64,
+        metadata: Option<PyBackedBytes>,
     ) -> PyResult<u64> {
         self.check()?;
+        if let Some(metadata) = &metadata {
+            self.check_metadata(metadata)?;
+        }
         let number = {
             let bus = self.producer.get().lock();
             let bus = bus.as_ref().ok_or_else(|| closed("producer"))?;
@@ -301,10 +389,14 @@ impl Slot {
             return Err(closed("slot"));
         }
         let mut bus = self.producer.get().lock();
-        let claim = bus
+        let mut claim = bus
             .as_mut()
             .and_then(bus::Producer::kept_claim)
             .ok_or_else(|| closed("slot"))?;
+        if let Some(metadata) = metadata {
+            let kept = claim.set_metadata(&metadata);
+            kept.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        }
         let meta = FrameMeta {
             capture_ns: capture_ns.unwrap_or_else(clock::monotonic_ns),
             wall_ns: wall_ns.unwrap_or_else(clock::wall_ns),
@@ -342,6 +434,6 @@ impl Slot {
             let _ = self.abandon();
             return Ok(());
         }
-        self.publish(0, None, None, None, 0).map(|_| ())
+        self.publish(0, None, None, None, 0, None).map(|_| ())
     }
 }

@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use framebus::bus::{Claim, OwnedFrame};
+use framebus::convert::Images;
 use framebus::layout::{Format, Geometry, Plane, PlaneSpec, Planes};
 
 use crate::consumer::framebus_consumer;
@@ -386,7 +387,7 @@ pub unsafe extern "C" fn framebus_producer_fill_rest(
         let written = unsafe { std::slice::from_raw_parts(written, count) };
         let written: Vec<usize> = written.iter().map(|index| *index as usize).collect();
         producer.with_claim(|claim| {
-            let filled = claim.fill_rest(&written);
+            let filled = claim.fill_rest(&written, &Images::default());
             filled.map_err(|error| fail(framebus_result::NoImage, error))
         })?;
         Ok(framebus_result::Ok)

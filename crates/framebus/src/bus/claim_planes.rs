@@ -42,16 +42,16 @@ impl Claim<'_> {
     }
 
     /// Makes the images that are not written from those that are, which are named by their numbers in
-    /// [`Claim::bus_planes`]: gray from gray, and else from BGR, or from another image in the frame's own size. Metadata are
-    /// left as they are.
+    /// [`Claim::bus_planes`], and from what is given beside them, as the bus has no plane for it: gray from gray, and else from
+    /// BGR, or from another image in the frame's own size. Metadata are left as they are.
     ///
     /// # Errors
     /// Fails when there is nothing that a plane can be made from; the error names those planes.
-    pub fn fill_rest(&mut self, written: &[usize]) -> Result<(), Unfilled> {
+    pub fn fill_rest(&mut self, written: &[usize], given: &Images<'_>) -> Result<(), Unfilled> {
         let layout = *self.layout();
         let geometry = layout.geometry;
         let mut slot = self.slot_pixels();
-        let (mut gray, mut bgr, mut other) = (None, None, None);
+        let (mut gray, mut bgr, mut other) = (given.gray, given.bgr, None);
         for index in written {
             let Some((plane, pixels)) = slot.get_mut(*index).and_then(Option::take) else {
                 continue;
