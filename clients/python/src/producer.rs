@@ -328,6 +328,18 @@ impl Slot {
         self.view(py, spec(name)?)
     }
 
+    /// Pixels in a row.
+    #[getter]
+    fn width(&self) -> u32 {
+        self.claim.geometry.width
+    }
+
+    /// Rows.
+    #[getter]
+    fn height(&self) -> u32 {
+        self.claim.geometry.height
+    }
+
     /// What the planes are called: ("gray", "nv12", "gray/2"). Who publishes has written every image, or calls fill_rest().
     #[getter]
     fn planes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

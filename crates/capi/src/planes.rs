@@ -46,7 +46,7 @@ pub struct framebus_plane {
     /// Its number among the planes of the bus.
     pub index: u32,
     /// What it is called, such as "nv12" or, of half the width and height, "gray/2"; ends with a zero.
-    pub name: [c_char; NAME],
+    pub name: [c_char; 16],
     /// The image: `rows` rows, `stride` apart; or the metadata.
     pub data: *const u8,
     /// Bytes of the image, or of the frame's metadata.
@@ -85,7 +85,7 @@ pub struct framebus_target_plane {
     /// Its number among the planes of the bus.
     pub index: u32,
     /// What it is called, such as "nv12" or, of half the width and height, "gray/2"; ends with a zero.
-    pub name: [c_char; NAME],
+    pub name: [c_char; 16],
     /// The image; its old contents are an older frame's. Of metadata: NULL, they are published by framebus_meta.
     pub data: *mut u8,
     /// Bytes of the image, or the most bytes of metadata.

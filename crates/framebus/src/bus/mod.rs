@@ -28,6 +28,8 @@ mod handle;
 mod handle_tests;
 mod lock;
 mod names;
+#[cfg(test)]
+mod needs_tests;
 mod no_plane;
 mod numbers;
 mod observer;
