@@ -98,7 +98,7 @@ static void a_bus_without_gray_says_what_it_has(void)
     IS(framebus_producer_publish(producer, &meta, NULL), OK);
     IS(framebus_consumer_next(consumer, -1, &frame), OK);
     HOLDS(!frame.gray && !frame.stride && !frame.bgr && frame.plane_count == 4);
-    HOLDS(frame.metadata_len == 8 && !memcmp(frame.metadata, "{\"a\": 1", 8));
+    HOLDS(frame.metadata_len == 8 && !memcmp(frame.metadata, "{\"a\": 1}", 8));
     IS(framebus_consumer_find_plane(consumer, FRAMEBUS_FORMAT_GRAY16, &plane), OK);
     HOLDS(plane.index == 1 && plane.stride == 2 * WIDTH && plane.sample_bytes == 2 && plane.channels == 1);
     HOLDS(plane.range == FRAMEBUS_RANGE_FULL && plane.matrix == FRAMEBUS_MATRIX_UNKNOWN && !strcmp(plane.name, "gray16"));

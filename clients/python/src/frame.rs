@@ -132,7 +132,10 @@ impl Frame {
     #[getter]
     fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let bgr = PlaneSpec::from(Format::BGR8);
-        if bgr.find(self.cell.lease()?.0.bus_planes(), self.geometry).is_none() {
+        if bgr
+            .find(self.cell.lease()?.0.bus_planes(), self.geometry)
+            .is_none()
+        {
             return Ok(None);
         }
         self.view(py, bgr).map(Some)

@@ -133,8 +133,7 @@ pub(crate) fn spec(name: &str) -> PyResult<PlaneSpec> {
 
 /// What a plane is called.
 fn name(plane: &Plane, geometry: Geometry) -> String {
-    PlaneSpec::of(plane, geometry)
-        .map_or_else(|| plane.format.to_string(), |spec| spec.to_string())
+    PlaneSpec::of(plane, geometry).map_or_else(|| plane.format.to_string(), |spec| spec.to_string())
 }
 
 /// What the planes are called that are in every slot.

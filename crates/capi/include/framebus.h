@@ -338,7 +338,7 @@ typedef struct framebus_plane {
     // Its number among the planes of the bus.
     uint32_t index;
     // What it is called, such as "nv12" or, of half the width and height, "gray/2"; ends with a zero.
-    char name[NAME];
+    char name[16];
     // The image: `rows` rows, `stride` apart; or the metadata.
     const uint8_t *data;
     // Bytes of the image, or of the frame's metadata.
@@ -372,7 +372,7 @@ typedef struct framebus_target_plane {
     // Its number among the planes of the bus.
     uint32_t index;
     // What it is called, such as "nv12" or, of half the width and height, "gray/2"; ends with a zero.
-    char name[NAME];
+    char name[16];
     // The image; its old contents are an older frame's. Of metadata: NULL, they are published by framebus_meta.
     uint8_t *data;
     // Bytes of the image, or the most bytes of metadata.

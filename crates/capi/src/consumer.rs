@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use framebus::bus::{
-    BusName, Consumer, ConsumerOptions, ConsumerStats, FrameHeld, HandleError, IndexChoice, OwnedFrame,
-    Stream, Waited,
+    BusName, Consumer, ConsumerOptions, ConsumerStats, FrameHeld, HandleError, IndexChoice,
+    OwnedFrame, Stream, Waited,
 };
 use framebus::clock::monotonic_ns;
 use framebus::layout::{MAX_CONSUMERS, TriggerKind};

@@ -277,7 +277,12 @@ unsafe fn of_slot(
             Ok(_) => framebus_result::Internal,
         })?;
         let pixels = claim.images().nth(index).map(|(_, pixels)| pixels);
-        Ok(framebus_target_plane::of(index, &planes[index], geometry, pixels))
+        Ok(framebus_target_plane::of(
+            index,
+            &planes[index],
+            geometry,
+            pixels,
+        ))
     })?;
     // SAFETY: this function's contract.
     unsafe { plain::write(target, len, &value) };

@@ -4,9 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use framebus::bus::{
-    Claim, FrameMeta, Numbered, Producer, ProducerOptions, SequenceError,
-};
+use framebus::bus::{Claim, FrameMeta, Numbered, Producer, ProducerOptions, SequenceError};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 

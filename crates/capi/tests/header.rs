@@ -49,9 +49,13 @@ fn formats() -> String {
 
 /// Holds a part of a file equal to what the Rust table says, or writes it there; nothing else names the formats.
 fn hold(path: &str, begin: &str, end: &str, formats: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
     let text = std::fs::read_to_string(&path).expect("the file");
-    let (before, rest) = text.split_once(begin).expect("the beginning of the formats");
+    let (before, rest) = text
+        .split_once(begin)
+        .expect("the beginning of the formats");
     let (committed, after) = rest.split_once(end).expect("the end of the formats");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let text = format!("{before}{begin}{formats}{end}{after}");

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::stage::fresh_bus;
 use super::{
     AttachError, BusName, Consumer, ConsumerOptions, FrameMeta, HandleError, NoPlane, Producer,
     ProducerOptions, Unfilled, Waited,
@@ -15,6 +14,11 @@ const GEOMETRY: Geometry = Geometry {
     width: 64,
     height: 48,
 };
+
+fn bus(test: &str) -> BusName {
+    let name = format!("needs-{test}-{}", std::process::id());
+    name.parse().expect("a name")
+}
 
 fn list(planes: &str) -> Vec<PlaneSpec> {
     PlaneSpec::list(planes).expect("planes")
@@ -33,7 +37,7 @@ fn attach(bus: &BusName, needs: &str) -> Result<Consumer, AttachError> {
 
 #[test]
 fn a_consumer_attaches_only_to_a_bus_that_has_what_it_needs() {
-    let bus = fresh_bus();
+    let bus = bus("attach");
     let _producer = produce(&bus, "gray/2,bgr,meta/64");
     attach(&bus, "bgr,gray/2,meta").expect("all that it needs");
     // A smaller plane is no plane in the frames' own size.
@@ -53,7 +57,7 @@ fn a_consumer_attaches_only_to_a_bus_that_has_what_it_needs() {
 
 #[test]
 fn a_bus_that_goes_on_without_a_plane_that_is_needed_is_an_error_until_it_has_it_again() {
-    let bus = fresh_bus();
+    let bus = bus("renew");
     let mut producer = produce(&bus, "gray,bgr");
     let mut consumer = attach(&bus, "bgr").expect("bgr");
     let mut renew = |planes: &str| {
@@ -69,7 +73,11 @@ fn a_bus_that_goes_on_without_a_plane_that_is_needed_is_an_error_until_it_has_it
         let Some(HandleError::NoPlane(missing)) = HandleError::of(&error) else {
             panic!("{error}");
         };
-        assert!(missing.to_string().contains("has no plane bgr: it has gray;"));
+        assert!(
+            missing
+                .to_string()
+                .contains("has no plane bgr: it has gray;")
+        );
         assert!(consumer.acquire().is_none());
     }
     renew("nv12,bgr");
@@ -79,12 +87,16 @@ fn a_bus_that_goes_on_without_a_plane_that_is_needed_is_an_error_until_it_has_it
     assert!(frame.gray().is_none() && frame.bgr().is_some());
     assert!(frame.find(Format::NV12).is_ok());
     let missing = frame.find(Format::GRAY8).expect_err("no gray");
-    assert!(missing.to_string().contains("has no plane gray: it has nv12, bgr;"));
+    assert!(
+        missing
+            .to_string()
+            .contains("has no plane gray: it has nv12, bgr;")
+    );
 }
 
 #[test]
 fn planes_that_are_not_written_are_made_from_those_that_are() {
-    let bus = fresh_bus();
+    let bus = bus("fill");
     let mut producer = produce(&bus, "gray/2,gray,nv12");
     let mut consumer = attach(&bus, "gray").expect("gray");
     let mut claim = producer.claim().expect("a bus").expect("a slot");
@@ -96,7 +108,10 @@ fn planes_that_are_not_written_are_made_from_those_that_are() {
     claim.fill_rest(&[1], &Images::default()).expect("filled");
     claim.publish(FrameMeta::default());
     let frame = consumer.acquire().expect("a frame");
-    assert_eq!(frame.plane(Format::GRAY8).map(|view| view.plane.width), Some(64));
+    assert_eq!(
+        frame.plane(Format::GRAY8).map(|view| view.plane.width),
+        Some(64)
+    );
     let small = frame.find(list("gray/2")[0]).expect("gray/2");
     assert_eq!(small.data, [180; 32 * 24]);
     // Luma from 16 to 235, and no colour.

@@ -49,7 +49,13 @@ const fn row(
 /// Every format that has a name.
 const ROWS: [Row; 8] = [
     row(Format::GRAY8, "gray", Shape::Packed(1), 1, (false, false)),
-    row(Format::GRAY16, "gray16", Shape::Packed(2), 2, (false, false)),
+    row(
+        Format::GRAY16,
+        "gray16",
+        Shape::Packed(2),
+        2,
+        (false, false),
+    ),
     row(Format::BGR8, "bgr", Shape::Packed(3), 1, (false, false)),
     row(Format::RGB8, "rgb", Shape::Packed(3), 1, (false, false)),
     row(Format::NV12, "nv12", Shape::Luma420, 1, (true, true)),
