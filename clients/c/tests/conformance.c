@@ -117,6 +117,7 @@ static int produce_planes(char **argv)
         usleep(2000);
     } while (stats.connected < options.consumers);
     for (uint64_t number = 0; number < options.history; number++) {
+        usleep(20000);
         framebus_target target = { .size = sizeof target };
         char text[64];
         framebus_meta meta = {

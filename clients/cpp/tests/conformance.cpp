@@ -92,6 +92,7 @@ int produce_planes(char **argv)
     while (producer.stats().connected < options.consumers)
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     for (uint64_t number = 0; number < options.history; number++) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
         auto claim = producer.claim();
         for (const auto &plane : claim->planes())
             for (size_t k = 0; plane.data() && k < plane.size(); k++)

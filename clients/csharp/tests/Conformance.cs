@@ -93,6 +93,7 @@ internal static class Conformance
                 Thread.Sleep(2);
             for (ulong number = 0; number < (ulong)frames; number++)
             {
+                Thread.Sleep(20);
                 using (var slot = producer.Claim())
                 {
                     for (var index = 0; index < slot.Planes.Count - 1; index++)

@@ -92,6 +92,7 @@ def produce_planes(bus, consumers, frames):
         while producer.stats["connected"] < consumers:
             time.sleep(0.002)
         for number in range(frames):
+            time.sleep(0.02)
             slot = producer.claim()
             write(slot, number)
             slot.publish(number, metadata=metadata_of(number))

@@ -133,6 +133,7 @@ fn produce_planes(bus: &str, consumers: &str, frames: &str) -> Result<(), Box<dy
         let _ = stop.sleep(Duration::from_millis(2));
     }
     for number in 0..u64::from(frames) {
+        let _ = stop.sleep(Duration::from_millis(20));
         let mut claim = producer.claim()?.ok_or("starved")?;
         for (index, (plane, image)) in claim.images().enumerate() {
             if plane.format != Format::META {

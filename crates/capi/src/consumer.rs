@@ -13,9 +13,8 @@ use framebus::layout::{MAX_CONSUMERS, TriggerKind};
 use framebus::stop::Stop;
 
 use crate::consumer_types::*;
-use crate::guard::{Outcome, borrow, guard, hand_out, take_back, text};
+use crate::guard::{Outcome, borrow, guard, hand_out, planes, take_back, text};
 use crate::plain;
-use crate::planes::list;
 use crate::result::{fail, framebus_result, usable};
 
 /// A consumer of a bus.
@@ -154,8 +153,7 @@ pub unsafe extern "C" fn framebus_consumer_open(
         // SAFETY: the header asks for it.
         let language = unsafe { text(options.language, "the language") }?;
         // SAFETY: the header asks for it.
-        let needs = unsafe { text(options.needs, "the list of planes that are needed") }?;
-        let needs = list(needs, |why| fail(framebus_result::InvalidArgument, why))?;
+        let needs = unsafe { planes(options.needs, "the list of planes that are needed") }?;
         let wanted = ConsumerOptions::new(bus_name(bus)?)
             .needs(needs)
             .index(index(options.index_plus_1)?)

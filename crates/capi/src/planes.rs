@@ -177,16 +177,6 @@ impl framebus_target_plane {
     }
 }
 
-/// Reads a list such as "gray,bgr,gray/4"; none for NULL.
-pub(crate) fn list(
-    text: Option<&str>,
-    error: impl Fn(&str) -> framebus_result,
-) -> Result<Vec<PlaneSpec>, framebus_result> {
-    text.map_or(Ok(Vec::new()), |text| {
-        PlaneSpec::list(text).map_err(|why| error(&why.to_string()))
-    })
-}
-
 /// How a caller says which plane is meant.
 enum Which<'a> {
     Index(u32),

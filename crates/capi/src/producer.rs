@@ -9,9 +9,8 @@ use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 
 use crate::consumer::bus_name;
-use crate::guard::{borrow, guard, hand_out, take_back, text};
+use crate::guard::{borrow, guard, hand_out, planes, take_back, text};
 use crate::plain::{self, Plain};
-use crate::planes::list;
 use crate::result::{fail, framebus_result, usable};
 
 /// What a bus is to be.
@@ -169,7 +168,7 @@ impl framebus_producer_options {
         options.history =
             u8::try_from(self.history).map_err(|_| invalid("a bus has at most 254 slots"))?;
         // SAFETY: the header asks for it.
-        let planes = list(unsafe { text(self.planes, "the list of planes") }?, invalid)?;
+        let planes = unsafe { planes(self.planes, "the list of planes") }?;
         if !planes.is_empty() {
             options = options.planes(planes);
         }
