@@ -104,7 +104,7 @@ impl Frame {
     fn view(&self, py: Python<'_>, spec: PlaneSpec) -> PyResult<Py<PyAny>> {
         let lease = self.cell.lease()?;
         let planes = lease.0.bus_planes();
-        let Some(index) = spec.find(planes, self.geometry) else {
+        let Some((index, _)) = planes.find(&spec, self.geometry) else {
             return Err(match lease.0.find(spec) {
                 Err(error) => missing(&error),
                 Ok(_) => closed("frame"),
@@ -132,10 +132,8 @@ impl Frame {
     #[getter]
     fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let bgr = PlaneSpec::from(Format::BGR8);
-        if bgr
-            .find(self.cell.lease()?.0.bus_planes(), self.geometry)
-            .is_none()
-        {
+        let lease = self.cell.lease()?;
+        if lease.0.bus_planes().find(&bgr, self.geometry).is_none() {
             return Ok(None);
         }
         self.view(py, bgr).map(Some)

@@ -6,6 +6,7 @@ mod errors;
 mod frame;
 mod observer;
 mod producer;
+mod slot;
 mod views;
 
 use framebus::layout::Format;
@@ -19,7 +20,7 @@ fn _framebus(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<consumer::Consumer>()?;
     module.add_class::<frame::Frame>()?;
     module.add_class::<producer::Producer>()?;
-    module.add_class::<producer::Slot>()?;
+    module.add_class::<slot::Slot>()?;
     module.add_class::<observer::Observer>()?;
     module.add_class::<observer::Pattern>()?;
     module.add_function(wrap_pyfunction!(observer::verify_pattern, module)?)?;

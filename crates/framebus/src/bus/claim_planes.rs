@@ -35,9 +35,9 @@ impl Claim<'_> {
         let spec = spec.into();
         let layout = *self.layout();
         let missing = NoPlane::new(self.bus(), &layout, vec![spec]);
-        let index = spec.find(&layout.planes, layout.geometry);
-        index
-            .and_then(|index| self.images().nth(index))
+        let found = layout.planes.find(&spec, layout.geometry);
+        found
+            .and_then(|(index, _)| self.images().nth(index))
             .ok_or(missing)
     }
 

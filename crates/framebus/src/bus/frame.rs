@@ -263,8 +263,9 @@ impl<A: Deref<Target = Attachment>> Held<A> {
     /// ([`Held::check`]).
     pub fn find(&self, spec: impl Into<PlaneSpec>) -> Result<PlaneView<'_>, NoPlane> {
         let (spec, layout) = (spec.into(), self.layout());
-        spec.find(&layout.planes, layout.geometry)
-            .and_then(|index| self.plane_at(index))
+        let found = layout.planes.find(&spec, layout.geometry);
+        found
+            .and_then(|(index, _)| self.plane_at(index))
             .ok_or_else(|| NoPlane::new(&self.attachment.bus, layout, vec![spec]))
     }
 

@@ -48,7 +48,7 @@ impl NoPlane {
         layout: &Layout,
         needs: &[PlaneSpec],
     ) -> Result<(), NoPlane> {
-        let is_missing = |spec: &&PlaneSpec| spec.find(&layout.planes, layout.geometry).is_none();
+        let is_missing = |spec: &&PlaneSpec| layout.planes.find(spec, layout.geometry).is_none();
         let wanted: Vec<PlaneSpec> = needs.iter().filter(is_missing).copied().collect();
         if wanted.is_empty() {
             return Ok(());

@@ -116,18 +116,6 @@ impl PlaneSpec {
         Some(spec.divisor(divisors.find(fits)?))
     }
 
-    /// Which of a bus's planes this name means, whatever its colours: of its format, in every slot, and of its size;
-    /// metadata of any length.
-    #[must_use]
-    pub fn find(&self, planes: &Planes, geometry: Geometry) -> Option<usize> {
-        let size = self.plane(geometry).ok()?.size();
-        planes.iter().position(|plane| {
-            plane.format == self.format
-                && !plane.one_for_all
-                && (plane.format == Format::META || plane.size() == size)
-        })
-    }
-
     /// By how much its width and height are smaller than the frame's; of [`Format::META`] the most bytes of a frame.
     #[must_use]
     pub fn divisor(mut self, divisor: u32) -> PlaneSpec {
@@ -213,6 +201,21 @@ impl PlaneSpec {
     }
 }
 
+impl Planes {
+    /// The plane that was asked for, in frames of a size; its number, too. Its colours may be any, and metadata of any length.
+    #[must_use]
+    pub fn find(&self, spec: &PlaneSpec, frames: Geometry) -> Option<(usize, &Plane)> {
+        let wanted = spec.plane(frames).ok()?;
+        let same = |plane: &Plane| {
+            plane.format == wanted.format
+                && (plane.format == Format::META
+                    || (plane.width, plane.height) == (wanted.width, wanted.height))
+                && !plane.one_for_all
+        };
+        self.iter().enumerate().find(|(_, plane)| same(plane))
+    }
+}
+
 impl FromStr for PlaneSpec {
     type Err = PlanesError;
 
@@ -282,12 +285,13 @@ mod tests {
                 planes.push(spec.plane(geometry).expect("a plane"));
             }
             for (index, spec) in specs.iter().enumerate() {
-                assert_eq!(spec.find(&planes, geometry), Some(index), "{spec}");
+                let found = planes.find(spec, geometry);
+                assert_eq!(found, Some((index, &planes[index])), "{spec}");
                 let called = PlaneSpec::of(&planes[index], geometry).expect("a name");
                 assert_eq!(called.plane(geometry), spec.plane(geometry), "{spec}");
                 assert_eq!(called.to_string(), spec.to_string());
             }
-            let find = |spec: PlaneSpec| spec.find(&planes, geometry);
+            let find = |spec: PlaneSpec| Some(planes.find(&spec, geometry)?.0);
             assert_eq!(find(Format::META.into()), Some(5));
             assert_eq!(find(PlaneSpec::new(Format::GRAY8).divisor(4)), None);
             assert_eq!(find(Format::RGB8.into()), None);
