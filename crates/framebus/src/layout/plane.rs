@@ -235,6 +235,16 @@ impl Planes {
         })
     }
 
+    /// Which plane of a format to take: that in the frames' own size where there is one, else the first that is in every
+    /// slot.
+    #[must_use]
+    pub fn best(&self, format: Format, size: Geometry) -> Option<usize> {
+        let of_every_slot = |plane: &Plane| plane.format == format && !plane.one_for_all;
+        let full = |plane: &Plane| of_every_slot(plane) && plane.size() == Some(size);
+        let full = self.iter().position(full);
+        full.or_else(|| self.iter().position(of_every_slot))
+    }
+
     /// The plane of which there is one image for all slots: the seed's BGR debugging image.
     #[must_use]
     pub fn one_for_all(&self) -> Option<&Plane> {
