@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::config::Config;
 use super::seen::{say, seen};
 use super::units::{parse_duration, parse_fps, show_duration};
-use super::{EXIT_NO, EXIT_NO_BUS, choose_bus, parse_bus, print, stopped};
+use super::{choose_bus, parse_bus, print};
 use framebus::bus::{AttachError, BusName, Observer, is_nameless, traces};
 use framebus::observe::{
     Baseline, BusState, Finding, SCHEMA, Sampler, Severity, Snapshot, Thresholds,
 };
 use framebus::stop::Stop;
+use framebus_tools::exit::{EXIT_NO, EXIT_NO_BUS, stopped};
 
 /// Check that a bus is healthy: exit code 0, or 1 and a line for each finding
 #[derive(Debug, Clone, Args)]
@@ -38,7 +39,7 @@ pub struct CheckArgs {
     /// Fail if a consumer needs longer for a frame: a time, or frame periods such as 1.5x
     #[arg(long, value_name = "TIME|Nx", value_parser = parse_busy)]
     pub max_busy: Option<Busy>,
-    /// How long to look [default: 1s, or two frames of --min-fps where that is longer]
+    /// How long to measure [default: 1s, or two frames of --min-fps if that is longer]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub look_for: Option<Duration>,
     /// Print JSON
@@ -47,8 +48,8 @@ pub struct CheckArgs {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 healthy, 1 not (a line for each finding on stdout), 3 no such bus or its producer was lost.
-On a terminal, or with -v, it also says what it saw.
+Exit codes: 0 healthy; 1 not healthy, with one line per finding on stdout; 3 no such bus, or its \
+producer was lost. On a terminal, or with -v, it also says what it saw.
 
 Examples:
   framebus check --all -v
@@ -318,12 +319,7 @@ impl CheckArgs {
 fn judge(snapshot: &Snapshot, args: &CheckArgs, dead: bool) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut add = |kind: &str, text: String| {
-        found.push(Finding {
-            kind: kind.to_owned(),
-            severity: Severity::Critical,
-            consumer: None,
-            text,
-        });
+        found.push(Finding::new(kind, Severity::Critical, text));
     };
     let producer = snapshot.producer.as_ref();
     let gone = snapshot

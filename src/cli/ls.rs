@@ -14,7 +14,7 @@ use framebus::observe::{Baseline, BusState, ConsumerState, SCHEMA, Sampler, Thre
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LsArgs {
-    /// Also the buses of other users that are for no group of yours
+    /// List the buses of all users
     #[arg(short, long)]
     pub all: bool,
     /// Print JSON
@@ -23,11 +23,12 @@ pub struct LsArgs {
 }
 
 const AFTER_HELP: &str = "\
-A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next producer of that name.
 FINDINGS are what `framebus top` and `check` point at: `framebus check -b BUS` says it in sentences.
-An unlinked bus has a producer whose segment somebody removed: its next frame makes it again.
+Without --all, you see your own buses, root's, and those that a group of yours may read.
 
-Listed are the buses that you or root have made, and those for a group that you are in.
+A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next \
+producer of that name. An unlinked bus has a live producer, but somebody removed its segment: \
+the producer creates it again with its next frame.
 
 Examples:
   framebus ls
@@ -78,7 +79,7 @@ pub fn main(args: &LsArgs) -> anyhow::Result<ExitCode> {
     } else if !foreign.is_empty() {
         let foreign: Vec<String> = foreign.iter().map(ToString::to_string).collect();
         tracing::info!(
-            "left out, as other users have made them: {} (--all lists them)",
+            "not listed, because other users made them: {} (--all lists them)",
             foreign.join(", ")
         );
     }

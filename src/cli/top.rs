@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::log::EXIT_ERROR;
 use super::units::parse_duration;
-use super::{EXIT_NO_BUS, choose_bus, exit_code, parse_bus, stopped};
+use super::{choose_bus, parse_bus};
 use crate::tui::{self, Options, Outcome, Renderer, TextOptions, Theme, Wants, render_text};
 use framebus::bus::{BusName, Observer};
 use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
+use framebus_tools::exit::{EXIT_NO_BUS, of_attach, stopped};
 
 /// Watch a bus: producer, slots, consumers and what the camera sees. Changes nothing
 #[derive(Debug, Clone, Args)]
@@ -27,7 +27,7 @@ pub struct TopArgs {
     /// Print one snapshot and end
     #[arg(long, conflicts_with = "count")]
     pub once: bool,
-    /// Print snapshots as JSON, a line each, until it is stopped; with --once one, with -n so many
+    /// Print one line of JSON per snapshot: until stopped, once with --once, or N times with -n
     #[arg(long)]
     pub json: bool,
     /// Time between snapshots, 100ms to 10s, or a number of seconds [default: 500ms]
@@ -60,9 +60,12 @@ Examples:
   framebus top --once --json | jq '.consumers[] | {index, fps, skipped}'
   framebus top --json -n 60 -d 1s >log.ndjson
 
-Without a terminal (a pipe, a file, TERM=dumb) the tables are printed as text: once, or with -d or -n every TIME or N times.
-What is printed more than once waits for a bus that is not there, as the view does, and says so each time.
-Exit codes of --once and -n: 3 when the last snapshot found no bus, 4 no permission to read it, 5 another layout version.
+Without a terminal (a pipe, a file, TERM=dumb), the tables are printed as text: once, or every \
+TIME with -d, or N times with -n. Printing several times waits for a bus that does not exist yet, \
+and says so each time.
+
+Exit codes of --once and -n: 3 the last snapshot found no bus, 4 no permission to read it, \
+5 another layout version.
 
 Keys: ? shows them. Columns and findings: docs/top.md.";
 
@@ -246,7 +249,7 @@ fn verdict(bus: &BusName, state: BusState) -> ExitCode {
         // The snapshot has the sentence; the error its kind.
         BusState::Unreadable => match Observer::open(bus) {
             Ok(_) => ExitCode::SUCCESS,
-            Err(error) => ExitCode::from(exit_code(&error.into()).unwrap_or(EXIT_ERROR)),
+            Err(error) => ExitCode::from(of_attach(&error)),
         },
         _ => ExitCode::SUCCESS,
     }

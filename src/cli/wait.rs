@@ -8,11 +8,12 @@ use clap::Args;
 use super::config::Config;
 use super::seen::{say, seen};
 use super::units::parse_duration;
-use super::{EXIT_NO, choose_bus, deadline, parse_bus, stopped};
+use super::{choose_bus, parse_bus};
 use framebus::bus::{AttachError, BusName, Observer};
-use framebus::clock::monotonic_ns;
+use framebus::clock::{deadline_ns, monotonic_ns};
 use framebus::observe::{Baseline, Sampler, Thresholds};
 use framebus::stop::Stop;
+use framebus_tools::exit::{EXIT_NO, stopped};
 
 /// Wait until a bus runs and has published frames
 #[derive(Debug, Clone, Args)]
@@ -47,7 +48,7 @@ const GONE_AFTER_NS: u64 = 2_000_000_000;
 pub fn main(args: &WaitArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let bus = choose_bus(args.bus.as_ref(), config)?;
     let stop = Stop::on_signals()?;
-    let deadline_ns = deadline(args.timeout);
+    let deadline_ns = deadline_ns(args.timeout);
     let mut told = false;
     loop {
         let missing = match look(&bus, args.frames)? {

@@ -8,12 +8,14 @@
 //! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows`, `buses` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
 //! | `input`, `keys`, `update`, `steps`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
+//! | `text`, `drawing` | a snapshot and a picture → lines of text, for `top --once` and `peek` |
 //! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
 mod buses;
 mod clocks;
+mod drawing;
 mod figures;
 mod files;
 mod format;
@@ -48,6 +50,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use drawing::{PictureOptions, render_picture};
 pub use lens::Renderer;
 pub use options::{Options, supports_utf8};
 pub use run::{Outcome, run};

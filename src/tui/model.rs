@@ -252,7 +252,7 @@ impl Model {
     /// Returns whether the bus keeps colours.
     pub(crate) fn bus_has_colours(&self) -> bool {
         let segment = self.shown().and_then(|now| now.segment.as_ref());
-        segment.is_some_and(|segment| segment.bgr_image || segment.format.ends_with("bgr"))
+        segment.is_some_and(|segment| segment.planes.iter().any(|plane| plane.format == "bgr"))
     }
 
     /// Returns whether View is in colour, if the bus keeps some.

@@ -8,6 +8,7 @@ mod examples;
 mod harness;
 mod inputs;
 mod packages;
+mod planes;
 mod recipes;
 mod recordings;
 mod screen;

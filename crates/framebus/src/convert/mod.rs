@@ -7,8 +7,14 @@
 //! The code is safe Rust that the compiler vectorises; on x86-64 the widest instructions that the processor has (AVX-512,
 //! AVX2) are chosen at run time, once. All of them give the same bytes.
 
+mod planes;
+mod yuv;
+
 use multiversion::multiversion;
 use multiversion::target::selected_target;
+
+pub use planes::{Images, Scratch, fill_plane, gray_into, gray_of};
+pub use yuv::{reorder, to_bgr};
 
 /// Pixels that are converted together: one AVX-512 register of gray.
 const BLOCK: usize = 64;

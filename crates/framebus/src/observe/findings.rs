@@ -44,6 +44,19 @@ impl Default for Thresholds {
     }
 }
 
+impl Finding {
+    /// Makes one that is about the whole bus.
+    #[must_use]
+    pub fn new(kind: &str, severity: Severity, text: String) -> Finding {
+        Finding {
+            kind: kind.to_owned(),
+            severity,
+            consumer: None,
+            text,
+        }
+    }
+}
+
 /// What changed since the snapshot before, for findings.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Changes {
@@ -78,10 +91,8 @@ pub(super) fn findings(
     let mut found = Vec::new();
     let mut add = |kind: &str, severity, consumer, text| {
         found.push(Finding {
-            kind: kind.to_owned(),
-            severity,
             consumer,
-            text,
+            ..Finding::new(kind, severity, text)
         });
     };
     if snapshot.state == BusState::Unreadable {
