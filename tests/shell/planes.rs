@@ -110,8 +110,8 @@ fn a_bus_without_gray_is_seen_by_everybody_and_taken_by_who_wants_colours() {
         (&"bgr".into(), &32.into())
     );
     assert_eq!(snapshot["segment"]["format"], "nv12+bgr/2");
-    let list = place.run(&["ls"]).is(0).text();
-    assert!(list.contains("nv12+bgr/2"), "{list}");
+    let list = place.run(&["ls", "--json"]).is(0).text();
+    assert!(list.contains("\"nv12+bgr/2\""), "{list}");
 }
 
 #[test]
