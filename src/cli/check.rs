@@ -111,12 +111,10 @@ fn too_busy(snapshot: &Snapshot, most: Busy) -> Vec<Finding> {
             || format!("{} needs {busy_ms:.1} ms for a frame", who.trim_end()),
             |finding| finding.text.clone(),
         );
-        Finding {
-            kind: "slow-consumer".to_owned(),
-            severity: Severity::Warning,
-            consumer: Some(consumer.index),
-            text: format!("{text} (at most {limit} are allowed)"),
-        }
+        let text = format!("{text} (at most {limit} are allowed)");
+        let mut finding = Finding::new("slow-consumer", Severity::Warning, text);
+        finding.consumer = Some(consumer.index);
+        finding
     })
     .collect()
 }
@@ -212,12 +210,8 @@ impl Look {
             Ok(observer) => observer,
             // Its producer lives, and nobody can attach.
             Err(error @ AttachError::Unlinked { .. }) => {
-                let finding = Finding {
-                    kind: "unlinked-segment".to_owned(),
-                    severity: Severity::Critical,
-                    consumer: None,
-                    text: error.to_string(),
-                };
+                let finding =
+                    Finding::new("unlinked-segment", Severity::Critical, error.to_string());
                 return Ok(Look {
                     bus,
                     observer: None,
