@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use framebus::bus::{Producer, ProducerOptions};
-use framebus::layout::Geometry;
+use framebus::layout::{Geometry, Plane};
 use framebus::pump::{self, FeedOptions, Feeder};
 use framebus::source::{FrameSource, SourceError, SourceInfo};
 use framebus::stop::Stop;
@@ -162,7 +162,11 @@ fn announce(producer: &Producer) {
         .map_or(String::new(), |fps| format!(" at {fps} fps"));
     let layout = producer.layout();
     let in_slots = layout.planes.iter().filter(|plane| !plane.one_for_all);
-    let names: Vec<String> = in_slots.map(|plane| plane.format.to_string()).collect();
+    let named = |plane: &Plane| match options.geometry.width / plane.width.max(1) {
+        smaller @ 2.. if plane.size().is_some() => format!("{}/{smaller}", plane.format),
+        _ => plane.format.to_string(),
+    };
+    let names: Vec<String> = in_slots.map(named).collect();
     let image = layout.planes.one_for_all();
     let color = format!(
         " {}{}",
