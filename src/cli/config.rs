@@ -17,7 +17,9 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::camera_words::Backend;
 use crate::file;
+use crate::source::v4l2::FourCc;
 use framebus::layout::{Geometry, TriggerKind};
 use framebus::source::Range;
 
@@ -25,7 +27,9 @@ pub use layers::{Explained, explain};
 use layers::{Layer, layers};
 pub use places::{Place, Places, device, too_many_slots};
 pub use top::{Findings, Top};
-use values::{consumers, duration, fps, history, mode, range, size, trigger};
+use values::{
+    backend, consumers, duration, fourcc, fps, history, mode, range, settings, size, trigger,
+};
 use variables::Variables;
 use written::{Written, place};
 
@@ -89,6 +93,18 @@ pub struct Produce {
     pub mode: Option<u32>,
     /// The group of the shared memory and the named pipes, as `units::parse_group` reads it.
     pub group: Option<String>,
+    /// The pixel format that a camera is asked for.
+    #[serde(deserialize_with = "fourcc")]
+    pub fourcc: Option<FourCc>,
+    /// Values of a camera's controls.
+    #[serde(rename = "set", deserialize_with = "settings")]
+    pub settings: Option<Vec<(String, i64)>>,
+    /// What reads cameras and pictures over HTTP.
+    #[serde(deserialize_with = "backend")]
+    pub backend: Option<Backend>,
+    /// How often the BGR debugging image is renewed; 0 is never, `None` as the source's kind has it.
+    #[serde(deserialize_with = "fps")]
+    pub bgr_fps: Option<f64>,
 }
 
 /// Settings of `consume`.
@@ -187,6 +203,10 @@ impl Config {
                 read_timeout: None,
                 mode: Some(0o600),
                 group: None,
+                fourcc: None,
+                settings: None,
+                backend: Some(Backend::Native),
+                bgr_fps: None,
             },
             consume: Consume {
                 trigger: Some(Trigger::Eventfd),
@@ -301,6 +321,10 @@ impl Produce {
             read_timeout: self.read_timeout.or(below.read_timeout),
             mode: self.mode.or(below.mode),
             group: self.group.or(below.group),
+            fourcc: self.fourcc.or(below.fourcc),
+            settings: self.settings.or(below.settings),
+            backend: self.backend.or(below.backend),
+            bgr_fps: self.bgr_fps.or(below.bgr_fps),
         }
     }
 }

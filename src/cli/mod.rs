@@ -1,6 +1,7 @@
 //! The command line: one file a verb, and what the verbs share.
 
 pub mod bench;
+pub mod camera_words;
 pub mod check;
 pub mod completions;
 pub mod config;

@@ -1,5 +1,6 @@
 //! `framebus produce`: capture, publish, trigger.
 
+mod camera;
 mod combinations;
 mod run;
 mod viewer;
@@ -13,13 +14,15 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::config::Config;
+use super::camera_words::{Backend, parse_fourcc, parse_setting};
+use super::config::{Config, device};
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
     range_parser,
 };
 use super::{choose_bus, parse_bus, stopped, worker};
 use crate::recording::is_recording;
+use crate::source::v4l2::FourCc;
 use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
 use framebus::bus::{BusName, ProducerOptions};
 use framebus::layout::{Geometry, MAX_CONSUMERS};
@@ -62,6 +65,21 @@ pub struct ProduceArgs {
     /// Pixel format of raw frames on stdin; without it they are Y4M
     #[arg(long, value_enum)]
     pub format: Option<RawPixels>,
+    /// Pixel format to ask a camera for, such as YUYV or MJPG; `framebus cameras` lists those that it has [default: the one
+    /// that costs least and keeps the rate]
+    #[arg(long, value_name = "CODE", value_parser = parse_fourcc)]
+    pub fourcc: Option<FourCc>,
+    /// Set a control of a camera, such as exposure_auto=1 or gain=20, in the order given; `framebus cameras DEVICE` lists them
+    #[arg(long = "set", value_name = "CONTROL=VALUE", value_parser = parse_setting)]
+    pub settings: Vec<(String, i64)>,
+    /// What reads a camera or pictures over HTTP: framebus itself, or OpenCV and FFmpeg in the headless worker
+    /// [default: native; the worker for formats that are not known here]
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+    /// How often the BGR debugging image is renewed, in frames a second; 0 = it is not kept [default: 2 for cameras and
+    /// pictures over HTTP, else every frame]
+    #[arg(long, value_name = "FPS", value_parser = parse_fps_or_unpaced, conflicts_with = "color")]
+    pub bgr_fps: Option<f64>,
     /// Which luma is black and white in the source, where it says nothing of it or lies; gray on the bus is always full
     /// range, 0 to 255 [default: auto]
     #[arg(long, value_parser = range_parser())]
@@ -157,6 +175,10 @@ impl ProduceArgs {
         // A size that the configuration has for cameras means nothing for what has a size of its own.
         let takes_size =
             (source != "-" || self.format.is_some()) && !is_recording(Path::new(&source));
+        let backend = self.backend.or(named.backend);
+        // And what it has for cameras means nothing for others.
+        let native = backend != Some(Backend::Opencv)
+            && source.to_str().is_some_and(|source| device(source).is_some());
         let place = |key| config.place(bus.as_str(), key);
         let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
@@ -177,6 +199,13 @@ impl ProduceArgs {
             looped: self.looped || named.looped == Some(true),
             mode: self.mode.or(named.mode),
             group: self.group.or(group),
+            fourcc: self.fourcc.or(named.fourcc.filter(|_| native)),
+            settings: match named.settings.filter(|_| native && self.settings.is_empty()) {
+                Some(settings) => settings,
+                None => self.settings.clone(),
+            },
+            backend,
+            bgr_fps: self.bgr_fps.or(named.bgr_fps),
             color_by: (!self.color).then(|| place("color").to_string()),
             bus: Some(bus),
             source: Some(source),
@@ -195,9 +224,16 @@ impl ProduceArgs {
         self.source().to_string_lossy()
     }
 
-    /// Whether the source needs OpenCV.
-    fn needs_opencv(&self) -> bool {
-        self.source() != PATTERN && self.source() != "-" && !self.is_recording()
+    /// Whether the source needs the headless worker, as far as one can tell without opening it.
+    fn needs_worker(&self) -> bool {
+        let own = self.source() == PATTERN || self.source() == "-" || self.is_recording();
+        !own && !camera::is_native(self)
+    }
+
+    /// How often the BGR debugging image is renewed; `None` is with every frame.
+    fn bgr_fps(&self) -> Option<f64> {
+        let usual = camera::is_native(self).then_some(camera::BGR_FPS);
+        self.bgr_fps.or(usual).filter(|_| !self.color)
     }
 
     fn is_recording(&self) -> bool {
@@ -217,16 +253,26 @@ impl ProduceArgs {
         }
     }
 
+    /// What a source is said to give: a camera's own word counts more than what it was asked for.
+    fn nominal_fps(&self, info: &SourceInfo) -> Option<f64> {
+        let asked = self.fps.filter(|fps| *fps > 0.0);
+        if camera::is_native(self) {
+            info.fps.or(asked)
+        } else {
+            asked.or(info.fps)
+        }
+    }
+
     fn options(&self, info: &SourceInfo) -> ProducerOptions {
         let options = ProducerOptions::new(self.bus.clone().unwrap_or_default(), info.geometry);
         let (consumers, history, mode) = (options.consumers, options.history, options.mode);
         options
             .consumers(self.consumers.unwrap_or(consumers))
             .history(self.history.unwrap_or(history))
-            .bgr_image(info.bgr && !self.color)
+            .bgr_image(info.bgr && !self.color && self.bgr_fps() != Some(0.0))
             .color(info.bgr && self.color)
             .limited_range(info.limited_range)
-            .nominal_fps(self.fps.filter(|fps| *fps > 0.0).or(info.fps))
+            .nominal_fps(self.nominal_fps(info))
             .mode(self.mode.unwrap_or(mode))
             .gid(self.group)
             .source(&info.description)
@@ -240,13 +286,18 @@ impl ProduceArgs {
 pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     combinations::check(args, &merged, config)?;
-    if merged.needs_opencv() {
+    if merged.needs_worker() {
         return Err(worker::hand_over(&merged.source_text()));
     }
     if merged.show {
         return Err(worker::hand_over("--show"));
     }
-    capture(&merged, open, Stop::on_signals()?, None)
+    let stop = Stop::on_signals()?;
+    match open(&merged, &stop)? {
+        Opened::Source(source) => Run::start(&merged, source, stop, None)?.run(),
+        Opened::Stopped => Ok(stopped(&stop)),
+        Opened::Elsewhere(why) => Err(worker::hand_over(&why)),
+    }
 }
 
 /// In the worker: captures with the source that `opencv` opens, or one of the library's own.
@@ -268,27 +319,41 @@ pub fn main_with(
             return Ok(stopped(&stop));
         }
     }
-    if merged.needs_opencv() {
-        capture(&merged, opencv, stop, viewer)
+    let own = if merged.needs_worker() {
+        Opened::Elsewhere(String::new())
     } else {
-        capture(&merged, open, stop, viewer)
-    }
-}
-
-fn capture(
-    args: &ProduceArgs,
-    open: impl OpenSource,
-    stop: Stop,
-    viewer: Option<Viewer>,
-) -> anyhow::Result<ExitCode> {
-    match open(args, &stop)? {
-        Some(source) => Run::start(args, source, stop, viewer)?.run(),
+        open(&merged, &stop)?
+    };
+    let source = match own {
+        Opened::Source(source) => Some(source),
+        Opened::Stopped => None,
+        Opened::Elsewhere(_) => opencv(&merged, &stop)?,
+    };
+    match source {
+        Some(source) => Run::start(&merged, source, stop, viewer)?.run(),
         None => Ok(stopped(&stop)),
     }
 }
 
-/// Opens a source of the library's own.
-fn open(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceError> {
+/// What opening a source without the worker comes to.
+enum Opened {
+    Source(BoxedSource),
+    /// Somebody asked to stop meanwhile.
+    Stopped,
+    /// The worker has to open it: what it is, for a message.
+    Elsewhere(String),
+}
+
+/// Opens a source of the command's own.
+fn open(args: &ProduceArgs, stop: &Stop) -> Result<Opened, SourceError> {
+    if camera::is_native(args) {
+        return camera::open(args, stop);
+    }
+    let source = open_video(args, stop)?;
+    Ok(source.map_or(Opened::Stopped, Opened::Source))
+}
+
+fn open_video(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceError> {
     let range = args.range.unwrap_or_default();
     if args.is_recording() {
         let (path, speed) = (Path::new(args.source()), args.speed.unwrap_or_default());

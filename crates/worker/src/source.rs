@@ -13,7 +13,7 @@ use framebus::stop::Stop;
 use opencv::core::Mat;
 use opencv::videoio::VideoCapture;
 
-use crate::backoff::Backoff;
+use framebus_cli::source::Backoff;
 use crate::call::Call;
 use crate::connect::{Connection, connect, in_bgr};
 use crate::convert::to_gray;

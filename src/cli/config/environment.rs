@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::units;
+use super::super::{camera_words, units};
 use super::values::{parse_bool, parse_consumers, parse_history, parse_trigger};
 use super::variables::{Variables, read_variable};
 use super::{Config, ConfigError, Consume, Places, Produce, Top};
@@ -38,6 +38,26 @@ impl Config {
                 )?,
                 mode: read_variable(variable, "FRAMEBUS_PRODUCE_MODE", units::parse_mode)?,
                 group: read_variable(variable, "FRAMEBUS_PRODUCE_GROUP", text)?,
+                fourcc: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_FOURCC",
+                    camera_words::parse_fourcc,
+                )?,
+                settings: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_SET",
+                    camera_words::parse_settings,
+                )?,
+                backend: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_BACKEND",
+                    camera_words::parse_backend,
+                )?,
+                bgr_fps: read_variable(
+                    variable,
+                    "FRAMEBUS_PRODUCE_BGR_FPS",
+                    units::parse_fps_or_unpaced,
+                )?,
             },
             consume: Consume {
                 trigger: read_variable(variable, "FRAMEBUS_CONSUME_TRIGGER", parse_trigger)?,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::camera_words::{show_backend, show_settings};
 use super::super::units::show_duration;
 use super::variables::Variables;
 use super::{Config, ConfigError, Produce, SYSTEM_FILE, Trigger};
@@ -194,6 +195,21 @@ fn of_produce(produce: &Produce) -> impl Iterator<Item = (&'static str, Option<S
         ("read_timeout", produce.read_timeout.map(show_duration)),
         ("mode", produce.mode.map(|mode| format!("{mode:04o}"))),
         ("group", produce.group.clone()),
+        (
+            "fourcc",
+            produce.fourcc.map(|fourcc| fourcc.to_string()),
+        ),
+        ("set", produce.settings.as_deref().map(show_settings)),
+        (
+            "backend",
+            produce
+                .backend
+                .map(|backend| show_backend(backend).to_owned()),
+        ),
+        (
+            "bgr_fps",
+            text(produce.bgr_fps.as_ref().map(|fps| fps as _)),
+        ),
     ]
     .into_iter()
 }

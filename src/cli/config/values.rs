@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::super::camera_words::{self, Backend};
 use super::super::units;
 use super::Trigger;
+use crate::source::v4l2::FourCc;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::source::Range;
 
@@ -67,6 +69,20 @@ impl Visitor<'_> for RateVisitor {
 
 pub(super) fn range<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Range>, D::Error> {
     parsed(String::deserialize(from)?, units::parse_range)
+}
+
+pub(super) fn fourcc<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FourCc>, D::Error> {
+    parsed(String::deserialize(from)?, camera_words::parse_fourcc)
+}
+
+pub(super) fn settings<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Vec<(String, i64)>>, D::Error> {
+    parsed(String::deserialize(from)?, camera_words::parse_settings)
+}
+
+pub(super) fn backend<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Backend>, D::Error> {
+    parsed(String::deserialize(from)?, camera_words::parse_backend)
 }
 
 pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Geometry>, D::Error> {

@@ -3,6 +3,8 @@
 use anyhow::bail;
 
 use super::super::config::{Config, Place, device, too_many_slots};
+use super::camera::is_camera;
+use super::super::camera_words::Backend;
 use super::{PATTERN, ProduceArgs, RawPixels};
 
 /// What the group may do, of a mode.
@@ -82,6 +84,20 @@ fn check_range(merged: &ProduceArgs) -> anyhow::Result<()> {
 /// Refuses flags that no configuration has a part in.
 fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
     let stdin = args.source() == "-";
+    if args.fourcc.is_some() && !is_camera(args) {
+        bail!("--fourcc is for a camera");
+    }
+    if !args.settings.is_empty() && !is_camera(args) {
+        bail!("--set is for a camera: other sources have no controls");
+    }
+    if args.backend == Some(Backend::Opencv) && is_camera(args) {
+        if args.fourcc.is_some() {
+            bail!("--fourcc is for cameras that framebus reads itself: leave out --backend opencv");
+        }
+        if !args.settings.is_empty() {
+            bail!("--set is for cameras that framebus reads itself: leave out --backend opencv");
+        }
+    }
     if args.speed.is_some() && !args.is_recording() {
         bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
     }

@@ -24,6 +24,10 @@ pub(super) struct Run<'a> {
     status: Status,
     notify: Notify,
     stalled: bool,
+    /// What the source had lost when it was last asked.
+    lost: u64,
+    /// When the BGR debugging image is due again.
+    bgr_due_ns: u64,
     /// The last field: the bus is gone before its windows are, which may take a moment.
     viewer: Option<Viewer>,
 }
@@ -62,6 +66,8 @@ impl<'a> Run<'a> {
             status,
             notify,
             stalled: false,
+            lost: 0,
+            bgr_due_ns: 0,
             viewer,
         })
     }
@@ -83,7 +89,11 @@ impl<'a> Run<'a> {
             if self.pacer.wait_before(end_ns, &self.stop) {
                 break;
             }
-            match self.source.wait(&self.stop)? {
+            let arrival = self.source.wait(&self.stop)?;
+            let lost = self.source.lost();
+            self.producer.count_source_dropped(lost - self.lost);
+            self.lost = lost;
+            match arrival {
                 Arrival::Frame(capture) => frames += u64::from(self.publish(capture)?),
                 Arrival::Resized => self.renew()?,
                 Arrival::Stalled(reason) => self.stall(&reason),
@@ -99,10 +109,14 @@ impl<'a> Run<'a> {
         self.producer.check()?;
         let stats = self.producer.stats();
         tracing::info!(
-            "bus {} ended: {frames} frames published, {} dropped, {} starved",
+            "bus {} ended: {frames} frames published, {} dropped, {} starved{}",
             self.producer.options().bus,
             stats.dropped,
-            stats.starved
+            stats.starved,
+            match self.lost {
+                0 => String::new(),
+                lost => format!(", {lost} lost by the source"),
+            }
         );
         Ok(stopped(&self.stop))
     }
@@ -115,10 +129,15 @@ impl<'a> Run<'a> {
             self.status.clear();
             tracing::info!("{} gives frames again", self.source.info().description);
         }
+        let bgr = self.bgr_is_due(capture.capture_ns);
         let Some(mut claim) = self.producer.claim()? else {
             return Ok(false);
         };
-        let filled = match self.source.fill(&mut claim.target()) {
+        let mut target = claim.target();
+        if !bgr {
+            target.bgr = None;
+        }
+        let filled = match self.source.fill(&mut target) {
             Ok(filled) => filled,
             Err(error) => {
                 drop(claim);
@@ -127,7 +146,7 @@ impl<'a> Run<'a> {
                 return Err(error.into());
             }
         };
-        if filled == Filled::Gray {
+        if filled == Filled::Gray || !bgr {
             claim.leave_bgr();
         }
         if filled == Filled::Unfinished {
@@ -147,6 +166,18 @@ impl<'a> Run<'a> {
             source_frame: capture.source_frame,
         });
         Ok(true)
+    }
+
+    /// Whether the BGR debugging image is to be renewed with a frame.
+    fn bgr_is_due(&mut self, capture_ns: u64) -> bool {
+        let Some(fps) = self.args.bgr_fps().filter(|fps| *fps > 0.0) else {
+            return true;
+        };
+        if capture_ns < self.bgr_due_ns {
+            return false;
+        }
+        self.bgr_due_ns = capture_ns + (1e9 / fps) as u64;
+        true
     }
 
     /// Also while the source gives no frames: the segment's name may be gone. Ends when the bus is another producer's now.
@@ -186,6 +217,7 @@ impl<'a> Run<'a> {
     fn stall(&mut self, reason: &str) {
         if !self.stalled {
             self.stalled = true;
+            self.producer.set_stall_reason(reason);
             self.producer.set_stalled(true);
             self.status.clear();
             tracing::warn!("{reason}");

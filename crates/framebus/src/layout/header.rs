@@ -115,8 +115,10 @@ layout! {
         252 reserved1: AtomicU32,
         /// The producer's last sign of life, CLOCK_MONOTONIC ns; several times a second, also when no frame comes.
         256 heartbeat_ns: AtomicU64,
+        /// Frames that the source lost by itself, before the producer had them: gaps in a camera's numbers. Since version 1.2.
+        264 source_dropped: AtomicU64,
         /// Zero.
-        264 reserved2: [AtomicU64; 7],
+        272 reserved2: [AtomicU64; 6],
         /// What is captured, as a person calls it.
         320 source: Text<128>,
         /// Directory of the named pipes.
@@ -127,8 +129,10 @@ layout! {
         768 interval: Histogram,
         /// Captured → published: decoding, conversion, copy.
         1712 copy: Histogram,
+        /// Why the source gives nothing while the state is stalled; empty = not known. Written before the state. Since 1.2.
+        2656 stall_reason: Text<192>,
         /// Zero.
-        2656 reserved4: [AtomicU64; 116],
+        2848 reserved4: [AtomicU64; 92],
     }
 }
 

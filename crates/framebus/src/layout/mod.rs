@@ -38,7 +38,7 @@ pub const PAGE: u64 = 4096;
 /// Layout version that this library writes; it reads every minor of the same major.
 pub const ABI_MAJOR: u16 = 1;
 /// Minor layout version: grows when a field is added in reserved bytes.
-pub const ABI_MINOR: u16 = 1;
+pub const ABI_MINOR: u16 = 2;
 
 /// The ready word: magic, version and ready flag in one, stored last.
 pub(crate) const ABI: u32 = (ABI_MAJOR as u32) << 16 | ABI_MINOR as u32;

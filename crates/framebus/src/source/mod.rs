@@ -124,6 +124,12 @@ pub trait FrameSource {
     /// # Errors
     /// An error is final: the source cannot go on.
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError>;
+
+    /// How many frames the source has lost by itself so far, before anybody could have them: gaps in a driver's numbers.
+    /// Damaged frames are none of them; `fill` says so of each.
+    fn lost(&self) -> u64 {
+        0
+    }
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -137,6 +143,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         (**self).fill(target)
+    }
+
+    fn lost(&self) -> u64 {
+        (**self).lost()
     }
 }
 

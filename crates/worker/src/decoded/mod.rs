@@ -22,7 +22,7 @@ use framebus::source::{Arrival, Capture, SourceError};
 use framebus::stop::{Stop, Waited};
 use framebus_decoder::wire::{Open, Picture, Report};
 
-use crate::backoff::Backoff;
+use framebus_cli::source::Backoff;
 use crate::check;
 use crate::options::OpenOptions;
 use crate::spec::SourceSpec;
