@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod camera_words;
+pub mod cameras;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -79,6 +80,7 @@ enum Verb {
     Peek(peek::PeekArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
+    Cameras(cameras::CamerasArgs),
     Doctor(doctor::DoctorArgs),
     Gc(gc::GcArgs),
     Bench(bench::BenchArgs),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Verb::Peek(args) => peek::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
         Verb::Check(args) => check::main(args, &config),
+        Verb::Cameras(args) => cameras::main(args),
         Verb::Doctor(args) => doctor::main(args, &config),
         Verb::Gc(args) => gc::main(args),
         Verb::Bench(args) => bench::main(args),

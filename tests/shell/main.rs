@@ -1,6 +1,7 @@
 //! The verbs, as a shell and a script use them: real processes, real exit codes.
 
 mod bench;
+mod cameras;
 mod configuration;
 mod containers;
 mod examples;

@@ -67,11 +67,17 @@ pub fn list() -> Vec<Result<Camera, (PathBuf, SourceError)>> {
     for path in devices() {
         match Camera::of(&path) {
             Ok(camera) => found.push(Ok(camera)),
-            Err(_) if Device::is_something_else(&path) => {}
+            Err(_) if captures_nothing(&path) => {}
             Err(error) => found.push(Err((path, error))),
         }
     }
     found
+}
+
+/// Whether a device answers, and is one that captures nothing.
+#[must_use]
+pub fn captures_nothing(path: &Path) -> bool {
+    Device::is_something_else(path)
 }
 
 impl Camera {

@@ -45,7 +45,7 @@ use stream::{Came, Started, Stream, is_damaged, stamp_ns};
 
 pub use abi::FourCc;
 pub use find::{devices, stable_names};
-pub use list::{Camera, CameraFormat, CameraSize, list};
+pub use list::{Camera, CameraFormat, CameraSize, captures_nothing, list};
 pub use people::{group_name, users};
 pub use settings::{ControlInfo, Settings};
 

@@ -156,7 +156,7 @@ const MORE: [(&[u8; 4], Pixels); 6] = [
     (b"RX12", RGBX444),
     (b"AB12", BGR444),
     (b"XB12", BGR444),
-    (b"BA12", BGRX444),
+    (b"GA12", BGRX444),
     (b"BX12", BGRX444),
 ];
 
