@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn formats_are_read_as_v4l2_writes_them() {
         for name in ["YUYV", "Y16", "Y16-BE", "MJPG", "422P"] {
-            assert_eq!(parse_fourcc(name).map(|code| code.to_string()).as_deref(), Ok(name));
+            assert_eq!(
+                parse_fourcc(name).map(|code| code.to_string()).as_deref(),
+                Ok(name)
+            );
         }
         assert!(parse_fourcc("").is_err());
         assert!(parse_fourcc("YUYV2").is_err());
@@ -108,7 +111,10 @@ mod tests {
     fn settings_are_names_and_numbers() {
         let settings = parse_settings("exposure_auto=1, gain = -20,focus=on,mask=0x10");
         let settings = settings.expect("settings");
-        assert_eq!(show_settings(&settings), "exposure_auto=1, gain=-20, focus=1, mask=16");
+        assert_eq!(
+            show_settings(&settings),
+            "exposure_auto=1, gain=-20, focus=1, mask=16"
+        );
         for wrong in ["gain", "gain=", "=3", "gain=much"] {
             assert!(parse_setting(wrong).is_err(), "{wrong}");
         }

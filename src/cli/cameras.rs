@@ -145,11 +145,13 @@ pub fn main(args: &CamerasArgs) -> anyhow::Result<ExitCode> {
     } else {
         print(&text(&report))?;
     }
-    Ok(match (report.cameras.is_empty(), report.errors.is_empty()) {
-        (_, false) => ExitCode::from(2),
-        (true, true) => ExitCode::from(EXIT_NO),
-        (false, true) => ExitCode::SUCCESS,
-    })
+    Ok(
+        match (report.cameras.is_empty(), report.errors.is_empty()) {
+            (_, false) => ExitCode::from(2),
+            (true, true) => ExitCode::from(EXIT_NO),
+            (false, true) => ExitCode::SUCCESS,
+        },
+    )
 }
 
 fn shown(camera: Camera, controls: Option<Vec<ControlInfo>>) -> ShownCamera {
@@ -176,17 +178,21 @@ fn shown(camera: Camera, controls: Option<Vec<ControlInfo>>) -> ShownCamera {
             step,
             default,
             value: control.value,
-            menu: items.map(|(value, name)| ShownItem { value, name }).collect(),
+            menu: items
+                .map(|(value, name)| ShownItem { value, name })
+                .collect(),
             note: control.note,
         }
     };
     ShownCamera {
-        current: camera.current.map(|(width, height, fourcc, fps)| ShownCurrent {
-            width,
-            height,
-            fourcc: fourcc.to_string(),
-            fps,
-        }),
+        current: camera
+            .current
+            .map(|(width, height, fourcc, fps)| ShownCurrent {
+                width,
+                height,
+                fourcc: fourcc.to_string(),
+                fps,
+            }),
         users: camera
             .users
             .into_iter()
@@ -230,8 +236,13 @@ fn describe(camera: &ShownCamera, lines: &mut Vec<String>) {
         lines.push(format!("  stays     {}", shown(name)));
     }
     if let Some(now) = &camera.current {
-        let fps = now.fps.map_or(String::new(), |fps| format!(" at {} fps", short(fps)));
-        lines.push(format!("  now       {} {}x{}{fps}", now.fourcc, now.width, now.height));
+        let fps = now
+            .fps
+            .map_or(String::new(), |fps| format!(" at {} fps", short(fps)));
+        lines.push(format!(
+            "  now       {} {}x{}{fps}",
+            now.fourcc, now.width, now.height
+        ));
     }
     if let Some(why) = camera.no_signal {
         lines.push(format!("  input     {why}"));
@@ -268,11 +279,15 @@ fn sizes(format: &ShownFormat) -> String {
 }
 
 fn about(control: &ShownControl) -> String {
-    let value = control.value.map_or("-".to_owned(), |value| value.to_string());
+    let value = control
+        .value
+        .map_or("-".to_owned(), |value| value.to_string());
     let range = match control.kind {
         "menu" => {
             let items = control.menu.iter();
-            let items: Vec<String> = items.map(|item| format!("{} {}", item.value, item.name)).collect();
+            let items: Vec<String> = items
+                .map(|item| format!("{} {}", item.value, item.name))
+                .collect();
             format!("of {}", items.join(", "))
         }
         "bool" => "of 0, 1".to_owned(),
@@ -280,7 +295,9 @@ fn about(control: &ShownControl) -> String {
         "other" => "not a number".to_owned(),
         _ => format!("of {} to {}", control.minimum, control.maximum),
     };
-    let note = control.note.map_or(String::new(), |note| format!("  ({note})"));
+    let note = control
+        .note
+        .map_or(String::new(), |note| format!("  ({note})"));
     format!("{value} {range}{note}")
 }
 

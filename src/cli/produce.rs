@@ -178,7 +178,9 @@ impl ProduceArgs {
         let backend = self.backend.or(named.backend);
         // And what it has for cameras means nothing for others.
         let native = backend != Some(Backend::Opencv)
-            && source.to_str().is_some_and(|source| device(source).is_some());
+            && source
+                .to_str()
+                .is_some_and(|source| device(source).is_some());
         let place = |key| config.place(bus.as_str(), key);
         let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
@@ -200,7 +202,10 @@ impl ProduceArgs {
             mode: self.mode.or(named.mode),
             group: self.group.or(group),
             fourcc: self.fourcc.or(named.fourcc.filter(|_| native)),
-            settings: match named.settings.filter(|_| native && self.settings.is_empty()) {
+            settings: match named
+                .settings
+                .filter(|_| native && self.settings.is_empty())
+            {
                 Some(settings) => settings,
                 None => self.settings.clone(),
             },
@@ -256,7 +261,7 @@ impl ProduceArgs {
     /// What a source is said to give: a camera's own word counts more than what it was asked for.
     fn nominal_fps(&self, info: &SourceInfo) -> Option<f64> {
         let asked = self.fps.filter(|fps| *fps > 0.0);
-        if camera::is_native(self) {
+        if camera::is_camera(self) && camera::is_native(self) {
             info.fps.or(asked)
         } else {
             asked.or(info.fps)

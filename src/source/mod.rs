@@ -4,6 +4,7 @@ mod backoff;
 mod input;
 pub mod jpeg;
 mod late;
+pub mod mjpeg;
 mod pacer;
 mod raw;
 mod replay;

@@ -13,7 +13,6 @@ use framebus::stop::Stop;
 use opencv::core::Mat;
 use opencv::videoio::VideoCapture;
 
-use framebus_cli::source::Backoff;
 use crate::call::Call;
 use crate::connect::{Connection, connect, in_bgr};
 use crate::convert::to_gray;
@@ -23,6 +22,7 @@ use crate::mat::{self, Landed};
 use crate::options::OpenOptions;
 use crate::quiet;
 use crate::spec::SourceSpec;
+use framebus_cli::source::Backoff;
 
 /// Opens a source and reads its first frame; `None` when somebody asks to stop meanwhile.
 ///

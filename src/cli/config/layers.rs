@@ -195,10 +195,7 @@ fn of_produce(produce: &Produce) -> impl Iterator<Item = (&'static str, Option<S
         ("read_timeout", produce.read_timeout.map(show_duration)),
         ("mode", produce.mode.map(|mode| format!("{mode:04o}"))),
         ("group", produce.group.clone()),
-        (
-            "fourcc",
-            produce.fourcc.map(|fourcc| fourcc.to_string()),
-        ),
+        ("fourcc", produce.fourcc.map(|fourcc| fourcc.to_string())),
         ("set", produce.settings.as_deref().map(show_settings)),
         (
             "backend",

@@ -63,14 +63,23 @@ fn check(path: &Path, config: &Config) -> Vec<Check> {
 fn of_users(camera: &Camera) -> Check {
     let name = camera.device.display();
     if camera.users.is_empty() {
-        let input = camera.no_signal.map_or(String::new(), |why| format!("; its input {why}"));
-        return Check::pass("camera", format!("{name} ({}) can be used{input}", camera.name));
+        let input = camera
+            .no_signal
+            .map_or(String::new(), |why| format!("; its input {why}"));
+        return Check::pass(
+            "camera",
+            format!("{name} ({}) can be used{input}", camera.name),
+        );
     }
     let users = camera.users.iter();
     let list: Vec<String> = users
         .map(|(pid, command)| format!("pid {pid} ({command})"))
         .collect();
-    let pids: Vec<String> = camera.users.iter().map(|(pid, _)| pid.to_string()).collect();
+    let pids: Vec<String> = camera
+        .users
+        .iter()
+        .map(|(pid, _)| pid.to_string())
+        .collect();
     Check::warn(
         "camera",
         format!("{name} is in use by {}", list.join(", ")),
@@ -83,7 +92,9 @@ fn of_users(camera: &Camera) -> Check {
 
 /// A USB 3 camera says version 2.10 of itself at a USB 2 port, where an older one says 2.00.
 fn of_port(path: &Path) -> Option<Check> {
-    let interface = Path::new("/sys/class/video4linux").join(path.file_name()?).join("device");
+    let interface = Path::new("/sys/class/video4linux")
+        .join(path.file_name()?)
+        .join("device");
     let read = |name: &str| fs::read_to_string(interface.join("..").join(name)).ok();
     let (speed, version) = (read("speed")?, read("version")?);
     is_slow(&speed, &version).then(|| {
@@ -120,7 +131,8 @@ fn configured(config: &Config, path: &Path) -> Vec<Produce> {
 fn of_rate(camera: &Camera, produce: &Produce) -> Option<Check> {
     let (size, fps) = (produce.size?, produce.fps.filter(|fps| *fps > 0.0)?);
     let formats = camera.formats.iter();
-    let asked = formats.filter(|format| produce.fourcc.is_none_or(|wanted| wanted == format.fourcc));
+    let asked =
+        formats.filter(|format| produce.fourcc.is_none_or(|wanted| wanted == format.fourcc));
     let with_size = asked.flat_map(|format| &format.sizes);
     let rates = with_size
         .filter(|one| (one.width, one.height) == (size.width, size.height))
@@ -135,7 +147,8 @@ fn of_rate(camera: &Camera, produce: &Produce) -> Option<Check> {
     } else {
         format!("{name} gives {size} at {most:.1} fps at the most, and {fps} are configured")
     };
-    let mend = format!("framebus cameras {name}   # lists what it has; set another size, fps or fourcc");
+    let mend =
+        format!("framebus cameras {name}   # lists what it has; set another size, fps or fourcc");
     Some(Check::warn("camera-rate", text, mend))
 }
 
@@ -184,7 +197,10 @@ mod tests {
         };
         assert_eq!(of_rate(&camera, &asked(1280, 720, 10.0)), None);
         let slow = of_rate(&camera, &asked(1280, 720, 30.0)).expect("a finding");
-        assert!(slow.text.contains("at 10.0 fps at the most, and 30 are configured"));
+        assert!(
+            slow.text
+                .contains("at 10.0 fps at the most, and 30 are configured")
+        );
         let missing = of_rate(&camera, &asked(640, 480, 30.0)).expect("a finding");
         assert!(missing.text.contains("has no 640x480"));
     }

@@ -2,9 +2,9 @@
 
 use anyhow::bail;
 
+use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, device, too_many_slots};
 use super::camera::is_camera;
-use super::super::camera_words::Backend;
 use super::{PATTERN, ProduceArgs, RawPixels};
 
 /// What the group may do, of a mode.

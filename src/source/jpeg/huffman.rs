@@ -60,7 +60,10 @@ impl Huffman {
                 if length <= LOOK {
                     let first = (code << (LOOK - length)) as usize;
                     let symbol = *symbols.get(place)?;
-                    for (offset, entry) in table.quick[first..][..1 << (LOOK - length)].iter_mut().enumerate() {
+                    for (offset, entry) in table.quick[first..][..1 << (LOOK - length)]
+                        .iter_mut()
+                        .enumerate()
+                    {
                         *entry = entry_of(symbol, ac, length, offset as u32);
                     }
                 }
@@ -139,7 +142,12 @@ impl<'a> Bits<'a> {
     /// Reads from a place on. `data` has [`BEHIND`] bytes more than are data.
     pub(super) fn new(data: &'a [u8], at: usize) -> Bits<'a> {
         let (held, count) = (0, 0);
-        Bits { data, at, held, count }
+        Bits {
+            data,
+            at,
+            held,
+            count,
+        }
     }
 
     /// How many bytes were read, the last one maybe in part.

@@ -166,7 +166,13 @@ mod tests {
     #[test]
     fn what_stands_out_is_not_written() {
         let mut pixels = [7; 2 * 13];
-        transform_row(&[[0; 64], [0; 64], [0; 64]], &[0, 5, 5], &mut pixels, 13, 11);
+        transform_row(
+            &[[0; 64], [0; 64], [0; 64]],
+            &[0, 5, 5],
+            &mut pixels,
+            13,
+            11,
+        );
         assert_eq!(pixels[..11], [128; 11]);
         assert_eq!(pixels[11..13], [7, 7]);
         assert_eq!(pixels[13..24], [128; 11]);

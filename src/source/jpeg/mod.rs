@@ -135,7 +135,10 @@ impl Decoder {
             let (class, number) = (usize::from(which >> 4), usize::from(which & 15));
             let table = self.huffman.get_mut(class)?.get_mut(number)?;
             // Cameras send the same tables with every picture.
-            if !table.as_ref().is_some_and(|table| table.is_of(counts, symbols)) {
+            if !table
+                .as_ref()
+                .is_some_and(|table| table.is_of(counts, symbols))
+            {
                 *table = Some(Huffman::new(counts, symbols, class == 1)?);
             }
             self.defined[class][number] = true;
@@ -201,13 +204,15 @@ impl Decoder {
         colours: bool,
     ) -> Result<(), JpegError> {
         let alone = scan.components.len() == 1;
-        let (units, rows) = frame.units(scan.components.first().map(|part| part.0).filter(|_| alone));
+        let (units, rows) =
+            frame.units(scan.components.first().map(|part| part.0).filter(|_| alone));
         let (huffman, defined, quantisers) = (&self.huffman, &self.defined, &self.quantisers);
         let table = |class: usize, number: u8| {
             let place = usize::from(number);
             let own = huffman[class].get(place).ok_or(Damaged)?.as_ref();
             let own = own.filter(|_| defined[class][place]);
-            own.or_else(|| standard::table(class, number)).ok_or(Damaged)
+            own.or_else(|| standard::table(class, number))
+                .ok_or(Damaged)
         };
         let mut work: Vec<&mut Work> = Vec::new();
         let mut places = Vec::new();
@@ -222,10 +227,18 @@ impl Decoder {
             let quantisers = quantisers.get(usize::from(component.quantiser));
             let quantisers = quantisers.and_then(Option::as_deref).ok_or(Damaged)?;
             let (dc, ac) = (table(0, *dc)?, table(1, *ac)?);
-            let (across, down) = if alone { (1, 1) } else { (component.across, component.down) };
+            let (across, down) = if alone {
+                (1, 1)
+            } else {
+                (component.across, component.down)
+            };
             let wanted = *number == 0 || colours;
             let (in_row, count) = (units * across, units * across * down);
-            let Work { blocks, last, plane } = work;
+            let Work {
+                blocks,
+                last,
+                plane,
+            } = work;
             blocks.resize(count, [0; 64]);
             last.resize(count, 0);
             let size = frame.size_of(component);
@@ -234,7 +247,15 @@ impl Decoder {
             }
             let tables = Tables { dc, ac, quantisers };
             let blocks = wanted.then_some(blocks.as_mut_slice());
-            parts.push(Part { tables, across, down, blocks, last, in_row, dc: 0 });
+            parts.push(Part {
+                tables,
+                across,
+                down,
+                blocks,
+                last,
+                in_row,
+                dc: 0,
+            });
             places.push((*number, plane, size));
         }
         let mut bits = Bits::new(&self.data, 0);
@@ -255,7 +276,11 @@ impl Decoder {
                     end = *ends.next().ok_or(Damaged)?;
                     parts.iter_mut().for_each(|part| part.dc = 0);
                 }
-                let until_restart = if restart > 0 { restart - done % restart } else { units };
+                let until_restart = if restart > 0 {
+                    restart - done % restart
+                } else {
+                    units
+                };
                 let to = units.min(unit + until_restart);
                 read_units(&mut bits, &mut parts, unit, to).ok_or(Damaged)?;
                 done += to - unit;
@@ -269,8 +294,14 @@ impl Decoder {
                 let Some(blocks) = &part.blocks else {
                     continue;
                 };
-                let pixels = if *number == 0 { &mut *gray } else { &mut plane[..] };
-                let all = blocks.chunks(part.in_row).zip(part.last.chunks(part.in_row));
+                let pixels = if *number == 0 {
+                    &mut *gray
+                } else {
+                    &mut plane[..]
+                };
+                let all = blocks
+                    .chunks(part.in_row)
+                    .zip(part.last.chunks(part.in_row));
                 for (down, (blocks, last)) in all.enumerate() {
                     let y = 8 * (row * part.down + down);
                     if y < *height {
@@ -296,7 +327,9 @@ impl Decoder {
             return;
         }
         let mut lines = [Vec::new(), Vec::new()];
-        let rows = bgr.chunks_exact_mut(3 * width).zip(gray.chunks_exact(width));
+        let rows = bgr
+            .chunks_exact_mut(3 * width)
+            .zip(gray.chunks_exact(width));
         for (y, (bgr, luma)) in rows.enumerate() {
             for (line, number) in lines.iter_mut().zip([1, 2]) {
                 let component = &frame.components[number];
@@ -304,7 +337,9 @@ impl Decoder {
                 let (own_width, _) = frame.size_of(component);
                 let row = &self.work[number].plane[y / down * own_width..][..own_width];
                 line.clear();
-                let spread = row.iter().flat_map(|value| std::iter::repeat_n(*value, across));
+                let spread = row
+                    .iter()
+                    .flat_map(|value| std::iter::repeat_n(*value, across));
                 line.extend(spread);
             }
             ycc_to_bgr(luma, &lines[0], &lines[1], limited, bgr);
@@ -325,12 +360,19 @@ fn find_ff(bytes: &[u8]) -> Option<usize> {
     const STEP: usize = 32;
     let mut at = 0;
     for chunk in bytes.as_chunks::<STEP>().0 {
-        if chunk.iter().fold(0, |found, byte| found | u8::from(*byte == 0xff)) != 0 {
+        if chunk
+            .iter()
+            .fold(0, |found, byte| found | u8::from(*byte == 0xff))
+            != 0
+        {
             break;
         }
         at += STEP;
     }
-    bytes[at..].iter().position(|byte| *byte == 0xff).map(|found| at + found)
+    bytes[at..]
+        .iter()
+        .position(|byte| *byte == 0xff)
+        .map(|found| at + found)
 }
 
 #[cfg(test)]

@@ -44,7 +44,11 @@ fn decoded(bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>), JpegError> {
 }
 
 fn average_error(a: &[u8], b: &[u8]) -> f64 {
-    let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let sum: u64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
     sum as f64 / a.len() as f64
 }
 

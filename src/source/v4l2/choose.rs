@@ -5,7 +5,7 @@ use framebus::source::SourceError;
 use super::Wish;
 use super::abi::FourCc;
 use super::device::{Device, Offer, Sizes};
-use super::pixels::known;
+use super::formats::known;
 
 /// The rate that nobody has asked for and everybody expects.
 pub(super) const USUAL_FPS: f64 = 30.0;
@@ -29,7 +29,10 @@ pub(super) fn candidates(device: &Device, wish: &Wish) -> Result<Vec<Candidate>,
     let mut offers = device.offers();
     if let Some(wanted) = wish.fourcc {
         if !offers.iter().any(|offer| offer.fourcc == wanted) {
-            let names: Vec<String> = offers.iter().map(|offer| offer.fourcc.to_string()).collect();
+            let names: Vec<String> = offers
+                .iter()
+                .map(|offer| offer.fourcc.to_string())
+                .collect();
             return Err(SourceError::Unusable(format!(
                 "camera {} has no format {wanted}; it has {}",
                 device.path.display(),
@@ -121,7 +124,11 @@ mod tests {
     fn order(all: &[(&[u8; 4], (u32, u32), f64)], fps: Option<f64>) -> String {
         let all = all.iter().map(|(letters, size, fps)| {
             let (fourcc, fps) = (FourCc::new(letters), Some(*fps).filter(|fps| *fps > 0.0));
-            let candidate = Candidate { fourcc, size: *size, fps };
+            let candidate = Candidate {
+                fourcc,
+                size: *size,
+                fps,
+            };
             (candidate, known(fourcc).expect("a known format").1)
         });
         let best = best_first(all.collect(), VGA, fps);
@@ -131,9 +138,17 @@ mod tests {
 
     #[test]
     fn the_cheapest_that_keeps_the_rate_wins_and_jpeg_is_the_last_resort() {
-        let all: &[(&[u8; 4], _, _)] = &[(b"MJPG", VGA, 30.0), (b"YUYV", VGA, 30.0), (b"NV12", VGA, 30.0)];
+        let all: &[(&[u8; 4], _, _)] = &[
+            (b"MJPG", VGA, 30.0),
+            (b"YUYV", VGA, 30.0),
+            (b"NV12", VGA, 30.0),
+        ];
         assert_eq!(order(all, None), "NV12 YUYV MJPG");
-        let slow: &[(&[u8; 4], _, _)] = &[(b"YUYV", VGA, 5.0), (b"MJPG", VGA, 30.0), (b"NV12", VGA, 10.0)];
+        let slow: &[(&[u8; 4], _, _)] = &[
+            (b"YUYV", VGA, 5.0),
+            (b"MJPG", VGA, 30.0),
+            (b"NV12", VGA, 10.0),
+        ];
         assert_eq!(order(slow, None), "MJPG NV12 YUYV");
         assert_eq!(order(slow, Some(5.0)), "NV12 YUYV MJPG");
         // Nothing is as quick as that: the quickest there is.

@@ -15,8 +15,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::abi::{
     Buffer, CAPTURE_MPLANE, Capability, Control, ControlDescription, Controls, Event, Format,
-    FormatDescription, FormatMplane, FrameInterval, FrameSize, Input, MEMORY_MMAP, MenuItem, PLANES,
-    Plane, RequestBuffers, StreamParameters, Subscription, Zero,
+    FormatDescription, FormatMplane, FrameInterval, FrameSize, Input, MEMORY_MMAP, MenuItem,
+    PLANES, Plane, RequestBuffers, StreamParameters, Subscription, Zero,
 };
 
 /// Sends one request, again when a signal came in between.
@@ -250,8 +250,14 @@ impl Buffers {
         }
         let count = (buffer.length as usize).min(PLANES);
         let maps = planes[..count].iter();
-        maps.map(|plane| Mapping::new(device, u64::from(plane.offset as u32), plane.length as usize))
-            .collect()
+        maps.map(|plane| {
+            Mapping::new(
+                device,
+                u64::from(plane.offset as u32),
+                plane.length as usize,
+            )
+        })
+        .collect()
     }
 
     /// Sends a request about a buffer.
@@ -300,19 +306,26 @@ mod tests {
         assert_eq!(opcode::read::<Capability>(b'V', 0), 0x8068_5600);
         assert_eq!(opcode::read_write::<Format>(b'V', 5), 0xc0d0_5605);
         assert_eq!(opcode::read_write::<FormatMplane>(b'V', 5), 0xc0d0_5605);
-        assert_eq!(opcode::read_write::<StreamParameters>(b'V', 22), 0xc0cc_5616);
+        assert_eq!(
+            opcode::read_write::<StreamParameters>(b'V', 22),
+            0xc0cc_5616
+        );
         assert_eq!(opcode::read::<Event>(b'V', 89), 0x8088_5659);
         assert_eq!((GET_CONTROLS, SET_CONTROLS), (0xc020_5647, 0xc020_5648));
         assert_eq!(QUERY_BUFFER, 0xc058_5609);
         assert_eq!((QUEUE, DEQUEUE), (0xc058_560f, 0xc058_5611));
         assert_eq!(opcode::write::<u32>(b'V', 18), 0x4004_5612);
-        assert_eq!(opcode::read_write::<ControlDescription>(b'V', 103), 0xc0e8_5667);
+        assert_eq!(
+            opcode::read_write::<ControlDescription>(b'V', 103),
+            0xc0e8_5667
+        );
     }
 
     #[test]
     fn what_is_no_camera_answers_no_request() {
         let file = tempfile::tempfile().expect("a file");
-        let error = query_capability(file.as_fd(), &mut Capability::ZERO).expect_err("no camera");
+        let mut capability = Capability::ZERO;
+        let error = query_capability(file.as_fd(), &mut capability).expect_err("no camera");
         assert_eq!(error.raw_os_error(), Some(libc::ENOTTY));
         let file = Arc::new(OwnedFd::from(file));
         assert!(Buffers::new(file, CAPTURE_MPLANE, 4).is_err());

@@ -6,7 +6,7 @@ use framebus::source::SourceError;
 
 use super::abi::FourCc;
 use super::device::{Device, Sizes};
-use super::pixels::known;
+use super::formats::known;
 use super::settings::{ControlInfo, controls};
 use super::{devices, find, people};
 

@@ -7,7 +7,7 @@
 //! | `settings` | its controls |
 //! | `choose` | which of its formats is the best for gray |
 //! | `stream` | a camera that captures |
-//! | `pixels` | its formats, as gray and BGR |
+//! | `formats`, `pixels` | its formats, as gray and BGR |
 //! | `numbers` | sequence numbers, and what is missing between them |
 //! | `find`, `people` | which cameras there are, whose they are and who uses them |
 //! | `words` | what is said when one cannot be used |
@@ -17,6 +17,7 @@ mod abi;
 mod choose;
 mod device;
 mod find;
+mod formats;
 mod kernel;
 mod list;
 mod numbers;
@@ -158,7 +159,11 @@ impl V4l2Source {
         if let (Some(asked), Some(got)) = (self.wish.fps, stream.fps)
             && (asked - got).abs() > asked * 0.01
         {
-            instead.push(format!("{} fps instead of {}", rounded(got), rounded(asked)));
+            instead.push(format!(
+                "{} fps instead of {}",
+                rounded(got),
+                rounded(asked)
+            ));
         }
         if instead.is_empty() {
             return Vec::new();
@@ -225,7 +230,10 @@ impl V4l2Source {
             self.no_signal = self.stream.as_ref()?.device.no_signal();
         }
         let why = self.no_signal?;
-        Some(Arrival::Stalled(format!("camera {} {why}", self.path.display())))
+        Some(Arrival::Stalled(format!(
+            "camera {} {why}",
+            self.path.display()
+        )))
     }
 
     /// Announces a frame; `None` when it is one that nobody should see.

@@ -18,7 +18,11 @@ impl Numbers {
             (Some((number, last)), _) => {
                 let step = sequence.wrapping_sub(last);
                 // A driver that does not count, or goes backwards, has lost nothing that anybody knows of.
-                let step = if step == 0 || step > u32::MAX / 2 { 1 } else { step };
+                let step = if step == 0 || step > u32::MAX / 2 {
+                    1
+                } else {
+                    step
+                };
                 self.lost += u64::from(step - 1);
                 number + u64::from(step)
             }

@@ -84,7 +84,10 @@ fn check(control: &ControlInfo, value: i64) -> Result<(), String> {
     match control.note {
         Some("read-only") => return Err("it cannot be set".into()),
         Some("inactive") => {
-            return Err("it has no effect now: another control, such as an automatic one, has its say".into());
+            return Err(
+                "it has no effect now: another control, such as an automatic one, has its say"
+                    .into(),
+            );
         }
         _ => {}
     }
@@ -236,7 +239,10 @@ mod tests {
             kind,
             range,
             value: None,
-            menu: vec![(1, "Manual Mode".into()), (3, "Aperture Priority Mode".into())],
+            menu: vec![
+                (1, "Manual Mode".into()),
+                (3, "Aperture Priority Mode".into()),
+            ],
             note: None,
             id: 0,
         }
@@ -261,7 +267,10 @@ mod tests {
         let menu = control("auto_exposure", "menu", (0, 3, 1, 3));
         assert_eq!(check(&menu, 1), Ok(()));
         let why = check(&menu, 2).expect_err("not in the menu");
-        assert_eq!(why, "it is one of 1 (Manual Mode), 3 (Aperture Priority Mode)");
+        assert_eq!(
+            why,
+            "it is one of 1 (Manual Mode), 3 (Aperture Priority Mode)"
+        );
         let gain = control("gain", "int", (0, 255, 1, 16));
         assert_eq!(check(&gain, 300), Err("its value is from 0 to 255".into()));
         let inactive = ControlInfo {

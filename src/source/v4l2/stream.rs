@@ -15,8 +15,9 @@ use framebus::stop::Stop;
 use super::abi::{self, FourCc};
 use super::choose::{Candidate, USUAL_FPS, candidates, names};
 use super::device::{Device, Picture};
+use super::formats::{Pixels, known};
 use super::kernel::{Buffers, Taken};
-use super::pixels::{Pixels, Raw, known};
+use super::pixels::Raw;
 use super::{Wish, words};
 
 /// How many frames the driver may be ahead.
@@ -145,7 +146,9 @@ impl Stream {
                 Ok(taken) => return Ok(Came::Frame(taken)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 // The last buffer before a change, by the words of V4L2.
-                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => return Ok(Came::Changed),
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {
+                    return Ok(Came::Changed);
+                }
                 Err(error) => return Err(error),
             }
             let left_ns = due_ns.saturating_sub(monotonic_ns());
@@ -225,12 +228,13 @@ pub(super) fn is_damaged(taken: &Taken) -> bool {
 
 /// When a frame was captured by the driver's clock, where that is CLOCK_MONOTONIC.
 pub(super) fn stamp_ns(taken: &Taken, now_ns: u64) -> u64 {
-    let monotonic =
-        taken.flags & abi::BUF_FLAG_TIMESTAMP_MASK == abi::BUF_FLAG_TIMESTAMP_MONOTONIC;
+    let monotonic = taken.flags & abi::BUF_FLAG_TIMESTAMP_MASK == abi::BUF_FLAG_TIMESTAMP_MONOTONIC;
     let stamp = taken.timestamp;
     let ns = u64::try_from(stamp.tv_sec).ok().and_then(|seconds| {
         let micros = u64::try_from(stamp.tv_usec).ok()?;
-        seconds.checked_mul(1_000_000_000)?.checked_add(micros * 1000)
+        seconds
+            .checked_mul(1_000_000_000)?
+            .checked_add(micros * 1000)
     });
     // A stamp of nothing or of the future is none.
     ns.filter(|ns| monotonic && *ns > 0 && *ns <= now_ns)

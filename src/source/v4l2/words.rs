@@ -15,7 +15,9 @@ pub(super) fn cannot_open(path: &Path, error: &io::Error) -> SourceError {
         ErrorKind::NotFound => unusable(format!("camera {shown} is not there; {}", cameras())),
         ErrorKind::PermissionDenied => forbidden(path),
         ErrorKind::ResourceBusy => busy(path),
-        _ if is_gone(error) => unusable(format!("camera {shown} is not there any more; plug it in again")),
+        _ if is_gone(error) => unusable(format!(
+            "camera {shown} is not there any more; plug it in again"
+        )),
         _ => unusable(format!(
             "camera {shown} cannot be opened: {error}; plug it in again"
         )),

@@ -22,11 +22,11 @@ use framebus::source::{Arrival, Capture, SourceError};
 use framebus::stop::{Stop, Waited};
 use framebus_decoder::wire::{Open, Picture, Report};
 
-use framebus_cli::source::Backoff;
 use crate::check;
 use crate::options::OpenOptions;
 use crate::spec::SourceSpec;
 use child::Decoder;
+use framebus_cli::source::Backoff;
 use patience::Patience;
 use timing::Timing;
 
