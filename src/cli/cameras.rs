@@ -12,7 +12,9 @@ use super::{EXIT_NO, print};
 use crate::source::v4l2::{Camera, CameraFormat, CameraSize, ControlInfo, list};
 use framebus::observe::SCHEMA;
 
-/// List the cameras of this machine: names that stay, formats, sizes, rates, and who has them open
+/// List the cameras of this machine; of one, what it can be set to
+///
+/// Names that stay, formats, sizes, rates, what it is set to now, and who has it open.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct CamerasArgs {

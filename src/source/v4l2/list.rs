@@ -7,8 +7,9 @@ use framebus::source::SourceError;
 use super::abi::FourCc;
 use super::device::{Device, Sizes};
 use super::formats::known;
+use super::names::{self, devices};
+use super::people;
 use super::settings::{ControlInfo, controls};
-use super::{devices, find, people};
 
 /// A camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +114,7 @@ impl Camera {
         let own = std::process::id();
         let users = people::users(&real).into_iter();
         Ok(Camera {
-            stable_names: find::stable_names(&real),
+            stable_names: names::stable_names(&real),
             device: real,
             name: device.about.card.clone(),
             driver: device.about.driver.clone(),

@@ -9,7 +9,7 @@
 //! | `stream` | a camera that captures |
 //! | `formats`, `pixels` | its formats, as gray and BGR |
 //! | `numbers` | sequence numbers, and what is missing between them |
-//! | `find`, `people` | which cameras there are, whose they are and who uses them |
+//! | `names`, `find`, `people` | which cameras there are, whose they are and who uses them |
 //! | `words` | what is said when one cannot be used |
 //! | `list` | all of that for somebody to read |
 
@@ -20,6 +20,7 @@ mod find;
 mod formats;
 mod kernel;
 mod list;
+mod names;
 mod numbers;
 mod people;
 mod pixels;
@@ -45,8 +46,8 @@ use numbers::Numbers;
 use stream::{Came, Started, Stream, is_damaged, stamp_ns};
 
 pub use abi::FourCc;
-pub use find::{devices, stable_names};
 pub use list::{Camera, CameraFormat, CameraSize, captures_nothing, list};
+pub use names::{devices, stable_names};
 pub use people::{group_name, users};
 pub use settings::{ControlInfo, Settings};
 
@@ -94,7 +95,7 @@ pub struct V4l2Source {
     stable: Option<PathBuf>,
     about: About,
     /// `None` while the camera is gone.
-    stream: Option<Stream>,
+    stream: Option<Box<Stream>>,
     geometry: Geometry,
     resized: bool,
     /// The frame that was announced.

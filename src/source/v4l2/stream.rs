@@ -40,7 +40,7 @@ pub(super) struct Stream {
 /// What opening a camera comes to.
 #[derive(Debug)]
 pub(super) enum Started {
-    Stream(Stream),
+    Stream(Box<Stream>),
     /// It has none of the formats that are known here: their names.
     Unknown(String),
 }
@@ -76,7 +76,7 @@ impl Stream {
                 None => Device::open(path)?,
             };
             match Stream::with(device, candidate, wish) {
-                Ok(stream) => return Ok(Started::Stream(stream)),
+                Ok(stream) => return Ok(Started::Stream(Box::new(stream))),
                 // Another format may need less of the bus.
                 Err((what, error)) if error.raw_os_error() == Some(libc::ENOSPC) => {
                     last = Some(words::refused(path, what, &error));

@@ -110,7 +110,7 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
 
 /// Says which cameras this machine has.
 fn cameras() -> String {
-    let names: Vec<String> = super::find::devices()
+    let names: Vec<String> = super::names::devices()
         .iter()
         .map(|path| path.display().to_string())
         .collect();

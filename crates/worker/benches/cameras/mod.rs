@@ -119,11 +119,11 @@ fn wrapped(bytes: &[u8], rows: i32, columns: i32, kind: i32) -> opencv::Result<M
 
 fn encoded(geometry: Geometry, bgr: &[u8]) -> io::Result<Vec<u8>> {
     let (rows, columns) = (geometry.height.cast_signed(), geometry.width.cast_signed());
-    let encode = || {
+    let encode = || -> opencv::Result<Vec<u8>> {
         let image = wrapped(bgr, rows, columns, opencv::core::CV_8UC3)?;
         let mut bytes = Vector::new();
         imencode(".jpg", &image, &mut bytes, &Vector::new())?;
-        opencv::Result::Ok(bytes.to_vec())
+        Ok(bytes.to_vec())
     };
     encode().map_err(io::Error::other)
 }
