@@ -1,17 +1,15 @@
-//! The framebus command. What it is made of, for its worker, its tests and its fuzz targets; other programs use the library,
-//! `framebus`.
+//! The framebus command. What it is made of, for its tests and its fuzz targets; other programs use the library, `framebus`.
+//! What its headless worker has in common with it is in `framebus_tools`.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`cli`] | the command line, a file a verb |
 //! | [`tui`] | the terminal view behind `framebus top` |
 //! | [`sink`], [`source`] | where frames go to, and come from |
-//! | [`mod@file`] | files that are read: their kind, and a bound |
 //! | `http` | a small server that strangers may reach, for `framebus metrics` |
 //! | `measure` | what `framebus bench` and `bin/bench` measure with |
 
 pub mod cli;
-pub mod file;
 mod http;
 #[doc(hidden)]
 pub mod measure;

@@ -9,11 +9,3 @@ pub fn sidecar(recording: &Path) -> PathBuf {
     name.push(".ndjson");
     name.into()
 }
-
-/// Whether a name is that of a Y4M file.
-#[must_use]
-pub fn is_recording(name: &Path) -> bool {
-    let end = name.extension().and_then(|end| end.to_str());
-    !name.to_string_lossy().contains("://")
-        && end.is_some_and(|end| end.eq_ignore_ascii_case("y4m"))
-}

@@ -51,10 +51,11 @@ fn observe(file: &File, cut: usize) {
     if let Ok(observer) = Observer::open(&bus()) {
         cut_to(file, cut);
         let mut image = Vec::new();
-        let _ = observer.copy_latest(&mut image);
-        let _ = observer.copy_latest_bgr(&mut image);
-        for slot in 0..8 {
-            let _ = observer.copy_slot(slot, &mut image);
+        for plane in observer.layout().planes.iter() {
+            let _ = observer.copy_latest(plane, &mut image);
+            for slot in 0..8 {
+                let _ = observer.copy_slot(plane, slot, &mut image);
+            }
         }
         let _ = observer.has_ended();
         let _ = observer.has_producer();
@@ -79,7 +80,9 @@ fn consume(file: &File, cut: usize) {
             _ => break,
         }
         if let Some(frame) = consumer.acquire() {
-            let _: u64 = frame.gray().iter().map(|pixel| u64::from(*pixel)).sum();
+            for view in frame.planes() {
+                let _: u64 = view.data.iter().map(|byte| u64::from(*byte)).sum();
+            }
         }
     }
 }

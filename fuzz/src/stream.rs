@@ -55,11 +55,8 @@ fn take(source: &mut dyn FrameSource, keep_bgr: bool) -> Result<(), SourceError>
         }
         let mut gray = vec![0; geometry.gray_len()];
         let mut bgr = vec![0; geometry.bgr_len()];
-        source.fill(&mut FrameTarget {
-            geometry,
-            gray: &mut gray,
-            bgr: keep_bgr.then_some(&mut bgr),
-        })?;
+        let bgr = keep_bgr.then_some(&mut bgr[..]);
+        source.fill(&mut FrameTarget::new(geometry, &mut gray, bgr))?;
     }
     Ok(())
 }

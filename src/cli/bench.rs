@@ -24,16 +24,16 @@ pub struct BenchArgs {
     /// Frame size
     #[arg(long, value_name = "WxH", value_parser = parse_size, default_value = "1920x1080")]
     pub size: Geometry,
-    /// Frames a second, a whole number
+    /// Frames per second, a whole number
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=MAX_FPS as i64))]
     pub fps: u32,
-    /// Consumers, each a process of its own
+    /// Consumers, one process each
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: u8,
-    /// Rounds; in each, everything that is compared has its turn
+    /// Rounds; each one measures everything that is compared
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub rounds: u16,
-    /// How long it measures, all in all
+    /// How long to measure in total
     #[arg(long, value_name = "TIME", default_value = "12s", value_parser = parse_duration)]
     pub duration: Duration,
     /// Print one JSON object
@@ -42,10 +42,10 @@ pub struct BenchArgs {
 }
 
 const AFTER_HELP: &str = "\
-It makes buses of its own, bench<pid>-…, and removes them; no other bus is touched.
-Each round starts its consumers anew, because it matters where the system puts them.
-A ratio is the median over the rounds of the ratio within a round. Other load distorts
-the result; use more --rounds, a longer --duration or, best, an idle machine.
+It creates its own buses, bench<pid>-…, and removes them; no other bus is touched.
+Each round starts new consumers, because it matters where the system places them. \
+A ratio is taken within each round; the median over the rounds is printed. \
+Other load distorts the result: use an idle machine, more --rounds or a longer --duration.
 
 Examples:
   framebus bench
@@ -134,7 +134,7 @@ pub(super) fn play() -> Option<anyhow::Result<ExitCode>> {
 /// Measures as the arguments of [`main`]'s process say.
 fn run_as(words: &[String]) -> anyhow::Result<ExitCode> {
     let cli = Cli::parse_from(once("framebus").chain(words.iter().map(String::as_str)));
-    cli.log.init();
+    cli.log.logging().init();
     let Verb::Bench(args) = &cli.verb else {
         bail!("only bench measures");
     };

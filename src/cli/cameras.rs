@@ -7,10 +7,11 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::config::device;
-use super::{EXIT_NO, print};
+use super::print;
 use crate::source::v4l2::{Camera, CameraFormat, CameraSize, ControlInfo, list};
 use framebus::observe::SCHEMA;
+use framebus::source::SourceSpec;
+use framebus_tools::exit::EXIT_NO;
 
 /// List the cameras of this machine; of one, what it can be set to
 ///
@@ -125,7 +126,11 @@ pub fn main(args: &CamerasArgs) -> anyhow::Result<ExitCode> {
         errors: Vec::new(),
     };
     if let Some(named) = &args.device {
-        let Some(path) = device(named) else {
+        let Some(path) = named
+            .parse()
+            .ok()
+            .and_then(|spec: SourceSpec| spec.device())
+        else {
             bail!("{named} is no camera: give a number, /dev/videoN or a name below /dev/v4l");
         };
         let camera = Camera::of(&path)?;

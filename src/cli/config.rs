@@ -1,36 +1,29 @@
 //! The configuration: defaults, then files, then the environment; flags go over it.
 
-mod environment;
+mod kinds;
 mod layers;
 mod places;
-mod top;
-mod values;
-mod variables;
+mod sections;
+mod table;
 mod written;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::camera_words::Backend;
-use crate::file;
-use crate::source::v4l2::FourCc;
-use framebus::layout::{Geometry, TriggerKind};
-use framebus::source::Range;
+use framebus_tools::file;
 
+use kinds::Name;
+pub(in crate::cli) use kinds::parse_planes;
+pub use kinds::{PlaneList, Trigger};
 pub use layers::{Explained, explain};
 use layers::{Layer, layers};
-pub use places::{Place, Places, device, too_many_slots};
-pub use top::{Findings, Top};
-use values::{
-    backend, consumers, duration, fourcc, fps, history, mode, range, settings, size, trigger,
-};
-use variables::Variables;
+pub use places::{Place, Places, too_many_slots};
+pub use sections::{Consume, Findings, Produce, Top};
+use table::{Section, Variables, of_variable};
 use written::{Written, place};
 
 /// The file for all users of a machine.
@@ -54,90 +47,6 @@ pub struct Config {
     pub top: Top,
     /// Where each of them comes from.
     pub places: Places,
-}
-
-/// Settings of `produce`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Produce {
-    /// What is captured.
-    pub source: Option<String>,
-    /// Whether every slot has a BGR image.
-    pub color: Option<bool>,
-    /// Whether a file starts again when it ends.
-    #[serde(rename = "loop")]
-    pub looped: Option<bool>,
-    /// Frames a second; 0 is as fast as the source gives them, `None` the source's own rate.
-    #[serde(deserialize_with = "fps")]
-    pub fps: Option<f64>,
-    /// The range of its luma, where it lies about it.
-    #[serde(deserialize_with = "range")]
-    pub range: Option<Range>,
-    /// The size that a source is asked for; `None` is its own.
-    #[serde(deserialize_with = "size")]
-    pub size: Option<Geometry>,
-    /// How many consumers there can be at the same time, 1 to 250.
-    #[serde(deserialize_with = "consumers")]
-    pub consumers: Option<u8>,
-    /// How many frames more the bus keeps.
-    #[serde(deserialize_with = "history")]
-    pub history: Option<u8>,
-    /// How long a source may take until its first frame.
-    #[serde(deserialize_with = "duration")]
-    pub open_timeout: Option<Duration>,
-    /// How long a source may be silent before it counts as stalled; `None` follows the rate that is seen.
-    #[serde(deserialize_with = "duration")]
-    pub read_timeout: Option<Duration>,
-    /// The mode of the shared memory and the named pipes.
-    #[serde(deserialize_with = "mode")]
-    pub mode: Option<u32>,
-    /// The group of the shared memory and the named pipes, as `units::parse_group` reads it.
-    pub group: Option<String>,
-    /// The pixel format that a camera is asked for.
-    #[serde(deserialize_with = "fourcc")]
-    pub fourcc: Option<FourCc>,
-    /// Values of a camera's controls.
-    #[serde(rename = "set", deserialize_with = "settings")]
-    pub settings: Option<Vec<(String, i64)>>,
-    /// What reads cameras and pictures over HTTP.
-    #[serde(deserialize_with = "backend")]
-    pub backend: Option<Backend>,
-    /// How often the BGR debugging image is renewed; 0 is never, `None` as the source's kind has it.
-    #[serde(deserialize_with = "fps")]
-    pub bgr_fps: Option<f64>,
-}
-
-/// Settings of `consume`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Consume {
-    /// How a consumer waits for the next frame.
-    #[serde(deserialize_with = "trigger")]
-    pub trigger: Option<Trigger>,
-    /// How long to wait for a bus that is not there yet, and for a frame; `None` for ever.
-    #[serde(deserialize_with = "duration")]
-    pub timeout: Option<Duration>,
-}
-
-/// How a consumer waits for the next frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Trigger {
-    /// On an eventfd: the quickest that burns no CPU
-    Eventfd,
-    /// On the bytes of the named pipe, as a shell or another language would
-    Pipe,
-    /// Busy-poll: lowest latency, uses a whole core
-    Spin,
-}
-
-impl From<Trigger> for TriggerKind {
-    fn from(trigger: Trigger) -> TriggerKind {
-        match trigger {
-            Trigger::Eventfd => TriggerKind::Eventfd,
-            Trigger::Pipe => TriggerKind::Pipe,
-            Trigger::Spin => TriggerKind::Spin,
-        }
-    }
 }
 
 /// Why the configuration cannot be read.
@@ -167,7 +76,7 @@ pub enum ConfigError {
     #[error("{name}: {value:?} {message}")]
     Environment {
         /// The variable.
-        name: &'static str,
+        name: String,
         /// Its value.
         value: String,
         /// What is wrong.
@@ -190,28 +99,8 @@ impl Config {
         Config {
             bus: Some("cam0".to_owned()),
             buses: BTreeMap::new(),
-            produce: Produce {
-                source: Some("pattern".to_owned()),
-                color: Some(false),
-                looped: Some(false),
-                fps: None,
-                range: Some(Range::Auto),
-                size: None,
-                consumers: Some(4),
-                history: Some(0),
-                open_timeout: Some(Duration::from_secs(10)),
-                read_timeout: None,
-                mode: Some(0o600),
-                group: None,
-                fourcc: None,
-                settings: None,
-                backend: Some(Backend::Native),
-                bgr_fps: None,
-            },
-            consume: Consume {
-                trigger: Some(Trigger::Eventfd),
-                timeout: None,
-            },
+            produce: Produce::defaults(),
+            consume: Consume::defaults(),
             top: Top::defaults(),
             places: Places::default(),
         }
@@ -284,6 +173,28 @@ impl Config {
         })
     }
 
+    fn of_environment(variable: Variables<'_>) -> Result<Config, ConfigError> {
+        Ok(Config {
+            bus: of_variable::<Name>("bus", variable)?,
+            produce: Produce::of_environment("produce", variable)?,
+            consume: Consume::of_environment("consume", variable)?,
+            top: Top::of_environment("top", variable)?,
+            ..Config::default()
+        })
+    }
+
+    /// Every key with its value, in the order of the commented file.
+    fn settings(&self) -> Vec<(String, Option<String>)> {
+        let mut all = vec![("bus".to_owned(), self.bus.clone())];
+        all.extend(self.produce.settings("produce"));
+        for (name, produce) in &self.buses {
+            all.extend(produce.settings(&format!("bus.{name}")));
+        }
+        all.extend(self.consume.settings("consume"));
+        all.extend(self.top.settings("top"));
+        all
+    }
+
     /// Takes from `below` what is not set here.
     fn over(self, mut below: Config) -> Config {
         let mut buses = std::mem::take(&mut below.buses);
@@ -295,36 +206,9 @@ impl Config {
             bus: self.bus.or(below.bus),
             buses,
             produce: self.produce.over(below.produce),
-            consume: Consume {
-                trigger: self.consume.trigger.or(below.consume.trigger),
-                timeout: self.consume.timeout.or(below.consume.timeout),
-            },
+            consume: self.consume.over(below.consume),
             top: self.top.over(below.top),
             places: below.places,
-        }
-    }
-}
-
-impl Produce {
-    /// Takes from `below` what is not set here.
-    fn over(self, below: Produce) -> Produce {
-        Produce {
-            source: self.source.or(below.source),
-            color: self.color.or(below.color),
-            looped: self.looped.or(below.looped),
-            fps: self.fps.or(below.fps),
-            range: self.range.or(below.range),
-            size: self.size.or(below.size),
-            consumers: self.consumers.or(below.consumers),
-            history: self.history.or(below.history),
-            open_timeout: self.open_timeout.or(below.open_timeout),
-            read_timeout: self.read_timeout.or(below.read_timeout),
-            mode: self.mode.or(below.mode),
-            group: self.group.or(below.group),
-            fourcc: self.fourcc.or(below.fourcc),
-            settings: self.settings.or(below.settings),
-            backend: self.backend.or(below.backend),
-            bgr_fps: self.bgr_fps.or(below.bgr_fps),
         }
     }
 }

@@ -1,5 +1,8 @@
 use std::ffi::OsString;
 use std::fs;
+use std::time::Duration;
+
+use framebus::layout::Geometry;
 
 use super::*;
 

@@ -1,7 +1,6 @@
 //! `framebus consume`: take frames as one consumer of a bus.
 
 mod commands;
-mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,15 +12,15 @@ use clap::Args;
 use signal_hook::consts::SIGUSR1;
 
 use super::config::{Config, Trigger};
-use super::log;
-use super::show::{OpenWindows, ShowSink};
 use super::units::{parse_duration, parse_fps};
-use super::{choose_bus, parse_bus, worker};
+use super::{choose_bus, parse_bus};
 use crate::sink::{self, ExecMode, Format, Kind, Plane, PreSink, Sink, Target};
-use framebus::bus::{BusName, ConsumerOptions, IndexChoice};
-use framebus::layout::TriggerKind;
+use framebus::bus::{BusName, IndexChoice};
+use framebus::layout::{Format as Image, PlaneSpec, TriggerKind};
 use framebus::stop::Stop;
-use run::Run;
+use framebus_tools::consume::Consumption;
+use framebus_tools::job::{Job, Task};
+use framebus_tools::log;
 
 /// Take frames as a consumer of a bus
 #[derive(Debug, Clone, Args)]
@@ -33,16 +32,17 @@ pub struct ConsumeArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
-    /// Print a line of statistics a second on stderr (the default); none with -q, JSON with --log-format json
+    /// Print one line of statistics per second on stderr (the default); nothing with -q, JSON with --log-format json
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub stats: bool,
-    /// Print a line of JSON a frame on stdout
+    /// Print one line of JSON per frame on stdout
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub json: bool,
-    /// Write frames to a file, or to stdout (-); %06d in the name writes one file a frame, named by its sequence
+    /// Write frames to a file, or to stdout (-); %06d in the name writes one file per frame, numbered by its sequence
     ///
-    /// The numbers have gaps where frames were skipped. Where sequences begin again, as with --follow after a producer's restart, they go
-    /// on from the last one: a run never replaces a file of its own. A name without a number always has the newest frame.
+    /// The numbers have gaps where frames were skipped. When sequences start again at 1 (--follow, after a clean restart of
+    /// the producer), the numbers continue from the last one: a run never overwrites its own files. An image file without a
+    /// number always holds the newest frame.
     #[arg(
         short,
         long,
@@ -51,7 +51,7 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub output: Option<PathBuf>,
-    /// How frames are written [default: as the file's name says, else raw]
+    /// Format of the frames [default: from the file name, else raw]
     #[arg(
         long,
         value_enum,
@@ -81,8 +81,17 @@ pub struct ConsumeArgs {
     /// With --output, --exec or --show: the BGR image of each frame instead of the gray one (needs produce --color)
     #[arg(long, help_heading = "What to do with frames (one of)")]
     pub color: bool,
-    /// With --output: keep the last TIME of frames in memory; start writing, those first, on SIGUSR1 or the line `record`
-    /// on stdin; the line `stop` ends the recording
+    /// With --output, --exec or --show: this image of each frame, such as gray/4 or nv12, from a bus that has it (produce
+    /// --planes)
+    #[arg(
+        long,
+        value_name = "PLANE",
+        conflicts_with = "color",
+        help_heading = "What to do with frames (one of)"
+    )]
+    pub plane: Option<PlaneSpec>,
+    /// With --output: keep the last TIME of frames in memory. SIGUSR1, or the line `record` on stdin, starts the recording
+    /// with these frames; the line `stop` ends it
     #[arg(
         long,
         value_name = "TIME",
@@ -91,7 +100,7 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub pre: Option<Duration>,
-    /// With --pre: stop this long after the start signal [default: keep recording]
+    /// With --pre: stop this long after the recording started [default: keep recording]
     #[arg(
         long,
         value_name = "TIME",
@@ -106,7 +115,7 @@ pub struct ConsumeArgs {
     /// Take at most this many frames a second
     #[arg(long, value_name = "FPS", value_parser = parse_fps)]
     pub max_fps: Option<f64>,
-    /// Hold each frame for this long: a stand-in for processing
+    /// Hold each frame for this long, in place of real processing
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub work: Option<Duration>,
     /// How to wait for a frame [default: eventfd]
@@ -121,7 +130,7 @@ pub struct ConsumeArgs {
     /// End after this time, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
-    /// Give up when the bus is not there, or no frame comes, for this long [default: never]
+    /// Give up when there is no bus, or no new frame, for this long [default: never]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// When the producer ends or dies, wait for it to come back, as tail -F does
@@ -179,6 +188,9 @@ impl ConsumeArgs {
                 "--color is for images and video: use it with --output, --exec or --show"
             );
         }
+        if let Some(spec) = &self.plane {
+            self.check_plane(spec)?;
+        }
         // clap requires nothing that another flag of the group keeps out.
         let of_output = [
             (self.pre.is_some(), "--pre"),
@@ -201,13 +213,46 @@ impl ConsumeArgs {
         }
     }
 
+    /// Refuses what cannot be written of a plane.
+    fn check_plane(&self, spec: &PlaneSpec) -> anyhow::Result<()> {
+        if self.output.is_none() && self.exec.is_none() && !self.show {
+            anyhow::bail!(
+                "--plane is for images and video: use it with --output, --exec or --show"
+            );
+        }
+        let is_image = [Image::GRAY8, Image::BGR8].contains(&spec.format);
+        let raw = self
+            .file_format()
+            .is_none_or(|format| format.image() == Some(spec.format));
+        if !is_image && (!raw || self.output.is_none()) {
+            anyhow::bail!(
+                "--plane {spec} is written as it is: give --output alone, or take gray or bgr for images and video"
+            );
+        }
+        Ok(())
+    }
+
+    /// The format of the output, where a flag or its name says one.
+    fn file_format(&self) -> Option<Format> {
+        let path = self.output.as_ref()?;
+        self.format.or_else(|| Format::of_file(path))
+    }
+
     /// Whether frames are taken in order: a recording around an event has no use for the newest alone.
     fn in_order(&self) -> bool {
         self.every_frame || self.pre.is_some()
     }
 
+    fn plane(&self) -> Plane {
+        match &self.plane {
+            Some(spec) if spec.format == Image::BGR8 => Plane::Bgr,
+            _ if self.color => Plane::Bgr,
+            _ => Plane::Gray,
+        }
+    }
+
     fn kind(&self) -> Kind {
-        let plane = if self.color { Plane::Bgr } else { Plane::Gray };
+        let plane = self.plane();
         if self.json {
             return Kind::Json(Target::Stdout);
         }
@@ -220,8 +265,8 @@ impl ConsumeArgs {
                 false => Kind::LoggedStats,
             };
         };
-        let format = self.format.or_else(|| Format::of_file(path));
-        let format = format.unwrap_or(Format::Raw);
+        let of_plane = self.plane.and_then(|spec| Format::of_image(spec.format));
+        let format = self.file_format().or(of_plane).unwrap_or(Format::Raw);
         let target = Target::from(path.clone());
         // A device or a pipe has no place beside it for the times.
         let is_file = path.metadata().map_or(true, |metadata| metadata.is_file());
@@ -241,20 +286,25 @@ impl ConsumeArgs {
         Ok(flag)
     }
 
-    /// What is attached to: what comes after a sequence of an epoch, if there was one before.
-    fn options(&self, after: Option<(u64, u64)>) -> ConsumerOptions {
-        ConsumerOptions::new(self.bus.clone().unwrap_or_default())
-            .index(self.index)
-            .trigger(
-                self.trigger
-                    .map_or(TriggerKind::default(), TriggerKind::from),
-            )
-            .every_frame(self.in_order())
-            .name(self.name.clone())
-            .resume_from(
-                after.map(|(_, sequence)| sequence),
-                after.map(|(epoch_ms, _)| epoch_ms),
-            )
+    /// What holds, for whoever takes frames.
+    fn consumption(&self) -> Consumption {
+        Consumption {
+            bus: self.bus.clone().unwrap_or_default(),
+            index: self.index,
+            trigger: self
+                .trigger
+                .map_or(TriggerKind::default(), TriggerKind::from),
+            in_order: self.in_order(),
+            name: self.name.clone(),
+            plane: self.plane(),
+            only: self.plane,
+            max_fps: self.max_fps,
+            work: self.work,
+            count: self.count,
+            duration: self.duration,
+            timeout: self.timeout,
+            follow: self.follow,
+        }
     }
 }
 
@@ -265,12 +315,13 @@ impl ConsumeArgs {
 pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let args = &args.over(config)?;
     args.check()?;
+    let consumption = args.consumption();
     if args.show {
-        return Err(worker::hand_over("--show"));
+        return Err(Job::new(Task::Show(consumption)).hand_over("--show"));
     }
     let stop = Stop::on_signals()?;
     let kind = args.kind();
-    let sink: Box<dyn Sink + Send> = match args.pre {
+    let mut sink: Box<dyn Sink + Send> = match args.pre {
         Some(pre) => Box::new(PreSink::new(
             kind,
             pre,
@@ -280,22 +331,5 @@ pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
         )),
         None => sink::open(&kind, &stop)?,
     };
-    Run::new(args, sink, stop).run()
-}
-
-/// In the worker: shows frames in a window.
-///
-/// # Errors
-/// One sentence for a person.
-pub fn main_with(
-    args: &ConsumeArgs,
-    config: &Config,
-    windows: OpenWindows,
-) -> anyhow::Result<ExitCode> {
-    let args = &args.over(config)?;
-    args.check()?;
-    let stop = Stop::on_signals()?;
-    let plane = if args.color { Plane::Bgr } else { Plane::Gray };
-    let sink = Box::new(ShowSink::new(windows()?, plane));
-    Run::new(args, sink, stop).run()
+    consumption.run(sink.as_mut(), &stop)
 }

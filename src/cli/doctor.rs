@@ -10,10 +10,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::config::Config;
+use super::print;
 use super::units::parse_size;
-use super::{EXIT_NO, print};
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::observe::SCHEMA;
+use framebus_tools::exit::EXIT_NO;
 
 /// Check this machine for problems, and suggest fixes
 #[derive(Debug, Clone, Args)]
@@ -22,10 +23,10 @@ pub struct DoctorArgs {
     /// Frame size that shared memory must have room for [default: the configuration's, else 1920x1080]
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub size: Option<Geometry>,
-    /// Consumers that it must have room for [default: the configuration's]
+    /// Consumers that shared memory must have room for [default: the configuration's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: Option<u8>,
-    /// Count with a BGR image in every slot
+    /// Include a BGR image in every slot
     #[arg(long)]
     pub color: bool,
     /// Print JSON
@@ -34,7 +35,7 @@ pub struct DoctorArgs {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 nothing is broken (a WARN is no failure), 1 something is: a FAIL.
+Exit codes: 0 no check failed (a WARN is not a failure), 1 a check failed.
 
 Examples:
   framebus doctor

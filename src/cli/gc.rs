@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::log::{EXIT_ERROR, EXIT_PERMISSION};
 use super::print;
 use super::units::show_bytes;
 use framebus::bus::{BusName, Remains, SweepError, Swept, sweep, traces};
+use framebus_tools::exit::{EXIT_ERROR, EXIT_PERMISSION};
 
 /// Remove what dead producers left: segments, named pipes, locks
 #[derive(Debug, Clone, Args)]
@@ -22,10 +22,12 @@ pub struct GcArgs {
 }
 
 const AFTER_HELP: &str = "\
-A bus is touched only when nobody holds its named lock, which the kernel frees when a producer dies and never before,
-and when no process answers as its producer, whatever names of it are gone. What belongs to another user is left alone,
-also by root: run gc as that user.
-A restarted producer replaces what its predecessor left by itself: gc is for buses that do not come back.
+A bus is removed only if nobody holds its named lock and no process answers as its producer. \
+The kernel frees this lock when a producer dies, and never before. Other users' buses are left \
+alone, even by root: run gc as that user.
+
+A producer that starts again replaces what the last one left. You need gc only for buses that do \
+not come back.
 
 Examples:
   framebus gc --dry-run

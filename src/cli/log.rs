@@ -1,31 +1,8 @@
-//! What goes to standard error: log lines, and the one sentence that a failure ends with.
-
-use std::error::Error;
-use std::fmt;
-use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
-use std::sync::OnceLock;
+//! The flags of what goes to standard error.
 
 use clap::{ArgAction, Args, ValueEnum};
-use serde_json::{Map, Value};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
 
-use super::stderr::Stderr;
-use crate::sink::SinkError;
-use framebus::redact::without_secrets;
-
-/// The exit code of usage and errors that have no code of their own.
-pub const EXIT_ERROR: u8 = 2;
-/// The exit code of what this user may not do.
-pub const EXIT_PERMISSION: u8 = 4;
-
-/// The style of what [`init`] has set, for [`fail`].
-static STYLE: OnceLock<Style> = OnceLock::new();
+use framebus_tools::log::{LogFormat, Logging};
 
 /// How much is logged, and how.
 #[derive(Debug, Clone, Default, Args)]
@@ -37,293 +14,60 @@ pub struct LogArgs {
     /// Print only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// How lines on standard error look
+    /// Format of the log on stderr
     #[arg(long, value_enum, default_value_t, global = true)]
-    pub log_format: LogFormat,
+    pub log_format: Lines,
 }
 
-/// How lines on standard error look.
+/// Format of the log on stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Sentences
+pub enum Lines {
+    /// Plain text
     #[default]
     Text,
-    /// A JSON object a line, with level, message and time
+    /// One JSON object per line, with level, message and time
     Json,
 }
 
 impl LogArgs {
-    /// Returns the least important level that is shown.
+    /// What they say.
     #[must_use]
-    pub fn level(&self) -> Level {
-        match (self.quiet, self.verbose) {
-            (true, _) => Level::ERROR,
-            (false, 0) => Level::INFO,
-            (false, 1) => Level::DEBUG,
-            (false, _) => Level::TRACE,
+    pub fn logging(&self) -> Logging {
+        Logging {
+            quiet: self.quiet,
+            verbose: self.verbose,
+            format: match self.log_format {
+                Lines::Text => LogFormat::Text,
+                Lines::Json => LogFormat::Json,
+            },
         }
-    }
-
-    /// Sends what the program logs to standard error. A second call changes nothing.
-    pub fn init(&self) {
-        let style = *STYLE.get_or_init(|| Style::of_stderr(self.log_format));
-        // It fails when a subscriber is set already, which is then the one to keep.
-        let _ = tracing_subscriber::fmt()
-            .with_max_level(self.level())
-            .with_writer(|| Stderr)
-            .event_format(style)
-            .try_init();
-    }
-}
-
-/// Ends a verb: one sentence on standard error with the chain of causes, and the exit code.
-///
-/// A reader that has closed its end of a pipe is no failure: silence and 0.
-#[must_use]
-pub fn fail(error: &anyhow::Error) -> ExitCode {
-    match exit_code(error) {
-        None => ExitCode::SUCCESS,
-        Some(code) => fail_with(error, code),
-    }
-}
-
-/// As [`fail`], with an exit code that the caller knows better.
-#[must_use]
-pub fn fail_with(error: &anyhow::Error, code: u8) -> ExitCode {
-    let style = STYLE
-        .get()
-        .copied()
-        .unwrap_or_else(|| Style::of_stderr(LogFormat::Text));
-    let mut line = String::new();
-    let message = sentence(error.as_ref());
-    if style
-        .write_line(&mut line, Level::ERROR, &message, &Map::new())
-        .is_ok()
-    {
-        let _ = Stderr.write_all(line.as_bytes());
-    }
-    ExitCode::from(code)
-}
-
-/// Whether a verb's own lines on standard error may stand beside the log as they are: not where it is JSON, or wants errors alone.
-#[must_use]
-pub fn has_plain_lines() -> bool {
-    let text = STYLE
-        .get()
-        .is_none_or(|style| matches!(style.format, LogFormat::Text));
-    text && tracing::enabled!(Level::INFO)
-}
-
-/// Renders an error's sentence for a handler that cannot format anything when its moment comes: the line that [`fail`]
-/// would write, without the time.
-#[must_use]
-pub fn without_time(message: &str) -> String {
-    let format = STYLE.get().map_or(LogFormat::Text, |style| style.format);
-    let message = without_secrets(message);
-    match format {
-        LogFormat::Text => format!("framebus: {message}\n"),
-        LogFormat::Json => {
-            let level = json_level(Level::ERROR);
-            format!(
-                "{}\n",
-                serde_json::json!({ "level": level, "message": message })
-            )
-        }
-    }
-}
-
-/// Returns the exit code of an error whose kind says it; `None` is a reader that has gone.
-fn exit_code(error: &anyhow::Error) -> Option<u8> {
-    let mut code = EXIT_ERROR;
-    for cause in error.chain() {
-        if matches!(cause.downcast_ref(), Some(SinkError::Closed)) {
-            return None;
-        }
-        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::BrokenPipe) => return None,
-            Some(io::ErrorKind::PermissionDenied) => code = EXIT_PERMISSION,
-            _ => {}
-        }
-    }
-    Some(code)
-}
-
-/// Joins an error and its causes with `: ` into one line. A cause that the text before it already tells is left out.
-#[must_use]
-pub fn sentence(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        if !text.contains(&words) {
-            let joint = if text.is_empty() { "" } else { ": " };
-            text = format!("{text}{joint}{words}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
-/// How a line is written.
-#[derive(Debug, Clone, Copy)]
-struct Style {
-    format: LogFormat,
-    /// Whether lines of text begin with the time: not on a terminal, and not where the journal has its own.
-    times: bool,
-}
-
-impl Style {
-    fn of_stderr(format: LogFormat) -> Style {
-        let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-        Style {
-            format,
-            times: !journal && !io::stderr().is_terminal(),
-        }
-    }
-
-    fn write_line(
-        self,
-        out: &mut impl fmt::Write,
-        level: Level,
-        message: &str,
-        fields: &Map<String, Value>,
-    ) -> fmt::Result {
-        // Whoever wrote the sentence may not have known that a source has a password in it.
-        let message = without_secrets(message);
-        match self.format {
-            LogFormat::Text => {
-                if self.times {
-                    write!(out, "{} ", now()?)?;
-                }
-                write!(out, "framebus: {}{message}", text_level(level))?;
-                for (position, (name, value)) in fields.iter().enumerate() {
-                    let before = if position == 0 { " (" } else { ", " };
-                    match value {
-                        Value::String(text) => {
-                            write!(out, "{before}{name} {}", without_secrets(text))?;
-                        }
-                        other => write!(out, "{before}{name} {other}")?,
-                    }
-                }
-                if !fields.is_empty() {
-                    out.write_char(')')?;
-                }
-                out.write_char('\n')
-            }
-            LogFormat::Json => {
-                let mut line = Map::new();
-                line.insert("time".into(), now()?.into());
-                line.insert("level".into(), json_level(level).into());
-                line.insert("message".into(), message.as_ref().into());
-                for (name, value) in fields {
-                    let value = match value {
-                        Value::String(text) => without_secrets(text).into(),
-                        other => other.clone(),
-                    };
-                    line.entry(name).or_insert(value);
-                }
-                writeln!(out, "{}", Value::Object(line))
-            }
-        }
-    }
-}
-
-impl<S, N> FormatEvent<S, N> for Style
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        self.write_line(
-            &mut writer,
-            *event.metadata().level(),
-            &fields.message,
-            &fields.others,
-        )
-    }
-}
-
-/// What an event carries.
-#[derive(Default)]
-struct Fields {
-    message: String,
-    others: Map<String, Value>,
-}
-
-impl Fields {
-    fn insert(&mut self, field: &Field, value: Value) {
-        match (field.name(), value) {
-            ("message", Value::String(text)) => self.message = text,
-            (name, value) => _ = self.others.insert(name.to_owned(), value),
-        }
-    }
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.insert(field, format!("{value:?}").into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.insert(field, value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.insert(field, value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.insert(field, value.into());
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.insert(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.insert(field, value.into());
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.insert(field, sentence(value).into());
-    }
-}
-
-/// Returns the time in RFC 3339, UTC.
-fn now() -> Result<String, fmt::Error> {
-    let mut time = String::new();
-    SystemTime.format_time(&mut Writer::new(&mut time))?;
-    Ok(time)
-}
-
-/// What stands before a sentence: nothing for what is expected, and for errors, which end the program anyway.
-fn text_level(level: Level) -> &'static str {
-    match level {
-        Level::ERROR | Level::INFO => "",
-        Level::WARN => "warning: ",
-        Level::DEBUG => "debug: ",
-        Level::TRACE => "trace: ",
-    }
-}
-
-fn json_level(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "error",
-        Level::WARN => "warning",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
     }
 }
 
 #[cfg(test)]
-#[path = "log_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use tracing::Level;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        log: LogArgs,
+    }
+
+    fn level(arguments: &[&str]) -> Level {
+        let arguments = ["framebus"].iter().chain(arguments);
+        let program = Program::try_parse_from(arguments).expect("arguments");
+        program.log.logging().level()
+    }
+
+    #[test]
+    fn flags_say_how_much_is_logged() {
+        assert_eq!(level(&[]), Level::INFO);
+        assert_eq!(level(&["-v"]), Level::DEBUG);
+        assert_eq!(level(&["-vv"]), Level::TRACE);
+        assert_eq!(level(&["-q"]), Level::ERROR);
+        assert!(Program::try_parse_from(["framebus", "-q", "-v"]).is_err());
+    }
+}

@@ -1,4 +1,4 @@
-//! `framebus man`: the manual, one page a verb.
+//! `framebus man`: the manual, one page per verb.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::{Cli, print};
 pub struct ManArgs {
     /// The verb whose page is printed [default: framebus itself]
     pub verb: Option<String>,
-    /// Write framebus.1 and one page a verb into this directory
+    /// Write framebus.1 and one page per verb into this directory
     #[arg(long, value_name = "DIR", conflicts_with = "verb")]
     pub dir: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! `framebus metrics`: the buses in Prometheus' text format, over HTTP or in a file for node_exporter.
 
+mod page;
 mod server;
 mod text;
 
@@ -11,11 +12,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::units::parse_duration;
-use super::{deadline, parse_bus, print, stopped};
+use super::{parse_bus, print};
 use crate::sink::replace_file;
 use framebus::bus::{BusName, Observer};
+use framebus::clock::deadline_ns;
 use framebus::observe::{Baseline, BusState, Percentiles, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
+use framebus_tools::exit::stopped;
 
 /// Show the buses to Prometheus: over HTTP, in a file, or once on stdout
 #[derive(Debug, Clone, Args)]
@@ -27,10 +30,10 @@ pub struct MetricsArgs {
     /// Answer GET /metrics at this address
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "textfile")]
     pub listen: Option<SocketAddr>,
-    /// Keep the metrics in this file, replaced as a whole, for node_exporter's textfile collector
+    /// Write the metrics to this file, for node_exporter's textfile collector; it is always replaced as a whole
     #[arg(long, value_name = "FILE")]
     pub textfile: Option<PathBuf>,
-    /// How often the file is written [default: 15s]
+    /// How often to write the file [default: 15s]
     #[arg(long, value_name = "TIME", requires = "textfile", value_parser = parse_duration)]
     pub interval: Option<Duration>,
     /// End after this time, such as 10s
@@ -39,9 +42,10 @@ pub struct MetricsArgs {
 }
 
 const AFTER_HELP: &str = "\
-It only reads: no consumer index, no lease, and nothing that a request could change. It answers GET and HEAD, takes no
-body, and hangs up on clients that take too long; it has no password. A dashboard for Grafana is in
-config/grafana.json.
+It only reads the buses: it takes no consumer index and no lease, and a request can change nothing. \
+It answers GET and HEAD, accepts no body, and hangs up on slow clients. It has no password. \
+A dashboard for Grafana is in config/grafana.json, and a unit, \
+framebus-metrics.service, in config/systemd and in the package.
 
 Examples:
   framebus metrics
@@ -61,7 +65,7 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::on_signals()?;
-    let end_ns = deadline(args.duration);
+    let end_ns = deadline_ns(args.duration);
     if let Some(address) = args.listen {
         server::serve(address, look, end_ns, &stop)?;
         return Ok(stopped(&stop));
@@ -69,7 +73,7 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
     let every = args.interval.unwrap_or(INTERVAL);
     while let Some(path) = &args.textfile {
         replace_file(path, text::render(&look.snapshots()).as_bytes())?;
-        let next = deadline(Some(every))
+        let next = deadline_ns(Some(every))
             .into_iter()
             .chain(end_ns)
             .min()

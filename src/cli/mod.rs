@@ -8,46 +8,33 @@ pub mod completions;
 pub mod config;
 pub mod consume;
 pub mod doctor;
-mod draw;
 pub mod explain;
 pub mod gc;
 pub mod log;
 pub mod ls;
 pub mod man;
 pub mod metrics;
-mod notify;
+mod nearby;
 pub mod peek;
 pub mod produce;
-pub mod show;
-mod status;
-mod stderr;
+mod seen;
 pub mod top;
 pub mod units;
 pub mod wait;
-mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use framebus::bus::{AttachError, BusName, CreateError};
+use framebus::bus::BusName;
 use framebus::redact::without_secrets;
-use framebus::source::SourceError;
-use framebus::stop::Stop;
+use framebus_tools::exit::{end, end_saying};
 
 use config::Config;
-use log::{EXIT_ERROR, EXIT_PERMISSION, LogArgs};
-
-/// The exit code when the answer is no: a check failed, a wait timed out.
-pub const EXIT_NO: u8 = 1;
-/// The exit code when there is no such bus, or its producer was lost.
-pub const EXIT_NO_BUS: u8 = 3;
-/// The exit code when a segment has another layout version.
-pub const EXIT_VERSION: u8 = 5;
+use log::LogArgs;
 
 /// Share one camera's frames with any number of programs.
 #[derive(Debug, Parser)]
@@ -68,8 +55,9 @@ Start here:
   framebus consume -i 0               take its frames, print statistics
   framebus top                        watch producer, slots and consumers
 
-Exit codes: 0 yes, 1 the answer is no (timed out), 2 usage or error, 3 no such bus or its producer was lost,
-4 permission, 5 another layout version, 130/143 after SIGINT/SIGTERM.";
+Exit codes: 0 yes; 1 no (a check failed, a wait timed out); 2 usage or error; \
+3 no such bus, or its producer was lost; 4 permission; 5 another layout version; \
+130/143 after SIGINT/SIGTERM.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -103,7 +91,7 @@ pub fn main() -> ExitCode {
         return end(result);
     }
     let cli = parse(std::env::args_os());
-    cli.log.init();
+    cli.log.logging().init();
     let result = cli.settings().and_then(|config| match &cli.verb {
         Verb::Produce(args) => produce::main(args, &config),
         Verb::Consume(args) => consume::main(args, &config),
@@ -121,31 +109,7 @@ pub fn main() -> ExitCode {
         Verb::Completions(args) => completions::main(args),
         Verb::Man(args) => man::main(args),
     });
-    end(result)
-}
-
-/// Parses the worker's command line, which is the same, captures with the sources that `open` knows, shows frames in the
-/// windows that `windows` opens, and ends the process, without C++'s own clearing up: a camera that answers no more leaves a
-/// thread in OpenCV, under which its static objects must not be taken away.
-pub fn worker_main(open: impl produce::OpenSource, windows: show::OpenWindows) -> ! {
-    worker::leave(worker_work(open, windows))
-}
-
-fn worker_work(open: impl produce::OpenSource, windows: show::OpenWindows) -> ExitCode {
-    if let Err(error) = worker::check_version() {
-        return log::fail(&error);
-    }
-    let cli = parse(worker::arguments());
-    cli.log.init();
-    let result = cli.settings().and_then(|config| match &cli.verb {
-        Verb::Produce(args) => produce::main_with(args, &config, open),
-        Verb::Consume(args) if args.show => consume::main_with(args, &config, windows),
-        Verb::Peek(args) if args.show => peek::main_with(args, &config, windows),
-        _ => Err(anyhow::anyhow!(
-            "framebus-worker only captures and shows: use framebus for everything else"
-        )),
-    });
-    end(result)
+    end_saying(result, nearby::name_others)
 }
 
 /// Parses the command line; the secrets of what cannot be parsed are not shown.
@@ -159,54 +123,6 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Cli {
         eprint!("{shown}");
         std::process::exit(error.exit_code())
     })
-}
-
-fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
-    match result {
-        Ok(code) => code,
-        Err(error) => match exit_code(&error) {
-            Some(code) => log::fail_with(&error, code),
-            None => log::fail(&error),
-        },
-    }
-}
-
-/// The exit code of errors of the bus; `None` for others.
-fn exit_code(error: &anyhow::Error) -> Option<u8> {
-    let of_attach = |error: &AttachError| match error {
-        error if error.is_passing() => EXIT_NO_BUS,
-        AttachError::Denied { .. } | AttachError::Untrusted { .. } => EXIT_PERMISSION,
-        AttachError::Version { .. } => EXIT_VERSION,
-        _ => EXIT_ERROR,
-    };
-    let of_create = |error: &CreateError| match error {
-        CreateError::Foreign { .. } | CreateError::Group { .. } => EXIT_PERMISSION,
-        CreateError::System { source, .. }
-            if source.kind() == std::io::ErrorKind::PermissionDenied =>
-        {
-            EXIT_PERMISSION
-        }
-        CreateError::RuntimeDir(error) if error.is_permission() => EXIT_PERMISSION,
-        CreateError::Pipe(error) if error.is_permission() => EXIT_PERMISSION,
-        _ => EXIT_ERROR,
-    };
-    error.chain().find_map(|cause| {
-        let source = cause.downcast_ref().map(|error: &SourceError| match error {
-            SourceError::Permission(_) => EXIT_PERMISSION,
-            _ => EXIT_ERROR,
-        });
-        cause
-            .downcast_ref()
-            .map(of_attach)
-            .or_else(|| cause.downcast_ref().map(of_create))
-            .or(source)
-    })
-}
-
-/// The exit code after a request to stop: 128 + the signal's number.
-fn stopped(stop: &Stop) -> ExitCode {
-    let signal = stop.signal().and_then(|signal| u8::try_from(signal).ok());
-    signal.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(128 + signal))
 }
 
 /// Reads the name of a bus for clap.
@@ -232,10 +148,4 @@ fn print(text: &str) -> anyhow::Result<()> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .context("cannot write standard output")
-}
-
-/// When something that may last for ever is to end, on the monotonic clock.
-fn deadline(duration: Option<Duration>) -> Option<u64> {
-    let nanos = u64::try_from(duration?.as_nanos()).unwrap_or(u64::MAX);
-    Some(framebus::clock::monotonic_ns().saturating_add(nanos))
 }

@@ -1,7 +1,5 @@
 //! `framebus peek`: one frame, or all of them in windows, read-only, without taking a consumer index.
 
-mod watch;
-
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,13 +7,16 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::config::Config;
-use super::show::OpenWindows;
-use super::{EXIT_NO, choose_bus, draw, parse_bus, print, worker};
+use super::{choose_bus, parse_bus, print};
 use crate::sink::{Encoding, Output, Pixels, Target, encode, replace_file};
+use crate::tui::{self, PictureOptions, Theme, render_picture};
 use framebus::bus::{BusName, CopyError, FrameCopy, Observer};
+use framebus::convert::{bgr_to_gray, gray_of};
+use framebus::layout::Geometry;
+use framebus::observe::Picture;
 use framebus::stop::Stop;
-use watch::Watch;
-pub(super) use watch::{OPEN, WATCHES_FOR};
+use framebus_tools::exit::EXIT_NO;
+use framebus_tools::job::{Job, Task, Watching};
 
 /// Look at one frame, read-only, without taking a consumer index
 #[derive(Debug, Clone, Args)]
@@ -27,22 +28,22 @@ pub struct PeekArgs {
     /// Write the image to a file, or to stdout (-) [default: draw it on a terminal, else PNG to stdout]
     #[arg(short, long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
-    /// What the image is written as [default: as the file's name says, else png]
+    /// Format of the image [default: from the file name, else png]
     #[arg(long, value_enum)]
     pub format: Option<ImageFormat>,
-    /// Draw it with characters, also when stdout is no terminal
+    /// Draw the image with characters, even if stdout is not a terminal
     #[arg(long, conflicts_with_all = ["output", "format"])]
     pub draw: bool,
-    /// The frame in this slot instead of the newest
+    /// Take the frame in this slot instead of the newest
     #[arg(long, value_name = "N")]
     pub slot: Option<u8>,
-    /// The BGR image instead of the gray one
+    /// Take the BGR image instead of the gray one
     #[arg(long)]
     pub bgr: bool,
-    /// Draw in colours
+    /// When to draw in colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: When,
-    /// Show the BGR image and every slot live in windows, until one is closed, q is pressed or the producer is gone
+    /// Show the BGR image and every slot in live windows, until a window is closed, q is pressed or the producer is gone
     #[arg(long, conflicts_with_all = ["output", "format", "draw", "slot", "bgr", "color"])]
     pub show: bool,
 }
@@ -79,17 +80,19 @@ Examples:
   framebus peek --show";
 
 /// Columns and rows where there is no terminal to ask.
-const NO_TERMINAL: (u32, u32) = (80, 24);
+const NO_TERMINAL: (u16, u16) = (80, 24);
 
 /// Copies a frame and writes or draws it.
 ///
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    if args.show {
-        return Err(worker::hand_over("--show"));
-    }
     let bus = choose_bus(args.bus.as_ref(), config)?;
+    if args.show {
+        let of_producer = None;
+        let watching = Watching { bus, of_producer };
+        return Err(Job::new(Task::Watch(watching)).hand_over("--show"));
+    }
     let observer = Observer::open(&bus)?;
     if !observer.has_producer() {
         tracing::warn!("the producer of bus {bus} has exited: this is the last frame it left");
@@ -97,7 +100,7 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut image = Vec::new();
     let copy = match copy(&observer, args, &mut image) {
         Ok(copy) => copy,
-        Err(CopyError::NoImage) => anyhow::bail!(
+        Err(CopyError::NoImage) if args.bgr => anyhow::bail!(
             "bus {bus} keeps no BGR image: its source has no colour; produce from one that has, or leave out --bgr"
         ),
         Err(error) => {
@@ -108,28 +111,19 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_NO));
         }
     };
+    let (copy, geometry) = copy;
     tracing::debug!("sequence {}, slot {}", copy.sequence, copy.slot);
+    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
+    if args.draw || to_terminal {
+        let picture = picture(geometry, &copy, image, args.bgr);
+        print(&render_picture(&picture, args.on_terminal()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let pixels = if args.bgr {
         Pixels::Bgr(&image)
     } else {
         Pixels::Gray(&image)
     };
-    let geometry = observer.layout().geometry;
-    let to_terminal = args.output.is_none() && args.format.is_none() && stdout().is_terminal();
-    if args.draw || to_terminal {
-        let (columns, rows) = terminal_size();
-        let color = args.color.is_on();
-        // The last row stays for the prompt.
-        let text = draw::draw(
-            geometry,
-            pixels,
-            columns,
-            rows.saturating_sub(1).max(1),
-            color,
-        );
-        print(&text)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut bytes = Vec::new();
     encode(args.encoding()?, geometry, pixels, &mut bytes)?;
     let output = args.output.clone().unwrap_or_else(|| "-".into());
@@ -151,35 +145,69 @@ pub fn main(args: &PeekArgs, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// In the worker: shows a bus in windows.
-///
-/// # Errors
-/// One sentence for a person.
-pub fn main_with(
+/// Copies an image; returns its size, too.
+fn copy(
+    observer: &Observer,
     args: &PeekArgs,
-    config: &Config,
-    windows: OpenWindows,
-) -> anyhow::Result<ExitCode> {
-    let bus = choose_bus(args.bus.as_ref(), config)?;
-    Watch::start(bus, windows)?.run()
-}
-
-fn copy(observer: &Observer, args: &PeekArgs, image: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+    image: &mut Vec<u8>,
+) -> Result<(FrameCopy, Geometry), CopyError> {
     if args
         .slot
         .is_some_and(|slot| slot >= observer.layout().slots)
     {
         return Err(CopyError::NoSlot);
     }
-    match (args.slot, args.bgr) {
-        (Some(slot), false) => observer.copy_slot(slot, image),
-        (None, false) => observer.copy_latest(image),
-        (Some(slot), true) => observer.copy_bgr(slot, image),
-        (None, true) => observer.copy_latest_bgr(image),
+    let layout = observer.layout();
+    let plane = if args.bgr {
+        layout.best_bgr()
+    } else {
+        layout.best_for_gray()
+    };
+    let plane = plane.ok_or(CopyError::NoImage)?;
+    let copy = match args.slot {
+        Some(slot) => observer.copy_slot(plane, slot, image),
+        None => observer.copy_latest(plane, image),
+    }?;
+    if !args.bgr {
+        *image = gray_of(plane, image).ok_or(CopyError::NoImage)?;
+    }
+    Ok((copy, plane.size().unwrap_or(layout.geometry)))
+}
+
+/// What was copied, as `top` draws it.
+fn picture(geometry: Geometry, copy: &FrameCopy, image: Vec<u8>, is_bgr: bool) -> Picture {
+    let (gray, bgr) = if is_bgr {
+        let mut gray = vec![0; image.len() / 3];
+        bgr_to_gray(&image, &mut gray);
+        (gray, Some(image))
+    } else {
+        (image, None)
+    };
+    Picture {
+        width: geometry.width,
+        height: geometry.height,
+        slot: copy.slot,
+        sequence: copy.sequence,
+        gray,
+        bgr,
     }
 }
 
 impl PeekArgs {
+    /// How a picture is drawn on the terminal that there is.
+    fn on_terminal(&self) -> PictureOptions {
+        let (columns, rows) = terminal_size();
+        let terminal = tui::Options::detect("", |name| std::env::var(name).ok());
+        PictureOptions {
+            columns,
+            // The last row stays for the prompt.
+            rows: rows.saturating_sub(1).max(1),
+            colour: self.color.is_on(),
+            true_colour: terminal.true_colour,
+            light: terminal.theme == Theme::Light,
+        }
+    }
+
     fn encoding(&self) -> anyhow::Result<Encoding> {
         let format = match (self.format, &self.output) {
             (Some(format), _) => format,
@@ -219,8 +247,8 @@ impl When {
     }
 }
 
-fn terminal_size() -> (u32, u32) {
+fn terminal_size() -> (u16, u16) {
     let size = rustix::termios::tcgetwinsize(stdout()).ok();
     let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 1);
-    size.map_or(NO_TERMINAL, |size| (size.ws_col.into(), size.ws_row.into()))
+    size.map_or(NO_TERMINAL, |size| (size.ws_col, size.ws_row))
 }

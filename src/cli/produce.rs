@@ -2,44 +2,32 @@
 
 mod camera;
 mod combinations;
-mod run;
-mod viewer;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::camera_words::{Backend, parse_fourcc, parse_setting};
-use super::config::{Config, device};
+use super::config::{Config, PlaneList, parse_planes};
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
     range_parser,
 };
-use super::{choose_bus, parse_bus, stopped, worker};
-use crate::recording::is_recording;
+use super::{choose_bus, parse_bus};
 use crate::source::v4l2::FourCc;
 use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
-use framebus::bus::{BusName, ProducerOptions};
+use framebus::bus::BusName;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
-use framebus::source::{FrameSource, PatternSource, Range, SourceError, SourceInfo};
+use framebus::source::{Opener, PatternSource, Range, SourceError, SourceSpec};
 use framebus::stop::Stop;
-use run::Run;
-use viewer::Viewer;
-
-/// A source of any kind.
-pub type BoxedSource = Box<dyn FrameSource>;
-
-/// Opens the source that the arguments name; `None` when somebody asks to stop meanwhile.
-pub trait OpenSource:
-    FnOnce(&ProduceArgs, &Stop) -> Result<Option<BoxedSource>, SourceError>
-{
-}
-impl<F: FnOnce(&ProduceArgs, &Stop) -> Result<Option<BoxedSource>, SourceError>> OpenSource for F {}
+use framebus_tools::exit::stopped;
+use framebus_tools::job::{self, Job, Task};
+use framebus_tools::produce::BoxedSource;
+use framebus_tools::production::Production;
 
 /// Capture frames and share them with any number of consumers
 #[derive(Debug, Clone, Args)]
@@ -49,8 +37,8 @@ pub struct ProduceArgs {
     /// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-` (Y4M or raw
     /// video on stdin) [default: pattern]
     ///
-    /// A password in a URL is hidden from the list of processes, but not at the very start, nor in the shell's history: set
-    /// it as FRAMEBUS_PRODUCE_SOURCE, or in a configuration that only you may read.
+    /// A password in a URL stays in the shell's history, and shows in the list of processes for a moment at the start. To
+    /// avoid both, put the URL into FRAMEBUS_PRODUCE_SOURCE, or into a configuration that only you can read.
     #[arg(allow_hyphen_values = true)]
     pub source: Option<OsString>,
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
@@ -62,7 +50,7 @@ pub struct ProduceArgs {
     /// Frame size of the pattern or of raw input; for a camera, the size to request [pattern: 640x480]
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub size: Option<Geometry>,
-    /// Pixel format of raw frames on stdin; without it they are Y4M
+    /// Pixel format of raw frames on stdin; without it, stdin is Y4M
     #[arg(long, value_enum)]
     pub format: Option<RawPixels>,
     /// Pixel format to ask a camera for, such as YUYV or MJPG; `framebus cameras` lists those that it has [default: the one
@@ -80,8 +68,8 @@ pub struct ProduceArgs {
     /// pictures over HTTP, else every frame]
     #[arg(long, value_name = "FPS", value_parser = parse_fps_or_unpaced, conflicts_with = "color")]
     pub bgr_fps: Option<f64>,
-    /// Which luma is black and white in the source, where it says nothing of it or lies; gray on the bus is always full
-    /// range, 0 to 255 [default: auto]
+    /// Luma range of the source, if it does not say or is wrong; gray on the bus is always full range, 0 to 255
+    /// [default: auto]
     #[arg(long, value_parser = range_parser())]
     pub range: Option<Range>,
     /// Start a file again when it ends
@@ -93,8 +81,8 @@ pub struct ProduceArgs {
     /// How long a source may take until its first frame, such as 1m for a time-lapse camera [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub open_timeout: Option<Duration>,
-    /// How long a source may be silent before it counts as stalled and is opened again [default: for a stream 4 times its
-    /// longest interval, 1.5s at the least; for a camera 1.5s]
+    /// How long a source may be silent before it counts as stalled and is reopened [default: 1.5s for a camera; for a stream
+    /// 4 times its longest interval, at least 1.5s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub read_timeout: Option<Duration>,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
@@ -103,13 +91,17 @@ pub struct ProduceArgs {
     /// Frames kept beyond the newest, for consumers that read every frame (--every-frame) [default: 0]
     #[arg(long, value_name = "K")]
     pub history: Option<u8>,
-    /// Put a BGR image into every slot beside the gray one
+    /// Put a BGR image into every slot beside the gray one: short for --planes gray,bgr
     #[arg(long)]
     pub color: bool,
-    /// Show the BGR image and every slot in windows, as peek --show does; q ends it
+    /// Planes of every frame, such as gray,bgr or nv12,gray/4. Formats: gray, gray16, bgr, rgb, nv12, i420, yuyv; /N divides
+    /// width and height by N; meta is for metadata [default: gray]
+    #[arg(long, value_name = "PLANES", value_parser = parse_planes, conflicts_with = "color")]
+    pub planes: Option<PlaneList>,
+    /// Show the BGR image and every slot in windows, as peek --show does; q ends the producer
     #[arg(long)]
     pub show: bool,
-    /// Mode bits of the segment and the named pipes: who may attach [default: 0600]
+    /// Who may attach: mode bits of the segment and the named pipes [default: 0600]
     #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     pub mode: Option<u32>,
     /// Group of the segment and the named pipes
@@ -141,8 +133,14 @@ pub enum RawPixels {
     Gray,
     /// 8-bit blue, green, red
     Bgr,
-    /// YUV 4:2:2, as many cameras give it
+    /// YUV 4:2:2, the format of many cameras
     Yuyv,
+    /// 8-bit red, green, blue
+    Rgb,
+    /// YUV 4:2:0: luma, then chroma in turns
+    Nv12,
+    /// YUV 4:2:0: luma, then two planes of chroma (yuv420p)
+    I420,
 }
 
 impl From<RawPixels> for RawFormat {
@@ -151,6 +149,9 @@ impl From<RawPixels> for RawFormat {
             RawPixels::Gray => RawFormat::Gray,
             RawPixels::Bgr => RawFormat::Bgr,
             RawPixels::Yuyv => RawFormat::Yuyv,
+            RawPixels::Rgb => RawFormat::Rgb,
+            RawPixels::Nv12 => RawFormat::Nv12,
+            RawPixels::I420 => RawFormat::I420,
         }
     }
 }
@@ -161,8 +162,6 @@ const PATTERN_SIZE: Geometry = Geometry {
 };
 const PATTERN_FPS: f64 = 30.0;
 const PATTERN: &str = "pattern";
-/// The pace of a file that does not say its own.
-const UNKNOWN_FPS: f64 = 25.0;
 
 impl ProduceArgs {
     /// Takes from the configuration what no flag has set.
@@ -173,14 +172,15 @@ impl ProduceArgs {
         let source = self.source.clone().or_else(named_source);
         let source = source.unwrap_or_else(|| PATTERN.into());
         // A size that the configuration has for cameras means nothing for what has a size of its own.
-        let takes_size =
-            (source != "-" || self.format.is_some()) && !is_recording(Path::new(&source));
+        let takes_size = match SourceSpec::of(&source) {
+            Ok(SourceSpec::Stdin) => self.format.is_some(),
+            Ok(SourceSpec::Recording(_)) => false,
+            _ => true,
+        };
         let backend = self.backend.or(named.backend);
         // And what it has for cameras means nothing for others.
         let native = backend != Some(Backend::Opencv)
-            && source
-                .to_str()
-                .is_some_and(|source| device(source).is_some());
+            && matches!(SourceSpec::of(&source), Ok(SourceSpec::Camera(_)));
         let place = |key| config.place(bus.as_str(), key);
         let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
@@ -189,6 +189,9 @@ impl ProduceArgs {
                     .map_err(|why| anyhow::anyhow!("{}: {name:?} {why}", place("group")))
             })
             .transpose()?;
+        // A flag for colour comes before a list of the configuration.
+        let of_file = named.planes.clone().filter(|_| !self.color);
+        let planes = self.planes.clone().or(of_file);
         Ok(ProduceArgs {
             fps: self.fps.or(named.fps.filter(|_| self.speed.is_none())),
             range: self.range.or(named.range),
@@ -197,13 +200,17 @@ impl ProduceArgs {
             read_timeout: self.read_timeout.or(named.read_timeout),
             consumers: self.consumers.or(named.consumers),
             history: self.history.or(named.history),
-            color: self.color || named.color == Some(true),
+            color: match &planes {
+                Some(planes) => planes.has_colour(),
+                None => self.color || named.color == Some(true),
+            },
             looped: self.looped || named.looped == Some(true),
             mode: self.mode.or(named.mode),
             group: self.group.or(group),
             fourcc: self.fourcc.or(named.fourcc.filter(|_| native)),
             settings: match named
                 .settings
+                .clone()
                 .filter(|_| native && self.settings.is_empty())
             {
                 Some(settings) => settings,
@@ -211,7 +218,13 @@ impl ProduceArgs {
             },
             backend,
             bgr_fps: self.bgr_fps.or(named.bgr_fps),
-            color_by: (!self.color).then(|| place("color").to_string()),
+            color_by: match (&self.planes, &planes, self.color) {
+                (Some(_), _, _) => Some("--planes".to_owned()),
+                (None, Some(_), _) => Some(place("planes").to_string()),
+                (None, None, true) => None,
+                (None, None, false) => Some(place("color").to_string()),
+            },
+            planes,
             bus: Some(bus),
             source: Some(source),
             ..self.clone()
@@ -229,58 +242,38 @@ impl ProduceArgs {
         self.source().to_string_lossy()
     }
 
-    /// Whether the source needs the headless worker, as far as one can tell without opening it.
-    fn needs_worker(&self) -> bool {
-        let own = self.source() == PATTERN || self.source() == "-" || self.is_recording();
-        !own && !camera::is_native(self)
-    }
-
     /// How often the BGR debugging image is renewed; `None` is with every frame.
-    fn bgr_fps(&self) -> Option<f64> {
-        let usual = camera::is_native(self).then_some(camera::BGR_FPS);
+    fn bgr_fps(&self, spec: &SourceSpec) -> Option<f64> {
+        let usual = camera::is_native(self, spec).then_some(camera::BGR_FPS);
         self.bgr_fps.or(usual).filter(|_| !self.color)
     }
 
-    fn is_recording(&self) -> bool {
-        is_recording(Path::new(self.source()))
-    }
-
-    /// The pace at which frames are asked for; `None` = as they come, or as fast as possible.
-    fn pace(&self, info: &SourceInfo) -> Option<f64> {
-        match self.fps {
-            Some(0.0) => None,
-            // A camera is asked for its rate; a pipe can be made to wait.
-            Some(fps) if !info.live || self.source() == "-" => Some(fps),
+    /// What holds, for whoever captures.
+    fn production(&self, spec: &SourceSpec) -> Production {
+        let bus = self.bus.clone().unwrap_or_default();
+        Production {
+            fps: self.fps,
             // As it comes, and no waiting: what --speed max means.
-            None if self.speed == Some(Speed::Max) => None,
-            None if !info.live => Some(info.fps.unwrap_or(UNKNOWN_FPS)),
-            _ => None,
+            unpaced: self.speed == Some(Speed::Max),
+            size: self.size,
+            range: self.range.unwrap_or_default(),
+            looped: self.looped,
+            open_timeout: self.open_timeout,
+            read_timeout: self.read_timeout,
+            consumers: self.consumers,
+            history: self.history,
+            planes: self.planes.clone().map(|planes| planes.0),
+            color: self.color,
+            color_by: self.color_by.clone(),
+            bgr_fps: self.bgr_fps(spec),
+            own_rate: camera::is_native(self, spec) && camera::is_camera(spec),
+            mode: self.mode,
+            group: self.group,
+            show: self.show,
+            count: self.count,
+            duration: self.duration,
+            ..Production::new(bus, self.source().to_owned())
         }
-    }
-
-    /// What a source is said to give: a camera's own word counts more than what it was asked for.
-    fn nominal_fps(&self, info: &SourceInfo) -> Option<f64> {
-        let asked = self.fps.filter(|fps| *fps > 0.0);
-        if camera::is_camera(self) && camera::is_native(self) {
-            info.fps.or(asked)
-        } else {
-            asked.or(info.fps)
-        }
-    }
-
-    fn options(&self, info: &SourceInfo) -> ProducerOptions {
-        let options = ProducerOptions::new(self.bus.clone().unwrap_or_default(), info.geometry);
-        let (consumers, history, mode) = (options.consumers, options.history, options.mode);
-        options
-            .consumers(self.consumers.unwrap_or(consumers))
-            .history(self.history.unwrap_or(history))
-            .bgr_image(info.bgr && !self.color && self.bgr_fps() != Some(0.0))
-            .color(info.bgr && self.color)
-            .limited_range(info.limited_range)
-            .nominal_fps(self.nominal_fps(info))
-            .mode(self.mode.unwrap_or(mode))
-            .gid(self.group)
-            .source(&info.description)
     }
 }
 
@@ -290,54 +283,24 @@ impl ProduceArgs {
 /// One sentence for a person.
 pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
-    combinations::check(args, &merged, config)?;
-    if merged.needs_worker() {
-        return Err(worker::hand_over(&merged.source_text()));
+    let spec = SourceSpec::of(merged.source())?;
+    combinations::check(args, &merged, &spec, config)?;
+    let production = merged.production(&spec);
+    let hand_over = |what: &str| Err(Job::new(Task::Produce(production.clone())).hand_over(what));
+    let worker = || job::find("--show");
+    if camera::is_native(&merged, &spec) {
+        let stop = Stop::on_signals()?;
+        return match camera::open(&merged, &spec, &stop)? {
+            Opened::Source(source) => production.run(&stop, worker, |_| Ok(Some(source))),
+            Opened::Stopped => Ok(stopped(&stop)),
+            Opened::Elsewhere(why) => hand_over(&why),
+        };
     }
-    if merged.show {
-        return Err(worker::hand_over("--show"));
+    if spec.opener() == Opener::Worker {
+        return hand_over(&merged.source_text());
     }
     let stop = Stop::on_signals()?;
-    match open(&merged, &stop)? {
-        Opened::Source(source) => Run::start(&merged, source, stop, None)?.run(),
-        Opened::Stopped => Ok(stopped(&stop)),
-        Opened::Elsewhere(why) => Err(worker::hand_over(&why)),
-    }
-}
-
-/// In the worker: captures with the source that `opencv` opens, or one of the library's own.
-///
-/// # Errors
-/// One sentence for a person.
-pub fn main_with(
-    args: &ProduceArgs,
-    config: &Config,
-    opencv: impl OpenSource,
-) -> anyhow::Result<ExitCode> {
-    let merged = args.over(config)?;
-    combinations::check(args, &merged, config)?;
-    let stop = Stop::on_signals()?;
-    let mut viewer = None;
-    if merged.show {
-        viewer = Viewer::start(&merged.bus.clone().unwrap_or_default(), &stop)?;
-        if viewer.is_none() {
-            return Ok(stopped(&stop));
-        }
-    }
-    let own = if merged.needs_worker() {
-        Opened::Elsewhere(String::new())
-    } else {
-        open(&merged, &stop)?
-    };
-    let source = match own {
-        Opened::Source(source) => Some(source),
-        Opened::Stopped => None,
-        Opened::Elsewhere(_) => opencv(&merged, &stop)?,
-    };
-    match source {
-        Some(source) => Run::start(&merged, source, stop, viewer)?.run(),
-        None => Ok(stopped(&stop)),
-    }
+    production.run(&stop, worker, |stop| open(&merged, &spec, stop))
 }
 
 /// What opening a source without the worker comes to.
@@ -349,29 +312,26 @@ enum Opened {
     Elsewhere(String),
 }
 
-/// Opens a source of the command's own.
-fn open(args: &ProduceArgs, stop: &Stop) -> Result<Opened, SourceError> {
-    if camera::is_native(args) {
-        return camera::open(args, stop);
-    }
-    let source = open_video(args, stop)?;
-    Ok(source.map_or(Opened::Stopped, Opened::Source))
-}
-
-fn open_video(args: &ProduceArgs, stop: &Stop) -> Result<Option<BoxedSource>, SourceError> {
+/// Opens a source of the command's own; `None` when somebody asks to stop meanwhile.
+fn open(
+    args: &ProduceArgs,
+    spec: &SourceSpec,
+    stop: &Stop,
+) -> Result<Option<BoxedSource>, SourceError> {
     let range = args.range.unwrap_or_default();
-    if args.is_recording() {
-        let (path, speed) = (Path::new(args.source()), args.speed.unwrap_or_default());
-        let replay = ReplaySource::open(path, speed, args.fps.is_some(), args.looped, stop)?;
-        return Ok(replay.map(|source| Box::new(source.with_range(range)) as BoxedSource));
-    }
-    if args.source() == PATTERN {
-        let fps = args.fps.unwrap_or(PATTERN_FPS);
-        let size = args.size.unwrap_or(PATTERN_SIZE);
-        return Ok(Some(Box::new(PatternSource::new(
-            size,
-            Some(fps).filter(|fps| *fps > 0.0),
-        ))));
+    match spec {
+        SourceSpec::Pattern => {
+            let fps = args.fps.unwrap_or(PATTERN_FPS);
+            let size = args.size.unwrap_or(PATTERN_SIZE);
+            let pattern = PatternSource::new(size, Some(fps).filter(|fps| *fps > 0.0));
+            return Ok(Some(Box::new(pattern)));
+        }
+        SourceSpec::Recording(path) => {
+            let speed = args.speed.unwrap_or_default();
+            let replay = ReplaySource::open(path, speed, args.fps.is_some(), args.looped, stop)?;
+            return Ok(replay.map(|source| Box::new(source.with_range(range)) as BoxedSource));
+        }
+        _ => {}
     }
     let name = "standard input";
     let input = standard_input()

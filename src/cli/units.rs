@@ -107,7 +107,7 @@ pub fn range_parser() -> impl TypedValueParser<Value = Range> {
     let values = Range::ALL.map(|range| {
         let help = match range {
             Range::Auto => {
-                "What the source says; else limited where it is YUV and full where it is gray"
+                "What the source says; if it says nothing, limited for YUV and full for gray"
             }
             Range::Full => "0 is black and 255 white",
             Range::Limited => "16 is black and 235 white, as in most video",

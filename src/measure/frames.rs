@@ -5,7 +5,7 @@ use multiversion::multiversion;
 use framebus::bus::{FrameMeta, Producer};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::convert::bgr_to_gray;
-use framebus::layout::Geometry;
+use framebus::layout::{Format, Geometry};
 
 /// Returns a BGR picture that is not all one colour.
 #[must_use]
@@ -23,7 +23,9 @@ pub fn publish(producer: &mut Producer, bgr: &[u8]) {
     let capture_ns = monotonic_ns();
     let wall_ns = wall_ns();
     if let Ok(Some(mut claim)) = producer.claim() {
-        bgr_to_gray(bgr, claim.target().gray);
+        if let Some(gray) = claim.plane(Format::GRAY8) {
+            bgr_to_gray(bgr, gray);
+        }
         claim.publish(FrameMeta {
             capture_ns,
             wall_ns,

@@ -3,6 +3,7 @@
 use std::io;
 
 use framebus::layout::Geometry;
+use framebus_tools::sink::Pixels;
 
 /// What an image is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +14,6 @@ pub enum Encoding {
     Png,
     /// Baseline JPEG.
     Jpeg,
-}
-
-/// The pixels of an image, rows packed.
-#[derive(Debug, Clone, Copy)]
-pub enum Pixels<'a> {
-    /// One byte a pixel.
-    Gray(&'a [u8]),
-    /// Blue, green, red.
-    Bgr(&'a [u8]),
 }
 
 /// The quality of JPEG images, 1 to 100.

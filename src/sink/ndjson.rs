@@ -35,6 +35,17 @@ struct Line {
     generation: u64,
     /// Sequences only grow while this is the same.
     epoch_ms: u64,
+    /// What its producer knows of the frame, where it is JSON: a text otherwise, with U+FFFD for what is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<serde_json::Value>,
+}
+
+fn metadata(bytes: &[u8]) -> Option<serde_json::Value> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let json = serde_json::from_slice(bytes);
+    Some(json.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into()))
 }
 
 impl NdjsonSink {
@@ -75,6 +86,7 @@ impl Sink for NdjsonSink {
             height: frame.geometry.height,
             generation: self.generation,
             epoch_ms: self.epoch_ms,
+            metadata: metadata(frame.metadata),
         };
         self.line.clear();
         serde_json::to_writer(&mut self.line, &line).map_err(|error| SinkError::Write {

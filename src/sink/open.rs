@@ -11,12 +11,13 @@ use super::{
     ExecSink, ExecStreamSink, NdjsonSink, Output, Plane, RecordingSink, Sink, SinkError, StatsSink,
     VideoSink,
 };
+use framebus::layout::Format as Image;
 use framebus::stop::Stop;
 
 /// How frames are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Format {
-    /// Gray pixels and nothing else: width times height bytes a frame
+    /// Only gray pixels: width times height bytes per frame
     Raw,
     /// YUV4MPEG2 video, for ffmpeg and players
     Y4m,
@@ -24,13 +25,45 @@ pub enum Format {
     Pgm,
     /// PNG images
     Png,
-    /// JPEG images; one after another they are an MJPEG stream
+    /// JPEG images; in one file they are an MJPEG stream
     Jpeg,
-    /// BGR pixels and nothing else, from a bus with colour
+    /// Only BGR pixels, from a bus with colour
     Bgr,
+    /// RGB pixels and nothing else, from a bus with that plane (produce --planes rgb)
+    Rgb,
+    /// 16-bit gray pixels, little-endian, from a bus with that plane
+    Gray16,
+    /// NV12 images: luma, then chroma in turns, from a bus with that plane
+    Nv12,
+    /// I420 images (yuv420p): luma, then two planes of chroma, from a bus with that plane
+    I420,
+    /// YUYV pixels (yuyv422), from a bus with that plane
+    Yuyv,
 }
 
 impl Format {
+    /// The plane that is written as it is.
+    #[must_use]
+    pub fn image(self) -> Option<Image> {
+        Some(match self {
+            Format::Raw => Image::GRAY8,
+            Format::Bgr => Image::BGR8,
+            Format::Rgb => Image::RGB8,
+            Format::Gray16 => Image::GRAY16,
+            Format::Nv12 => Image::NV12,
+            Format::I420 => Image::I420,
+            Format::Yuyv => Image::YUYV,
+            Format::Y4m | Format::Pgm | Format::Png | Format::Jpeg => return None,
+        })
+    }
+
+    /// The format that writes a plane as it is.
+    #[must_use]
+    pub fn of_image(image: Image) -> Option<Format> {
+        let mut all = Format::value_variants().iter().copied();
+        all.find(|format| format.image() == Some(image))
+    }
+
     /// Returns the format that a file's name asks for, such as Y4M for `run.y4m`.
     #[must_use]
     pub fn of_file(path: &Path) -> Option<Format> {
@@ -41,6 +74,10 @@ impl Format {
             "png" => Some(Format::Png),
             "jpg" | "jpeg" | "mjpg" | "mjpeg" => Some(Format::Jpeg),
             "bgr" => Some(Format::Bgr),
+            "rgb" => Some(Format::Rgb),
+            "nv12" => Some(Format::Nv12),
+            "i420" | "yuv" => Some(Format::I420),
+            "yuyv" => Some(Format::Yuyv),
             _ => None,
         }
     }
@@ -85,10 +122,10 @@ pub enum Kind {
 /// How a command gets frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ExecMode {
-    /// A process a frame, with the frame as PGM on its stdin
+    /// One process per frame, with the frame as PGM on its stdin
     #[default]
     Frame,
-    /// One process, with all frames as Y4M on its stdin
+    /// One process for all frames, as Y4M on its stdin
     Stream,
 }
 
@@ -112,10 +149,6 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
             let reason = "--format raw is gray: for colour use --format bgr";
             return Err(SinkError::Unsuitable(reason.to_owned()));
         }
-        Kind::Frames(target, Format::Raw, Plane::Gray) => {
-            Box::new(VideoSink::gray(stream(target, stop)?)?)
-        }
-        Kind::Frames(target, Format::Bgr, _) => Box::new(VideoSink::bgr(stream(target, stop)?)?),
         Kind::Frames(target, Format::Y4m, plane) => {
             Box::new(VideoSink::y4m(stream(target, stop)?, *plane)?)
         }
@@ -128,7 +161,16 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
         Kind::Frames(target, Format::Jpeg, plane) => {
             Box::new(images(target, Encoding::Jpeg, stop)?.of(*plane))
         }
+        Kind::Frames(target, format, _) => match format.image() {
+            Some(image) => raw(target, image, stop)?,
+            None => return Err(SinkError::Unsuitable("it is no image".to_owned())),
+        },
     })
+}
+
+/// Writes a plane as it is.
+fn raw(target: &Target, plane: Image, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
+    Ok(Box::new(VideoSink::raw(stream(target, stop)?, plane)?))
 }
 
 fn stream(target: &Target, stop: &Stop) -> Result<Output, SinkError> {
@@ -187,6 +229,16 @@ mod tests {
         let stop = Stop::new().expect("eventfd");
         let mut frame = Frame::new(4, 2, 1);
         frame.bgr = Some(vec![0; 24]);
+        for format in [
+            Image::RGB8,
+            Image::GRAY16,
+            Image::NV12,
+            Image::I420,
+            Image::YUYV,
+        ] {
+            let len = format.len(frame.geometry).expect("a length");
+            frame.others.push((format, vec![0; len]));
+        }
         let full = Target::File("/dev/full".into());
         let kinds = Format::value_variants()
             .iter()

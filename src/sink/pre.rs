@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{FrameView, Kind, Sink, SinkError, StreamInfo, Summary, open};
-use framebus::bus::FrameInfo;
-use framebus::layout::Geometry;
+use framebus::bus::{FrameInfo, PlaneView};
+use framebus::layout::{Geometry, Plane, Planes};
 use framebus::stop::Stop;
 
 /// Keeps the last frames in memory, and starts to write with them when it is triggered.
@@ -30,8 +30,8 @@ pub struct PreSink {
 #[derive(Debug, Default)]
 struct Kept {
     info: Option<(FrameInfo, Geometry)>,
-    gray: Vec<u8>,
-    bgr: Option<Vec<u8>>,
+    planes: Vec<(Plane, Vec<u8>)>,
+    metadata: Vec<u8>,
 }
 
 impl PreSink {
@@ -81,7 +81,7 @@ impl PreSink {
             sink.begin(stream)?;
         }
         tracing::info!(
-            "triggered: writing, {} frames from before it first",
+            "triggered: recording, {} frames from before the trigger first",
             self.ring.len()
         );
         let mut first = true;
@@ -149,18 +149,32 @@ impl Sink for PreSink {
 impl Kept {
     fn fill(&mut self, frame: &FrameView<'_>) {
         self.info = Some((frame.info, frame.geometry));
-        self.gray.clear();
-        self.gray.extend_from_slice(frame.gray);
-        self.bgr = frame.bgr.map(<[u8]>::to_vec);
+        let views = frame.planes.iter().flatten();
+        self.planes
+            .resize_with(views.clone().count(), Default::default);
+        for ((plane, pixels), view) in self.planes.iter_mut().zip(views) {
+            *plane = view.plane;
+            pixels.clear();
+            pixels.extend_from_slice(view.data);
+        }
+        self.metadata.clear();
+        self.metadata.extend_from_slice(frame.metadata);
     }
 
     fn view(&self) -> Option<FrameView<'_>> {
         let (info, geometry) = self.info?;
+        let mut planes = [const { None }; Planes::MAX];
+        for (place, (plane, data)) in planes.iter_mut().zip(&self.planes) {
+            *place = Some(PlaneView {
+                plane: *plane,
+                data,
+            });
+        }
         Some(FrameView {
             info,
             geometry,
-            gray: &self.gray,
-            bgr: self.bgr.as_deref(),
+            planes,
+            metadata: &self.metadata,
         })
     }
 }

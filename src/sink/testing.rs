@@ -3,8 +3,8 @@
 use std::io::{PipeReader, Read};
 
 use super::{FrameView, Output, StreamInfo};
-use framebus::bus::FrameInfo;
-use framebus::layout::Geometry;
+use framebus::bus::{FrameInfo, PlaneView};
+use framebus::layout::{Format, Geometry, Plane, Planes};
 use framebus::stop::Stop;
 
 /// A frame that owns its pixels.
@@ -15,6 +15,8 @@ pub(super) struct Frame {
     pub(super) wake_ns: u64,
     pub(super) gray: Vec<u8>,
     pub(super) bgr: Option<Vec<u8>>,
+    /// Images of other formats.
+    pub(super) others: Vec<(Format, Vec<u8>)>,
 }
 
 impl Frame {
@@ -32,11 +34,27 @@ impl Frame {
             wake_ns: 5_040_000,
             gray,
             bgr: None,
+            others: Vec::new(),
         }
     }
 
     /// Lends it to a sink.
     pub(super) fn view(&self) -> FrameView<'_> {
+        let mut planes = [const { None }; Planes::MAX];
+        let images = [
+            (Format::GRAY8, Some(&self.gray)),
+            (Format::BGR8, self.bgr.as_ref()),
+        ];
+        let images = images
+            .into_iter()
+            .filter_map(|(format, image)| Some((format, image?)))
+            .chain(self.others.iter().map(|(format, image)| (*format, image)));
+        for (place, (format, data)) in planes.iter_mut().zip(images) {
+            *place = Some(PlaneView {
+                plane: Plane::of(format, self.geometry).expect("a plane"),
+                data,
+            });
+        }
         FrameView {
             info: FrameInfo {
                 sequence: self.sequence,
@@ -49,10 +67,11 @@ impl Frame {
                 skipped: if self.sequence == 14 { 2 } else { 0 },
                 missing: 0,
                 origin: 0,
+                metadata_len: 0,
             },
             geometry: self.geometry,
-            gray: &self.gray,
-            bgr: self.bgr.as_deref(),
+            planes,
+            metadata: &[],
         }
     }
 }
@@ -66,7 +85,7 @@ pub(super) fn stream(width: u32, height: u32) -> StreamInfo {
         nominal_fps: Some(30.0),
         generation: 1,
         epoch_ms: 1_700_000_000_000,
-        limited_range: false,
+        planes: Planes::default(),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Video as one stream of bytes: raw gray, raw BGR, or Y4M.
+//! Video as one stream of bytes: a plane as it is, or Y4M.
 
-use super::{FrameView, Output, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
+use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary};
 use framebus::convert::{bgr_to_chroma, bgr_to_gray};
-use framebus::layout::Geometry;
+use framebus::layout::{ColorRange, Format, Geometry};
 
 /// Y4M's frame rate when the bus announces none: what most players assume.
 const UNKNOWN_RATE: (u64, u64) = (25, 1);
@@ -10,10 +10,8 @@ const UNKNOWN_RATE: (u64, u64) = (25, 1);
 /// What the bytes of a [`VideoSink`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// The gray images, one after another: `width * height` bytes each.
-    Gray,
-    /// The BGR images, one after another: `3 * width * height` bytes each.
-    Bgr,
+    /// The images of a plane, one after another.
+    Raw(Format),
     /// YUV4MPEG2 with `Cmono`: a header with size and frame rate, then each gray image after a line `FRAME`.
     Y4m,
     /// YUV4MPEG2 with `C444`, in full range: the BGR image. Its luma is the gray image of nearly every source; that of a
@@ -37,20 +35,12 @@ pub struct VideoSink {
 }
 
 impl VideoSink {
-    /// Writes raw gray images.
+    /// Writes the images of a plane as they are; a bus without it is refused with its first frame.
     ///
     /// # Errors
     /// Refuses a terminal.
-    pub fn gray(output: Output) -> Result<VideoSink, SinkError> {
-        VideoSink::new(output, Encoding::Gray)
-    }
-
-    /// Writes raw BGR images; a bus without colour is refused with its first frame.
-    ///
-    /// # Errors
-    /// Refuses a terminal.
-    pub fn bgr(output: Output) -> Result<VideoSink, SinkError> {
-        VideoSink::new(output, Encoding::Bgr)
+    pub fn raw(output: Output, format: Format) -> Result<VideoSink, SinkError> {
+        VideoSink::new(output, Encoding::Raw(format))
     }
 
     /// Writes Y4M, which `ffmpeg -f yuv4mpegpipe -i -` and most players read.
@@ -67,7 +57,7 @@ impl VideoSink {
 
     fn new(output: Output, encoding: Encoding) -> Result<VideoSink, SinkError> {
         output.refuse_terminal(match encoding {
-            Encoding::Gray | Encoding::Bgr => "raw frames",
+            Encoding::Raw(_) => "raw frames",
             Encoding::Y4m | Encoding::Y4mColor => "Y4M video",
         })?;
         Ok(VideoSink {
@@ -96,11 +86,14 @@ impl Sink for VideoSink {
             None => self.begun = Some(geometry),
         }
         match self.encoding {
-            Encoding::Gray => self.output.expect_frames_of(geometry.gray_len()),
-            Encoding::Bgr => self.output.expect_frames_of(geometry.bgr_len()),
+            Encoding::Raw(format) => self
+                .output
+                .expect_frames_of(format.len(geometry).unwrap_or(0)),
             Encoding::Y4m => {
                 self.output.expect_frames_of(geometry.gray_len());
-                self.header = y4m_header(stream, "mono", stream.limited_range).into_bytes();
+                let gray = stream.planes.full(Format::GRAY8, geometry);
+                let limited = gray.is_some_and(|gray| gray.range == ColorRange::Limited);
+                self.header = y4m_header(stream, "mono", limited).into_bytes();
             }
             Encoding::Y4mColor => {
                 self.output.expect_frames_of(geometry.bgr_len());
@@ -113,15 +106,15 @@ impl Sink for VideoSink {
 
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
         match self.encoding {
-            Encoding::Gray => self.output.write_frame(&[frame.gray]),
+            Encoding::Raw(format) => self.output.write_frame(&[frame.wanted(format)?]),
             Encoding::Y4m => {
-                self.output
-                    .write_frame(&[&self.header, b"FRAME\n", frame.gray])?;
+                let gray = frame.wanted(Format::GRAY8)?;
+                self.output.write_frame(&[&self.header, b"FRAME\n", gray])?;
                 self.header.clear();
                 Ok(())
             }
             Encoding::Y4mColor => {
-                let bgr = in_colour(frame)?;
+                let bgr = frame.wanted(Format::BGR8)?;
                 let pixels = frame.geometry.gray_len();
                 let (luma, chroma) = self.planes.split_at_mut(pixels);
                 let (blue, red) = chroma.split_at_mut(pixels);
@@ -132,7 +125,6 @@ impl Sink for VideoSink {
                 self.header.clear();
                 Ok(())
             }
-            Encoding::Bgr => self.output.write_frame(&[in_colour(frame)?]),
         }
     }
 
@@ -142,12 +134,6 @@ impl Sink for VideoSink {
 
     fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
         self.output.finish()
-    }
-}
-
-fn in_colour<'a>(frame: &FrameView<'a>) -> Result<&'a [u8], SinkError> {
-    match Plane::Bgr.of(frame)? {
-        Pixels::Gray(pixels) | Pixels::Bgr(pixels) => Ok(pixels),
     }
 }
 

@@ -9,7 +9,7 @@ use framebus::stop::Stop;
 #[test]
 fn raw_is_the_pixels() {
     let (output, reader, _stop) = piped();
-    let mut sink = VideoSink::gray(output).expect("sink");
+    let mut sink = VideoSink::raw(output, Format::GRAY8).expect("sink");
     sink.begin(&stream(4, 2)).expect("begin");
     sink.frame(&Frame::new(4, 2, 1).view()).expect("frame");
     sink.frame(&Frame::new(4, 2, 10).view()).expect("frame");
@@ -72,10 +72,13 @@ fn rates_are_fractions_that_players_know() {
 
 #[test]
 fn another_size_is_refused_with_both_sizes() {
-    let y4m = |output| VideoSink::y4m(output, Plane::Gray);
-    for new in [VideoSink::gray, y4m, VideoSink::bgr] {
+    let new = |format: Option<Format>, output| match format {
+        Some(format) => VideoSink::raw(output, format),
+        None => VideoSink::y4m(output, Plane::Gray),
+    };
+    for format in [Some(Format::GRAY8), None, Some(Format::NV12)] {
         let (output, _reader, _stop) = piped();
-        let mut sink = new(output).expect("sink");
+        let mut sink = new(format, output).expect("sink");
         sink.begin(&stream(640, 480)).expect("begin");
         let error = sink
             .begin(&stream(320, 240))
@@ -91,7 +94,7 @@ fn another_size_is_refused_with_both_sizes() {
 #[test]
 fn bgr_needs_a_bus_with_colour() {
     let (output, reader, _stop) = piped();
-    let mut sink = VideoSink::bgr(output).expect("sink");
+    let mut sink = VideoSink::raw(output, Format::BGR8).expect("sink");
     sink.begin(&stream(1, 1)).expect("begin");
     let mut frame = Frame::new(1, 1, 1);
     let error = sink.frame(&frame.view()).expect_err("no colour");
@@ -105,7 +108,7 @@ fn bgr_needs_a_bus_with_colour() {
 #[test]
 fn a_reader_that_has_gone_shows_without_a_frame() {
     let (output, reader, _stop) = piped();
-    let mut sink = VideoSink::gray(output).expect("sink");
+    let mut sink = VideoSink::raw(output, Format::GRAY8).expect("sink");
     sink.begin(&stream(4, 2)).expect("begin");
     sink.tick(0).expect("it reads");
     drop(reader);
@@ -120,10 +123,9 @@ fn a_reader_that_has_gone_shows_without_a_frame() {
 fn y4m_in_colour_has_the_luma_of_the_colours_and_two_chroma_planes() {
     let (output, reader, _stop) = piped();
     let mut sink = VideoSink::y4m(output, Plane::Bgr).expect("sink");
-    // Its gray image is another one, and of limited range besides.
+    // Its gray image is another one.
     let mut frame = Frame::new(2, 1, 99);
-    let mut info = stream(2, 1);
-    info.limited_range = true;
+    let info = stream(2, 1);
     // A gray pixel has no chroma; a blue one has all of the first and some of the second.
     frame.bgr = Some(vec![65, 65, 65, 255, 0, 0]);
     sink.begin(&info).expect("begin");
@@ -146,11 +148,7 @@ fn read_y4m(bytes: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
     source.wait(&stop).expect("a frame");
     let geometry = source.info().geometry;
     let (mut gray, mut bgr) = (vec![0; geometry.gray_len()], vec![0; geometry.bgr_len()]);
-    let mut target = FrameTarget {
-        geometry,
-        gray: &mut gray,
-        bgr: Some(&mut bgr),
-    };
+    let mut target = FrameTarget::new(geometry, &mut gray, Some(&mut bgr));
     assert_eq!(source.fill(&mut target).expect("a frame"), Filled::Frame);
     (gray, bgr)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::source::{Arrival, Capture, Filled, SourceError};
+use framebus::source::{Arrival, Filled, FrameMeta, SourceError};
 use framebus::stop::{Stop, Waited};
 
 /// How long nothing may come before `wait` says so.
@@ -87,7 +87,7 @@ pub(super) struct Input<R> {
     /// The number of the frame at `place`.
     frame: u64,
     /// When the frame came that was announced last.
-    capture: Capture,
+    capture: FrameMeta,
     /// Whether that one may still be filled for the first time.
     untouched: bool,
     /// How the header of a stream begins; empty where there are none.
@@ -125,7 +125,7 @@ impl<R: Read + AsFd> Input<R> {
             payload: 0,
             left: 0,
             frame: 0,
-            capture: Capture::default(),
+            capture: FrameMeta::default(),
             untouched: false,
             magic: &[],
             lost: false,
@@ -152,13 +152,18 @@ impl<R: Read + AsFd> Input<R> {
         self.payload = payload;
     }
 
+    /// Bytes of a frame behind its header.
+    pub(super) fn payload(&self) -> usize {
+        self.payload
+    }
+
     /// Says how the header of a stream begins, so that one is found behind a frame that was cut off.
     pub(super) fn set_magic(&mut self, magic: &'static [u8]) {
         self.magic = magic;
     }
 
     /// When the frame came that was announced last.
-    pub(super) fn capture(&self) -> Capture {
+    pub(super) fn capture(&self) -> FrameMeta {
         self.capture
     }
 
@@ -248,7 +253,7 @@ impl<R: Read + AsFd> Input<R> {
                 }
                 Place::Payload if self.start < self.end => {
                     self.place = Place::Announced;
-                    self.capture = Capture {
+                    self.capture = FrameMeta {
                         capture_ns: monotonic_ns(),
                         wall_ns: wall_ns(),
                         source_frame: self.frame,

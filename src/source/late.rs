@@ -1,15 +1,24 @@
 //! A frame whose writer pauses in the middle of it: what has come is kept, and the slot is given back.
 
-use framebus::source::{Arrival, Capture, Filled, FrameTarget, SourceError};
+use framebus::layout::Geometry;
+use framebus::source::{Arrival, Filled, FrameMeta, FrameTarget, SourceError};
 use framebus::stop::Stop;
 
 /// The images of a frame of which a part has been read.
 #[derive(Debug)]
 pub(super) struct Late {
-    capture: Capture,
-    gray: Vec<u8>,
-    bgr: Option<Vec<u8>>,
+    capture: FrameMeta,
+    images: Own,
     state: State,
+}
+
+/// Copies of the images of a target.
+#[derive(Debug)]
+struct Own {
+    geometry: Geometry,
+    gray: Option<Vec<u8>>,
+    bgr: Option<Vec<u8>>,
+    native: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +40,10 @@ pub(super) trait Interrupted {
     fn begin_to_fill(&mut self) -> bool;
 
     /// Reads the frame that was announced into these images; goes on where it was interrupted.
-    fn read_frame(
-        &mut self,
-        gray: &mut [u8],
-        bgr: Option<&mut [u8]>,
-    ) -> Result<Filled, SourceError>;
+    fn read_frame(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError>;
 
     /// When the frame came that was announced last.
-    fn capture(&self) -> Capture;
+    fn capture(&self) -> FrameMeta;
 
     /// Says that it is not complete.
     fn unfinished(&self) -> String;
@@ -59,7 +64,7 @@ pub(super) fn wait_for_rest(
             late.state = State::Waiting;
             Arrival::Stalled(source.unfinished())
         }
-        State::Waiting => match source.read_frame(&mut late.gray, late.bgr.as_deref_mut())? {
+        State::Waiting => match source.read_frame(&mut late.images.target())? {
             Filled::Frame | Filled::Gray => {
                 late.state = State::Announced;
                 Arrival::Frame(late.capture)
@@ -88,12 +93,11 @@ pub(super) fn fill(
     if !source.begin_to_fill() {
         return Ok(Filled::Damaged);
     }
-    let filled = source.read_frame(target.gray, target.bgr.as_deref_mut())?;
+    let filled = source.read_frame(target)?;
     if filled == Filled::Unfinished {
         let late = Late {
             capture: source.capture(),
-            gray: target.gray.to_vec(),
-            bgr: target.bgr.as_deref().map(<[u8]>::to_vec),
+            images: Own::of(target),
             state: State::Untold,
         };
         *source.late() = Some(late);
@@ -103,15 +107,46 @@ pub(super) fn fill(
 
 impl Late {
     fn copy_to(&self, target: &mut FrameTarget<'_>) -> Filled {
-        if self.state != State::Announced || self.gray.len() != target.gray.len() {
-            return Filled::Damaged;
+        let is_whole = self.state == State::Announced;
+        if is_whole && self.images.copy_to(target) {
+            Filled::Frame
+        } else {
+            Filled::Damaged
         }
-        target.gray.copy_from_slice(&self.gray);
-        match (&mut target.bgr, &self.bgr) {
-            (Some(bgr), Some(own)) if bgr.len() == own.len() => bgr.copy_from_slice(own),
-            (Some(_), _) => return Filled::Damaged,
-            (None, _) => {}
+    }
+}
+
+impl Own {
+    fn of(target: &FrameTarget<'_>) -> Own {
+        let copy = |image: &Option<&mut [u8]>| image.as_deref().map(<[u8]>::to_vec);
+        Own {
+            geometry: target.geometry,
+            gray: copy(&target.gray),
+            bgr: copy(&target.bgr),
+            native: copy(&target.native),
         }
-        Filled::Frame
+    }
+
+    fn target(&mut self) -> FrameTarget<'_> {
+        FrameTarget {
+            geometry: self.geometry,
+            gray: self.gray.as_deref_mut(),
+            bgr: self.bgr.as_deref_mut(),
+            native: self.native.as_deref_mut(),
+        }
+    }
+
+    /// `false` when the target wants what was not read.
+    fn copy_to(&self, target: &mut FrameTarget<'_>) -> bool {
+        let copy = |own: &Option<Vec<u8>>, image: &mut Option<&mut [u8]>| match (own, image) {
+            (Some(own), Some(image)) if own.len() == image.len() => {
+                image.copy_from_slice(own);
+                true
+            }
+            (_, image) => image.is_none(),
+        };
+        copy(&self.gray, &mut target.gray)
+            && copy(&self.bgr, &mut target.bgr)
+            && copy(&self.native, &mut target.native)
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::source::input::{FrameHeader, Input};
 use crate::source::late::{self, Interrupted, Late};
-use framebus::convert::{bgr_to_gray, stretch_luma, yuyv_to_gray};
-use framebus::layout::Geometry;
+use framebus::convert::{bgr_to_gray, gray_into, stretch_luma, yuyv_to_gray};
+use framebus::layout::{ColorRange, Format, Geometry, PlaneSpec};
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 
@@ -26,27 +26,46 @@ pub enum RawFormat {
     Bgr,
     /// 2 bytes a pixel: Y0 U Y1 V (`-pix_fmt yuyv422`); gray is Y, of limited range by itself. The width is even.
     Yuyv,
+    /// 3 bytes a pixel: red, green, blue (`-pix_fmt rgb24`).
+    Rgb,
+    /// Luma, then chroma in turns (`-pix_fmt nv12`), of limited range by itself. Width and height are even.
+    Nv12,
+    /// Luma, then the two planes of chroma (`-pix_fmt yuv420p`), of limited range by itself. Width and height are even.
+    I420,
 }
 
 impl RawFormat {
-    /// Bytes of a pixel.
+    /// The same as a plane's format.
     #[must_use]
-    pub const fn bytes_per_pixel(self) -> usize {
+    pub const fn format(self) -> Format {
         match self {
-            RawFormat::Gray => 1,
-            RawFormat::Yuyv => 2,
-            RawFormat::Bgr => 3,
+            RawFormat::Gray => Format::GRAY8,
+            RawFormat::Bgr => Format::BGR8,
+            RawFormat::Yuyv => Format::YUYV,
+            RawFormat::Rgb => Format::RGB8,
+            RawFormat::Nv12 => Format::NV12,
+            RawFormat::I420 => Format::I420,
         }
     }
 
-    /// What users call it: `gray`, `bgr` or `yuyv`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    /// Bytes of a pixel, where each has its own.
+    const fn bytes_per_pixel(self) -> usize {
         match self {
-            RawFormat::Gray => "gray",
-            RawFormat::Bgr => "bgr",
-            RawFormat::Yuyv => "yuyv",
+            RawFormat::Yuyv => 2,
+            RawFormat::Bgr | RawFormat::Rgb => 3,
+            RawFormat::Gray | RawFormat::Nv12 | RawFormat::I420 => 1,
         }
+    }
+
+    /// Whether luma is limited where nobody says otherwise.
+    const fn is_yuv(self) -> bool {
+        matches!(self, RawFormat::Yuyv | RawFormat::Nv12 | RawFormat::I420)
+    }
+
+    /// What users call it: `gray`, `bgr`, `nv12` …
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.format().name().unwrap_or_default()
     }
 }
 
@@ -65,8 +84,9 @@ pub struct RawSource<R> {
     fps: Option<f64>,
     range: Range,
     late: Option<Late>,
-    /// Pixels of a frame that is converted and has no image of its own.
+    /// Pixels of a frame that is converted and has no image of its own: some of them, or all.
     scratch: Vec<u8>,
+    whole: Vec<u8>,
 }
 
 impl<R: Read + AsFd> RawSource<R> {
@@ -84,19 +104,25 @@ impl<R: Read + AsFd> RawSource<R> {
         fps: Option<f64>,
         looped: bool,
     ) -> Result<RawSource<R>, SourceError> {
-        if format == RawFormat::Yuyv && geometry.width % 2 == 1 {
+        if !format.format().fits(geometry) {
+            let rows = if format == RawFormat::Yuyv {
+                ""
+            } else {
+                " and height"
+            };
             return Err(SourceError::Unusable(format!(
-                "yuyv frames have an even width, not {geometry}"
+                "{} frames have an even width{rows}, not {geometry}",
+                format.name()
             )));
         }
         let mut input = Input::new(reader, name.into(), looped)?;
         let pixels = geometry.gray_len();
-        input.set_payload(pixels * format.bytes_per_pixel());
+        input.set_payload(format.format().len(geometry).unwrap_or(pixels));
         let scratch = match format {
-            RawFormat::Gray => 0,
             RawFormat::Bgr | RawFormat::Yuyv => {
                 pixels.min(PIXELS_AT_ONCE) * format.bytes_per_pixel()
             }
+            _ => 0,
         };
         Ok(RawSource {
             input,
@@ -106,6 +132,7 @@ impl<R: Read + AsFd> RawSource<R> {
             range: Range::Auto,
             late: None,
             scratch: vec![0; scratch],
+            whole: Vec::new(),
         })
     }
 
@@ -164,6 +191,43 @@ impl<R: Read + AsFd> RawSource<R> {
         Ok(Filled::Frame)
     }
 
+    /// Reads all of a frame, into the target's own place for it or beside, and makes gray of it.
+    fn read_whole(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
+        let native = self.native();
+        let Some(plane) = native.and_then(|native| native.plane(self.geometry).ok()) else {
+            return Ok(Filled::Damaged);
+        };
+        self.whole.resize(plane.bytes(), 0);
+        let image = match &mut target.native {
+            Some(native) => &mut **native,
+            None => &mut self.whole,
+        };
+        let filled = self.input.read_payload(0, image)?;
+        if filled == Filled::Frame
+            && let Some(gray) = &mut target.gray
+        {
+            gray_into(&plane, image, gray);
+        }
+        Ok(filled)
+    }
+
+    /// What the frames are by themselves, where that is neither gray nor BGR.
+    fn native(&self) -> Option<PlaneSpec> {
+        let spec = PlaneSpec::new(self.format.format());
+        match self.format {
+            RawFormat::Gray | RawFormat::Bgr => None,
+            RawFormat::Rgb => Some(spec),
+            RawFormat::Yuyv | RawFormat::Nv12 | RawFormat::I420 => {
+                let range = if self.range.is_limited(true) {
+                    ColorRange::Limited
+                } else {
+                    ColorRange::Full
+                };
+                Some(spec.colors(range, spec.matrix))
+            }
+        }
+    }
+
     fn read_gray(&mut self, gray: &mut [u8], limited: bool) -> Result<Filled, SourceError> {
         let filled = self.input.read_payload(0, gray)?;
         if filled == Filled::Frame && limited {
@@ -181,7 +245,7 @@ impl<R: Read + AsFd> FrameSource for RawSource<R> {
             fps: self.fps,
             bgr: self.format == RawFormat::Bgr,
             live: self.input.live(),
-            limited_range: false,
+            native: self.native(),
             description: format!("{name} ({format} {})", self.geometry),
         }
     }
@@ -213,25 +277,31 @@ impl<R: Read + AsFd> Interrupted for RawSource<R> {
         self.input.begin_to_fill()
     }
 
-    fn read_frame(
-        &mut self,
-        gray: &mut [u8],
-        bgr: Option<&mut [u8]>,
-    ) -> Result<Filled, SourceError> {
-        let limited = self.range.is_limited(self.format == RawFormat::Yuyv);
-        match (self.format, bgr) {
-            (RawFormat::Gray, _) => self.read_gray(gray, limited),
-            (RawFormat::Yuyv, _) if limited => self.convert(gray, |yuyv, gray| {
-                yuyv_to_gray(yuyv, gray);
-                stretch_luma(gray);
-            }),
-            (RawFormat::Yuyv, _) => self.convert(gray, yuyv_to_gray),
-            (RawFormat::Bgr, Some(bgr)) => self.read_both(bgr, gray),
-            (RawFormat::Bgr, None) => self.convert(gray, bgr_to_gray),
+    fn read_frame(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
+        let limited = self.range.is_limited(self.format.is_yuv());
+        match (self.format, &mut target.gray, &mut target.bgr) {
+            (RawFormat::Gray, Some(gray), _) => self.read_gray(gray, limited),
+            (RawFormat::Yuyv, Some(gray), _) if target.native.is_none() => {
+                self.convert(gray, |yuyv, gray| {
+                    yuyv_to_gray(yuyv, gray);
+                    if limited {
+                        stretch_luma(gray);
+                    }
+                })
+            }
+            (RawFormat::Bgr, Some(gray), Some(bgr)) => self.read_both(bgr, gray),
+            (RawFormat::Bgr, None, Some(bgr)) => self.input.read_payload(0, bgr),
+            (RawFormat::Bgr, Some(gray), None) => self.convert(gray, bgr_to_gray),
+            // Nobody wants what it has; a frame is read all the same.
+            (RawFormat::Gray | RawFormat::Bgr, None, None) | (RawFormat::Gray, None, Some(_)) => {
+                self.whole.resize(self.input.payload(), 0);
+                self.input.read_payload(0, &mut self.whole)
+            }
+            _ => self.read_whole(target),
         }
     }
 
-    fn capture(&self) -> Capture {
+    fn capture(&self) -> FrameMeta {
         self.input.capture()
     }
 

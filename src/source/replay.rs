@@ -7,13 +7,13 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Y4mSource;
-use crate::file;
 use crate::recording::sidecar;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
+use framebus_tools::file;
 
 /// How fast a recording is replayed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,7 +160,7 @@ impl FrameSource for ReplaySource {
         if stop.sleep_until(due_ns) {
             return Ok(Arrival::Stopped);
         }
-        Ok(Arrival::Frame(Capture {
+        Ok(Arrival::Frame(FrameMeta {
             capture_ns: monotonic_ns(),
             wall_ns: wall_ns(),
             ..capture

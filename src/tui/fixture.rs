@@ -253,13 +253,24 @@ fn segment() -> Segment {
         bytes: 8_650_752,
         width: 1280,
         height: 720,
-        stride: 1280,
         format: "gray8+bgr".into(),
-        bgr_image: true,
+        planes: ["gray", "bgr"].map(plane).into(),
         max_consumers: 8,
         history: 0,
         unlinked: false,
         pipes: "/run/user/1000/framebus/cam0".into(),
+    }
+}
+
+fn plane(format: &str) -> PlaneInfo {
+    PlaneInfo {
+        format: format.into(),
+        width: 1280,
+        height: 720,
+        stride: if format == "bgr" { 3840 } else { 1280 },
+        range: Some("full"),
+        matrix: None,
+        one_for_all: false,
     }
 }
 

@@ -142,17 +142,17 @@ impl Track {
         track
     }
 
-    /// Counts from now on; when it counts so already, from the beginning again.
+    /// Counts from now on.
     pub(crate) fn zero(&mut self) {
-        self.base = match self.base {
-            None => self.raw.clone().map(|snapshot| Base { snapshot }),
-            Some(_) => None,
-        };
-        self.shown = self.raw.as_ref().map(|raw| {
-            self.base
-                .as_ref()
-                .map_or_else(|| raw.clone(), |base| base.apply(raw))
-        });
+        self.base = self.raw.clone().map(|snapshot| Base { snapshot });
+        let zeroed = self.raw.as_ref().zip(self.base.as_ref());
+        self.shown = zeroed.map(|(raw, base)| base.apply(raw));
+    }
+
+    /// Counts from the beginning again.
+    pub(crate) fn unzero(&mut self) {
+        self.base = None;
+        self.shown = self.raw.clone();
     }
 
     /// Returns when the counters were zeroed, in milliseconds since 1970.
@@ -231,11 +231,10 @@ impl Base {
 }
 
 fn same(a: &Snapshot, b: &Snapshot) -> bool {
-    let timeless = |snapshot: &Snapshot| Snapshot {
-        time_ms: 0,
-        monotonic_ns: 0,
-        interval_s: None,
-        ..snapshot.clone()
+    let timeless = |snapshot: &Snapshot| {
+        let mut snapshot = snapshot.clone();
+        (snapshot.time_ms, snapshot.monotonic_ns, snapshot.interval_s) = (0, 0, None);
+        snapshot
     };
     timeless(a) == timeless(b)
 }
@@ -272,7 +271,7 @@ mod tests {
             shown.consumers.last().map(|consumer| consumer.skipped),
             Some(newcomer.skipped)
         );
-        track.zero();
+        track.unzero();
         assert_eq!(track.shown, track.raw);
     }
 

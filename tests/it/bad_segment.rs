@@ -69,12 +69,12 @@ fn a_segment_without_a_byte_is_one_that_is_being_made() {
 #[test]
 fn a_segment_of_another_layout_is_exit_code_5_and_names_both() {
     let bus = stale();
-    overwrite(&bus, ABI_OFFSET, &(2u32 << 16 | 3).to_le_bytes());
+    overwrite(&bus, ABI_OFFSET, &(3u32 << 16 | 3).to_le_bytes());
     let run = consume_once(&bus);
     assert_one_sentence(&run, &[5]);
     assert!(
         run.stderr
-            .contains("layout version 2.3, this framebus reads 1.x"),
+            .contains("layout version 3.3, this framebus reads 2.x"),
         "{}",
         run.stderr
     );
@@ -85,7 +85,7 @@ fn a_segment_of_another_layout_is_exit_code_5_and_names_both() {
 fn a_layout_that_has_only_grown_is_read() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
-    overwrite(&bus, ABI_OFFSET, &(1u32 << 16 | 9).to_le_bytes());
+    overwrite(&bus, ABI_OFFSET, &(2u32 << 16 | 9).to_le_bytes());
     let run = bus.run(&["consume", "--count", "2"]);
     assert_eq!(run.exit, Exit::Code(0), "{}", run.stderr);
 }

@@ -64,7 +64,7 @@ fn a_segment_that_loses_only_its_images_ends_everybody_in_order() {
     let producer = bus.produce(LIVELY);
     let consumer = bus.consume(&["-i", "0"]);
     bus.attached(0, &consumer);
-    cut(&bus, bus.segment().header("gray_offset"));
+    cut(&bus, bus.segment().plane(0, "offset"));
     for run in [producer.wait(), consumer.wait()] {
         assert!(matches!(run.exit, Exit::Code(2 | 3)), "{run:?}");
     }
@@ -176,8 +176,9 @@ fn an_observer_of_the_library_gets_an_error_or_a_copy_of_a_segment_that_is_cut_a
             let snapshot = sampler.sample(true);
             assert!(snapshot.segment.is_none() || snapshot.state != BusState::Unreadable);
             if let Ok(observer) = Observer::open(&name) {
-                for slot in 0..observer.layout().slots {
-                    match observer.copy_slot(slot, &mut image) {
+                let layout = *observer.layout();
+                for slot in 0..layout.slots {
+                    match observer.copy_slot(&layout.planes[0], slot, &mut image) {
                         Ok(_) => copies += 1,
                         Err(CopyError::Handle(HandleError::CutShort { .. })) => cuts += 1,
                         Err(_) => {}

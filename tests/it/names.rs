@@ -184,7 +184,7 @@ fn a_segment_that_does_not_fit_again_is_made_when_there_is_room() {
     let bus = Bus::new();
     let name = bus.name();
     let script = format!(
-        "mount -t tmpfs -o size=2m tmpfs /dev/shm || exit 9
+        "mount -t tmpfs -o size=4m tmpfs /dev/shm || exit 9
          {FRAMEBUS} produce pattern --size 320x240 --fps 60 --duration 1h & producer=$!
          {FRAMEBUS} -q wait --frames 1 --timeout 60s || exit 8
          {FRAMEBUS} -q consume --json & consumer=$!

@@ -49,11 +49,7 @@ fn pattern(frames: u64) -> Vec<Vec<u8>> {
         .map(|_| {
             source.wait(&stop).expect("a frame");
             let mut gray = vec![0; SIZE.gray_len()];
-            let mut target = FrameTarget {
-                geometry: SIZE,
-                gray: &mut gray,
-                bgr: None,
-            };
+            let mut target = FrameTarget::new(SIZE, &mut gray, None);
             source.fill(&mut target).expect("a frame");
             gray
         })

@@ -233,10 +233,10 @@ fn a_dev_shm_that_is_too_small_is_said_with_both_numbers() {
 #[test]
 fn a_dead_bus_makes_room_for_the_next_one() {
     let bus = Bus::new();
-    // 6 slots, a BGR image and some pages: 9 frames of 76800 bytes, of which two do not fit.
+    // 4 records, 6 gray images of 128 KiB and one in colour of 256 KiB: 1.3 MB, of which two do not fit.
     let produce = format!("{FRAMEBUS} -q produce pattern --size 320x240 --fps 0");
     let script = format!(
-        "mount -t tmpfs -o size=1m tmpfs /dev/shm && \
+        "mount -t tmpfs -o size=2m tmpfs /dev/shm && \
          {{ {produce} & pid=$!; while [ ! -s /dev/shm/framebus.{bus} ]; do sleep 0.01; done; kill -9 $pid; wait $pid; [ $? = 137 ]; }} && \
          {produce} --count 10; code=$?; ls -A /dev/shm; exit $code",
         bus = bus.name()

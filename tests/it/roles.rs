@@ -6,10 +6,10 @@ use std::time::Duration;
 use framebus::bus::{AttachError, BusName, Consumer, ConsumerOptions, Frame, IndexChoice, Waited};
 use framebus::bus::{FrameMeta, Producer, ProducerOptions};
 use framebus::layout::{Geometry, TriggerKind};
+use framebus::pump::Pacer;
 use framebus::source::pattern::verify;
 use framebus::source::{FrameSource, PatternSource};
 use framebus::stop::Stop;
-use framebus_cli::source::Pacer;
 use serde_json::{Value, json};
 
 use crate::harness::{Bus, Finished, Process};
@@ -328,7 +328,7 @@ impl Run {
             println!("{{\"proved\":{}}}", self.proved);
         }
         for look in 0..2 {
-            let verified = verify(frame.geometry(), frame.gray());
+            let verified = verify(frame.geometry(), frame.gray().unwrap_or_default());
             if verified != Ok(info.source_frame) {
                 self.torn += 1;
                 eprintln!("{TORN} look {look} at {info:?}: {verified:?}");

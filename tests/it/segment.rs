@@ -86,25 +86,32 @@ fn regions_are_on_pages_in_order_and_inside_the_segment() {
             "claims_offset",
             header("consumer_count") * header("claim_len"),
         ));
-        regions.push(("records_offset", header("consumer_count") * PAGE));
-        if header("bgr_offset") != 0 {
-            regions.push(("bgr_offset", 3 * 61 * 47));
-        }
-        regions.push(("gray_offset", header("slot_count") * header("gray_pitch")));
-        if header("color_offset") != 0 {
-            regions.push(("color_offset", header("slot_count") * header("color_pitch")));
-        }
+        let pitch = header("record_pitch");
+        assert!(pitch.is_multiple_of(65536), "for pages of every size");
+        regions.push(("records_offset", header("consumer_count") * pitch));
+        let regions = regions.into_iter().map(|(name, bytes)| {
+            let unit = if name == "records_offset" {
+                pitch
+            } else {
+                PAGE
+            };
+            (name, header(name), bytes, unit)
+        });
+        let planes = (0..header("plane_count")).map(|plane| {
+            let of = |name| segment.plane(plane, name);
+            let bytes = match of("flags") {
+                0 => of("pitch") * header("slot_count"),
+                _ => of("len"),
+            };
+            ("planes", of("offset"), bytes, pitch)
+        });
         let mut end = PAGE;
-        for (name, bytes) in regions {
-            let offset = header(name);
-            assert!(offset.is_multiple_of(PAGE), "{name}");
+        for (name, offset, bytes, unit) in regions.chain(planes) {
+            assert!(offset.is_multiple_of(unit), "{name}");
             assert!(offset >= end, "{name} overlaps");
             end = offset + bytes;
         }
         assert!(end <= len);
-        for pitch in ["gray_pitch", "color_pitch"] {
-            assert!(header(pitch).is_multiple_of(PAGE), "{pitch}");
-        }
         producer.end(Signal::INT);
         bus.assert_nothing_left();
     }
@@ -180,7 +187,7 @@ fn a_page_that_a_consumer_may_not_write_cannot_be_written_through_proc_either() 
         .write(true)
         .open(format!("/proc/{}/mem", taker.pid()))
         .expect("its memory");
-    let image = address + bus.segment().header("gray_offset");
+    let image = address + bus.segment().plane(0, "offset");
     assert!(memory.write_at(b"scratch", image).is_err());
     Report::of(&taker.end(Signal::TERM));
     assert_eq!(producer.end(Signal::INT).exit, Exit::Code(130));

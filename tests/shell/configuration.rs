@@ -52,7 +52,7 @@ fn an_impossible_combination_is_named_where_it_was_set() {
             "[produce]\n\ncolor = true",
             &[],
             &["-", "--format", "gray", "--size", "64x48"],
-            "a.toml line 3: produce.color needs a source that gives BGR".to_owned(),
+            "a.toml line 3: produce.color needs a source that gives colours".to_owned(),
         ),
         (
             "",

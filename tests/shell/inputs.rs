@@ -257,7 +257,7 @@ fn a_password_is_in_no_message_header_or_json() {
 #[test]
 fn a_password_is_handed_to_the_worker_out_of_sight() {
     let place = Place::new();
-    let worker = "#!/bin/sh\ntr '\\0' ' ' < /proc/$$/cmdline\nprintenv FRAMEBUS_ARGUMENT_4\n";
+    let worker = "#!/bin/sh\ntr '\\0' ' ' < /proc/$$/cmdline\nprintenv FRAMEBUS_JOB\n";
     std::fs::write(place.path("worker"), worker).expect("a file");
     place.sh("chmod +x worker").is(0);
     let url = "rtsp://me:se/cret@cam.invalid/1";
@@ -270,7 +270,10 @@ fn a_password_is_handed_to_the_worker_out_of_sight() {
         seen.contains("produce -b a rtsp://me:***@cam.invalid/1 --fps 5"),
         "{text}"
     );
-    assert_eq!(hidden, url);
+    let job: serde_json::Value = serde_json::from_str(hidden).expect("JSON");
+    let source = &job["task"]["produce"]["source"]["Unix"];
+    let bytes: Vec<u64> = url.bytes().map(u64::from).collect();
+    assert_eq!(*source, serde_json::json!(bytes));
 }
 
 #[test]

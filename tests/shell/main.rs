@@ -1,6 +1,7 @@
 //! The verbs, as a shell and a script use them: real processes, real exit codes.
 
 mod bench;
+mod buses;
 mod cameras;
 mod configuration;
 mod containers;
@@ -8,6 +9,7 @@ mod examples;
 mod harness;
 mod inputs;
 mod packages;
+mod planes;
 mod recipes;
 mod recordings;
 mod screen;

@@ -148,7 +148,7 @@ fn the_packages_are_installed_used_and_removed_without_a_trace() {
     the_files_are_in_their_places(&system);
     a_user_shares_frames(&system);
     the_worker_is_found(&system);
-    the_unit_is_sound(&system);
+    the_units_are_sound(&system);
     a_service_and_a_user_of_its_group_meet(&system);
     what_waits_in_tmp_is_not_cleaned(&system);
     they_are_removed(&system);
@@ -214,8 +214,13 @@ fn the_worker_is_found(system: &System) {
     system.end("file", producer);
 }
 
-fn the_unit_is_sound(system: &System) {
-    let unit = "/usr/lib/systemd/system/framebus@.service";
+fn the_units_are_sound(system: &System) {
+    for unit in ["framebus@.service", "framebus-metrics.service"] {
+        the_unit_is_sound(system, &format!("/usr/lib/systemd/system/{unit}"));
+    }
+}
+
+fn the_unit_is_sound(system: &System, unit: &str) {
     let said = run(system.command(&format!("systemd-analyze verify {unit} 2>&1"))).is(0);
     assert_eq!(said.text(), "");
     let said = system.sh(&format!("systemd-analyze security --offline=true {unit}"));
@@ -320,39 +325,48 @@ fn cargo_installs_the_command_alone_without_opencv() {
     );
 }
 
-#[test]
-fn the_library_brings_at_most_45_crates_and_nothing_of_the_command() {
+/// The crates that a package is built of, with their versions.
+fn crates_of(package: &str) -> BTreeSet<(String, String)> {
     let mut command = Command::new("cargo");
     command
         .args(["tree", "--offline", "--locked", "--prefix", "none"])
-        .args(["-p", "framebus", "-e", "normal"])
+        .args(["-p", package, "-e", "normal"])
         .current_dir(REPOSITORY);
     let tree = run(command).is(0).text();
-    let crates: BTreeSet<(&str, &str)> = tree
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            Some((words.next()?, words.next()?))
-        })
-        .collect();
-    assert!(
-        (20..=45).contains(&crates.len()),
-        "{}: {tree}",
-        crates.len()
+    let crates = tree.lines().filter_map(|line| {
+        let mut words = line.split(' ').map(str::to_owned);
+        Some((words.next()?, words.next()?))
+    });
+    crates.collect()
+}
+
+#[track_caller]
+fn has_none_of(crates: &BTreeSet<(String, String)>, names: &[&str]) {
+    let found = crates.iter().find(|(name, _)| names.contains(&&**name));
+    assert_eq!(found, None, "{crates:?}");
+}
+
+#[test]
+fn the_library_brings_at_most_45_crates_and_nothing_of_the_command() {
+    let crates = crates_of("framebus");
+    let count = crates.len();
+    assert!((20..=45).contains(&count), "{count}: {crates:?}");
+    has_none_of(
+        &crates,
+        &["clap", "ratatui", "crossterm", "serde_json", "hyper"],
     );
-    let of_the_command = [
-        "clap",
-        "ratatui",
-        "crossterm",
-        "serde_json",
-        "hyper",
-        "png",
-        "anyhow",
-        "tracing-subscriber",
-    ];
-    for (name, _) in crates {
-        assert!(!of_the_command.contains(&name), "{name}: {tree}");
-    }
+    has_none_of(&crates, &["png", "anyhow", "tracing-subscriber"]);
+}
+
+#[test]
+fn the_worker_brings_nothing_of_the_command() {
+    let crates = crates_of("framebus-worker");
+    assert!(crates.iter().any(|(name, _)| name == "opencv"));
+    has_none_of(
+        &crates,
+        &["framebus-cli", "clap", "ratatui", "crossterm", "toml"],
+    );
+    has_none_of(&crates, &["hyper", "tokio", "png", "jpeg-encoder"]);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn what_was_before_a_signal_is_recorded_too() {
     consumer.signal(Signal::USR1);
     let done = consumer.end().is(0);
     assert!(
-        done.stderr.contains("triggered: writing"),
+        done.stderr.contains("triggered: recording"),
         "{}",
         done.stderr
     );

@@ -165,11 +165,15 @@ fn peek_copies_a_frame_and_takes_no_index() {
     assert!(ppm.starts_with(b"P6\n64 48\n255\n"));
     let drawn = place.run(&["peek", "--draw"]).is(0).text();
     assert!(drawn.lines().count() > 3 && drawn.is_ascii(), "{drawn}");
-    let drawn = place
-        .run(&["peek", "--draw", "--color", "always"])
-        .is(0)
-        .text();
-    assert!(drawn.contains("\u{1b}[38;2;"), "{drawn}");
+    for (args, terminal, colour) in [
+        ("", "", "\u{1b}[38;5;"),
+        (" --bgr", "", "\u{1b}[38;5;"),
+        (" --bgr", "COLORTERM=truecolor ", "\u{1b}[38;2;"),
+    ] {
+        let script = format!("{terminal}framebus peek --draw --color always{args}");
+        let drawn = place.sh(&script).is(0).text();
+        assert!(drawn.contains(colour), "{script}: {drawn}");
+    }
     until("every slot has been written", || {
         place.run(&["peek", "--slot", "2"]).status.success()
     });

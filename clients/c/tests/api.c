@@ -336,7 +336,7 @@ int main(void)
         .size = sizeof options, .width = WIDTH, .height = HEIGHT, .consumers = 2, .color = 1, .nominal_fps = 30,
         .source = "api test",
     };
-    HOLDS(strlen(framebus_version()) > 0 && framebus_layout_version() >> 16 == 1);
+    HOLDS(strlen(framebus_version()) > 0 && framebus_layout_version() >> 16 == 2);
     HOLDS(framebus_monotonic_ns() > 0 && framebus_wall_ns() > 1600000000000000000u);
     HOLDS(*framebus_last_error() == 0);
     null_pointers_are_results();

@@ -15,7 +15,7 @@ internal static class Table2Reader
 {
     private const int FrameHeight = 0, FrameWidth = 4, GrayStep = 8, LatestIndex = 13;
     // framebus's own header: where the gray images begin, and how far apart they are.
-    private const int GrayOffset = 512 + 96, GrayPitch = 512 + 104;
+    private const int GrayOffset = 512 + 2656 + 32, GrayPitch = GrayOffset + 8;
 
     private static int Main(string[] arguments)
     {

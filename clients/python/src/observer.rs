@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use framebus::bus::{self, BusName, CopyError};
 use framebus::clock;
+use framebus::convert::gray_of;
 use framebus::layout::Geometry;
 use framebus::observe::{Baseline, Sampler, Thresholds};
 use framebus::source::{FrameTarget, PatternSource, pattern};
@@ -53,15 +54,15 @@ impl Observer {
             .check()
             .map_err(|error| handle(&error))?;
         let observer = bus::Observer::open(&self.bus).map_err(|error| attach(&error))?;
-        let mut gray = Vec::new();
-        let geometry = observer.layout().geometry;
-        match observer.copy_latest(&mut gray) {
-            Ok(copy) => Ok(Some((
-                geometry.width,
-                geometry.height,
-                copy.sequence,
-                PyBytes::new(py, &gray),
-            ))),
+        let mut image = Vec::new();
+        let Some(plane) = observer.layout().best_for_gray() else {
+            return Ok(None);
+        };
+        match observer.copy_latest(plane, &mut image) {
+            Ok(copy) => Ok(gray_of(plane, &image).map(|gray| {
+                let gray = PyBytes::new(py, &gray);
+                (plane.width, plane.height, copy.sequence, gray)
+            })),
             Err(CopyError::Empty) => Ok(None),
             Err(CopyError::Handle(error)) => Err(handle(&error)),
             Err(error) => Err(Error::new_err(error.to_string())),
@@ -100,11 +101,7 @@ impl Pattern {
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
         let mut gray = vec![0; self.geometry.gray_len()];
         let mut bgr = vec![0; self.geometry.bgr_len()];
-        let mut target = FrameTarget {
-            geometry: self.geometry,
-            gray: &mut gray,
-            bgr: Some(&mut bgr),
-        };
+        let mut target = FrameTarget::new(self.geometry, &mut gray, Some(&mut bgr));
         self.source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -7,8 +7,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut consumer = ConsumerOptions::new(bus).attach()?;
     for frame in consumer.frames().take(10) {
         let frame = frame?;
-        let sum: u64 = frame.gray().iter().map(|pixel| u64::from(*pixel)).sum();
-        let mean = sum as f64 / frame.gray().len() as f64;
+        let gray = frame.gray().ok_or("the bus has no gray plane")?;
+        let sum: u64 = gray.iter().map(|pixel| u64::from(*pixel)).sum();
+        let mean = sum as f64 / gray.len() as f64;
         println!("{} {mean:.1}", frame.info().sequence);
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::sync::{Mutex, PoisonError};
 
 use framebus::bus::{BusName, Observer};
+use framebus::convert::gray_into;
 use framebus::observe::{Baseline, Sampler, Thresholds};
 
 use crate::consumer::bus_name;
@@ -95,6 +96,13 @@ pub unsafe extern "C" fn framebus_observer_snapshot(
     })
 }
 
+fn no_gray() -> framebus_result {
+    fail(
+        framebus_result::NoImage,
+        "the bus has no plane that can be shown in gray",
+    )
+}
+
 /// Copies the newest gray frame, checked to be whole, as packed rows; takes no lease. With too small a buffer (NULL and 0
 /// will do) it returns BUFFER_TOO_SMALL and tells the size. Returns OK, NO_FRAME, NO_BUS, TORN, or another error.
 #[unsafe(no_mangle)]
@@ -119,7 +127,10 @@ pub unsafe extern "C" fn framebus_observer_peek(
         let Some(view) = &inner.view else {
             return Ok(framebus_result::NoFrame);
         };
-        let geometry = view.layout().geometry;
+        let Some(plane) = view.layout().best_for_gray() else {
+            return Err(no_gray());
+        };
+        let geometry = plane.size().unwrap_or(view.layout().geometry);
         let mut value = framebus_picture {
             size: 0,
             width: geometry.width,
@@ -138,14 +149,16 @@ pub unsafe extern "C" fn framebus_observer_peek(
             ));
         }
         let copy = view
-            .copy_latest(&mut inner.image)
+            .copy_latest(plane, &mut inner.image)
             .map_err(|error| fail((&error).into(), error))?;
         value.slot = copy.slot.into();
         value.sequence = copy.sequence;
         value.capture_ns = copy.capture_ns;
-        let count = inner.image.len().min(gray_len);
         // SAFETY: the buffer has `gray_len` bytes, as the header asks, and is the caller's own.
-        unsafe { std::ptr::copy_nonoverlapping(inner.image.as_ptr(), gray, count) };
+        let buffer = unsafe { std::slice::from_raw_parts_mut(gray, geometry.gray_len()) };
+        if !gray_into(plane, &inner.image, buffer) {
+            return Err(no_gray());
+        }
         // SAFETY: the header asks for it.
         unsafe { plain::write(picture, len, &value) };
         Ok(framebus_result::Ok)

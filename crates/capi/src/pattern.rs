@@ -61,11 +61,7 @@ pub unsafe extern "C" fn framebus_pattern_draw(
             // SAFETY: as above.
             unsafe { slice::from_raw_parts_mut(bgr, geometry.bgr_len()) }
         });
-        let mut target = FrameTarget {
-            geometry,
-            gray,
-            bgr,
-        };
+        let mut target = FrameTarget::new(geometry, gray, bgr);
         pattern
             .0
             .lock()

@@ -24,3 +24,10 @@ fn nanos(clock: ClockId) -> u64 {
         .saturating_mul(NANOS_PER_SECOND)
         .saturating_add(fraction)
 }
+
+/// Returns when a time from now on is over, on the monotonic clock; `None` is never.
+#[must_use]
+pub fn deadline_ns(after: Option<std::time::Duration>) -> Option<u64> {
+    let nanos = u64::try_from(after?.as_nanos()).unwrap_or(u64::MAX);
+    Some(monotonic_ns().saturating_add(nanos))
+}

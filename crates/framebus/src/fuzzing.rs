@@ -21,6 +21,6 @@ pub fn with_a_frame(segment: &mut [u8], layout: &Layout) -> usize {
         place(layout.slots_offset) + offset_of!(SlotHeader, sequence),
         1,
     );
-    let first = layout.bgr_offset.unwrap_or(layout.gray_offset);
-    place(first)
+    let images = layout.planes.iter().map(|plane| plane.offset);
+    place(images.min().unwrap_or(layout.segment_len))
 }

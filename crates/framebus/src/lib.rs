@@ -1,21 +1,20 @@
 //! One camera, many programs: a producer captures once and shares its frames through shared memory with any number of
-//! processes, each at its own rate.
+//! processes. Each takes them at its own rate.
 //!
 //! # What is guaranteed
 //!
-//! - The producer never waits for anybody. A consumer that is slow, stopped or dead costs at most its own frames.
-//! - A frame that a consumer holds does not change; a frame is never torn; sequences only grow.
-//! - What a consumer is given of others' memory is read-only in the page tables: it can damage its own record and
-//!   nothing else.
-//! - You can `kill -9` any process at any moment; restarting needs no manual clean-up.
+//! - The producer never waits for anybody. A slow, stopped or dead consumer loses at most its own frames.
+//! - A frame that a consumer holds does not change. A frame is never torn. Sequences only grow.
+//! - A consumer maps other processes' memory read-only. The page tables enforce it: it can damage only its own record.
+//! - You can `kill -9` any process at any moment, and restart it without cleaning up.
 //! - An observer changes nothing.
 //!
 //! # What is not
 //!
-//! - A consumer that is slower than the camera skips frames; [`bus::ConsumerOptions::every_frame`] reads in order as far
+//! - A consumer that is slower than the camera skips frames. [`bus::ConsumerOptions::every_frame`] reads in order, as far
 //!   as the slots reach back, and counts what it missed.
-//! - Whoever may write the segment (same user, or the group of `--mode 0660`) could damage it on purpose; readers check
-//!   every offset and length, but not that pixels are what a camera saw.
+//! - Whoever may write the segment (the same user, or the group of `--mode 0660`) could damage it on purpose. Readers check
+//!   every offset and length, but cannot check that pixels are what a camera saw.
 //! - Linux only, for now.
 //!
 //! # Take frames
@@ -39,7 +38,8 @@
 //! let mut taken = 0;
 //! for frame in &mut consumer {
 //!     let frame = frame?;
-//!     let (size, gray) = (frame.geometry(), frame.gray()); // rows of `width` bytes, in place
+//!     let size = frame.geometry();
+//!     let gray = frame.gray().ok_or("a bus with gray")?; // rows of `width` bytes, in place
 //!     assert_eq!(gray.len(), size.width as usize * size.height as usize);
 //!     taken += 1;
 //! } // ends when the producer ends
@@ -49,12 +49,12 @@
 //! # }
 //! ```
 //!
-//! An event loop waits for [`Consumer::as_fd`]; a program that is stopped by signals gives [`Consumer::attach`] a [`Stop`].
+//! In an event loop, wait for [`Consumer::as_fd`]. To stop on signals, give [`Consumer::attach`] a [`Stop`].
 //!
 //! # Publish frames
 //!
 //! ```
-//! use framebus::{BusName, FrameMeta, Geometry, Producer, ProducerOptions, clock};
+//! use framebus::{BusName, Format, FrameMeta, Geometry, Producer, ProducerOptions, clock};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let bus: BusName = format!("doc-publish-{}", std::process::id()).parse()?;
@@ -67,7 +67,7 @@
 //!     let capture_ns = clock::monotonic_ns();
 //!     // `None` when every slot is leased: that frame is lost, and nobody waits.
 //!     if let Some(mut claim) = producer.claim()? {
-//!         claim.target().gray.fill(number);
+//!         claim.plane(Format::GRAY8).ok_or("a bus with gray")?.fill(number);
 //!         claim.publish(FrameMeta { capture_ns, wall_ns: clock::wall_ns(), source_frame: number.into() });
 //!     }
 //! }
@@ -113,12 +113,13 @@
 //! | `shm` | mappings and checked views: nearly all unsafe code |
 //! | `lease` | how producer and consumers never collide: explored by loom |
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
-//! | [`source`], [`convert`] | what gives frames, and the test pattern; colour to gray |
-//! | [`stop`], [`clock`] | a request to stop that wakes whoever waits; the times of frames |
-//! | [`redact`], [`units`] | texts without the secrets that are in them; bytes for people |
+//! | [`source`], [`convert`] | the trait of a source, what its name means, and the test pattern; conversions of planes |
+//! | [`pump`] | the two loops: from a source to a bus, and from a bus to a program |
+//! | [`stop`], [`clock`] | a request to stop that wakes waiting threads; the times of frames |
+//! | [`redact`], [`units`] | hides secrets in a text; shows bytes for people |
 //!
 //! With the feature `serde`, snapshots are `Serialize`: the JSON of `framebus top --json`, whose schema is
-//! `docs/top.schema.json`.
+//! `docs/top.schema.json`. So are the small values that options are made of, which are `Deserialize` too.
 
 pub mod bus;
 pub mod clock;
@@ -129,6 +130,7 @@ pub mod fuzzing;
 pub mod layout;
 mod lease;
 pub mod observe;
+pub mod pump;
 pub mod redact;
 mod shm;
 pub mod source;
@@ -141,5 +143,5 @@ pub use bus::{
     BusName, Claim, Consumer, ConsumerOptions, Frame, FrameInfo, FrameMeta, Observer, OwnedFrame,
     Producer, ProducerOptions, Waited,
 };
-pub use layout::Geometry;
+pub use layout::{Format, Geometry, PlaneSpec};
 pub use stop::Stop;

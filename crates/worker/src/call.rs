@@ -11,7 +11,7 @@ use framebus::stop::{Stop, Waited};
 /// A call on a thread of its own, so that waiting for it has an end even if the call has none.
 ///
 /// GStreamer waits for ever for a pipeline that sends nothing. Such a thread is left alone; it ends with
-/// the process, which must then end without C++'s own clearing up: see `framebus_cli::cli::worker_main`.
+/// the process, which must then end without C++'s own clearing up: see `framebus_tools::job::leave`.
 pub(crate) struct Call<T> {
     result: Receiver<T>,
     /// Hangs up when the call has returned, so that it can be waited for together with a stop.

@@ -7,10 +7,10 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
+use framebus::redact::without_secrets;
 use framebus::source::SourceError;
 
 use crate::options::OpenOptions;
-use crate::spec::without_passwords;
 
 /// How much of a file is looked at to tell a text from a video.
 const SNIFFED: u64 = 4096;
@@ -114,7 +114,7 @@ fn cameras() -> String {
 
 /// Says that GStreamer could not start a pipeline.
 pub(crate) fn no_pipeline(pipeline: &str) -> SourceError {
-    let shown = without_passwords(pipeline);
+    let shown = without_secrets(pipeline);
     SourceError::Unusable(format!(
         "GStreamer cannot run the pipeline `{shown}`: an element is misspelt or its plugin is not installed, or it sends no \
          video; try it with `gst-launch-1.0 {shown}`"
@@ -136,7 +136,7 @@ fn no_video_from(url: &str, options: &OpenOptions, silent: bool) -> SourceError 
         .open_timeout
         .unwrap_or(Duration::from_secs(10))
         .as_secs_f64();
-    let shown = without_passwords(url);
+    let shown = without_secrets(url);
     let text = match Server::of(url) {
         None => format!(
             "{shown} cannot be opened: it names no host and port; a / in a password is written %2F"

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::source::SourceError;
+use framebus::redact::without_secrets;
+use framebus::source::{SourceError, SourceSpec};
 use framebus::stop::Stop;
 use opencv::core::{Mat, Vector};
 use opencv::videoio::{
@@ -17,7 +18,6 @@ use crate::check;
 use crate::convert::to_bgr8;
 use crate::mat;
 use crate::options::OpenOptions;
-use crate::spec::SourceSpec;
 
 /// How many frames at the start of a pipeline that ends may be damaged.
 const DAMAGED_AT_START: u32 = 50;
@@ -119,11 +119,8 @@ fn open_capture(spec: &SourceSpec, options: &OpenOptions) -> Result<VideoCapture
             request(&mut camera, options);
             Ok(camera)
         }
-        SourceSpec::File(_) | SourceSpec::Images(_) | SourceSpec::Url(_) => Err(
-            SourceError::Unusable(format!("{spec} is neither a camera nor a pipeline")),
-        ),
         SourceSpec::Gst(pipeline) => {
-            let complete = SourceSpec::complete_pipeline(pipeline);
+            let complete = complete_pipeline(pipeline);
             opened(
                 Path::new(&complete),
                 CAP_GSTREAMER,
@@ -132,7 +129,21 @@ fn open_capture(spec: &SourceSpec, options: &OpenOptions) -> Result<VideoCapture
             )?
             .ok_or_else(|| check::no_pipeline(pipeline))
         }
+        _ => Err(SourceError::Unusable(format!(
+            "{spec} is neither a camera nor a pipeline"
+        ))),
     }
+}
+
+/// The pipeline as OpenCV is given it: with a sink that hands out BGR frames, unless it has one.
+///
+/// The brackets keep it a pipeline even when a part of it cannot be built; OpenCV takes what is left for one.
+fn complete_pipeline(pipeline: &str) -> String {
+    if pipeline.contains("appsink") {
+        return format!("pipeline.( {pipeline} )");
+    }
+    let sink = "videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=2";
+    format!("pipeline.( {pipeline} ! {sink} )")
 }
 
 /// Opens with one backend: trying all of them is slow and noisy. `None` if it refuses, for which it gives no reason.
@@ -148,7 +159,7 @@ fn opened(
     if !known {
         return Err(SourceError::Unusable(format!(
             "{} cannot be opened: the installed OpenCV was built without {title}; install one that has it",
-            crate::spec::without_passwords(&name.to_string_lossy())
+            without_secrets(&name.to_string_lossy())
         )));
     }
     let capture = VideoCapture::from_file_with_params(name, backend, params).ok();
@@ -177,5 +188,17 @@ fn no_frame(spec: &SourceSpec) -> SourceError {
         _ => SourceError::Unusable(format!(
             "camera {spec} can be opened but sends no frame; another program may be using it; otherwise try another --size or cable"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_without_a_sink_gets_one_that_hands_out_bgr() {
+        let complete = complete_pipeline("videotestsrc");
+        assert!(complete.ends_with("! video/x-raw,format=BGR ! appsink drop=true max-buffers=2 )"));
+        assert_eq!(complete_pipeline("a ! appsink"), "pipeline.( a ! appsink )");
     }
 }

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
 };
 use framebus::stop::Stop;
-use framebus_cli::file;
+use framebus_tools::file;
 use opencv::core::{Mat, MatTraitConst};
 use opencv::imgcodecs::{IMREAD_ANYCOLOR, IMREAD_ANYDEPTH, imdecode};
 
@@ -26,7 +26,6 @@ use crate::convert::{to_bgr8, to_gray};
 use crate::mat;
 use crate::options::OpenOptions;
 use crate::quiet;
-use crate::spec::SourceSpec;
 use listing::Listing;
 
 /// How large an image file may be.
@@ -107,7 +106,7 @@ impl ImageSource {
         self.announced = image;
         let source_frame = self.next as u64;
         self.next += 1;
-        Arrival::Frame(Capture {
+        Arrival::Frame(FrameMeta {
             capture_ns: monotonic_ns(),
             wall_ns: wall_ns(),
             source_frame,
@@ -161,7 +160,7 @@ impl FrameSource for ImageSource {
             fps: None,
             bgr: true,
             live: false,
-            limited_range: false,
+            native: None,
             description: self.spec.to_string(),
         }
     }
@@ -202,16 +201,17 @@ impl FrameSource for ImageSource {
         let Some(image) = self.announced.take() else {
             return Ok(Filled::Damaged);
         };
-        let (gray, bgr) = (self.geometry.gray_len(), self.geometry.bgr_len());
-        let bgr_len = target.bgr.as_ref().map_or(bgr, |bgr| bgr.len());
-        if target.geometry != self.geometry || (target.gray.len(), bgr_len) != (gray, bgr) {
+        if target.geometry != self.geometry {
             return Err(SourceError::Unusable(format!(
                 "{} has images of {}, and the bus has room for {}; start the producer again",
                 self.spec, self.geometry, target.geometry
             )));
         }
+        target.expect(self.geometry)?;
         let pixels = mat::bytes(&image)?;
-        to_gray(pixels, target.gray)?;
+        if let Some(gray) = &mut target.gray {
+            to_gray(pixels, gray)?;
+        }
         if let Some(bgr) = &mut target.bgr {
             bgr.copy_from_slice(pixels);
         }

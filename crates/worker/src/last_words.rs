@@ -7,7 +7,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 
-use framebus_cli::cli::log::{EXIT_ERROR, without_time};
+use framebus_tools::exit::EXIT_ERROR;
+use framebus_tools::log::without_time;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stderr, stderr};

@@ -1,11 +1,12 @@
 //! The headless worker: everything that links OpenCV.
 //!
-//! [`open`] turns what a person wrote ([`SourceSpec`]) into a [`framebus::source::FrameSource`]: a camera, a video file, an
+//! [`main`] does the job that the command has given. [`open`] turns what a person wrote
+//! ([`framebus::source::SourceSpec`]) into a [`framebus::source::FrameSource`]: a camera, a video file, an
 //! image sequence, a URL or a GStreamer pipeline. Frames go from OpenCV straight into the memory that the producer offers.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `spec` | what the source is, from its text |
+//! | `work` | a job of the command, done |
 //! | `check` | finds out why a source cannot be opened, in one sentence |
 //! | `decoded` | files and streams: FFmpeg, in a process of its own |
 //! | `connect` | opens a camera or a pipeline once, and reads the frame that proves it works |
@@ -13,7 +14,7 @@
 //! | `images` | image files and sequences of them |
 //! | `call` | waits for what may never return |
 //! | `mat`, `convert` | OpenCV images over memory that is not OpenCV's; colour and depth |
-//! | `show` | windows |
+//! | `show`, `watch` | windows; frames of a consumer and a whole bus in them |
 //! | `last_words` | what is said when the window system ends the process |
 //! | `quiet` | keeps the libraries' own noise off the terminal |
 
@@ -29,13 +30,13 @@ mod options;
 mod quiet;
 mod show;
 mod source;
-mod spec;
+mod watch;
+mod work;
 
 pub use convert::to_gray;
 pub use decoded::DecodedSource;
 pub use images::ImageSource;
 pub use options::OpenOptions;
 pub use quiet::quiet;
-pub use show::open_windows;
 pub use source::{CaptureSource, open};
-pub use spec::SourceSpec;
+pub use work::main;

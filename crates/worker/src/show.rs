@@ -1,4 +1,4 @@
-//! Windows: OpenCV's highgui behind `--show`.
+//! Windows: OpenCV's highgui behind `--show`, and a consumer's frames in one.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,8 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::time::Duration;
 
 use framebus::layout::Geometry;
-use framebus_cli::cli::show::Windows;
-use framebus_cli::sink::{Pixels, SinkError};
+use framebus_tools::sink::{FrameView, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
 use opencv::core::{Mat, Vec3b};
 use opencv::highgui::{
     WINDOW_AUTOSIZE, WINDOW_GUI_NORMAL, WND_PROP_VISIBLE, destroy_window, get_window_property,
@@ -18,26 +17,6 @@ use opencv::highgui::{
 };
 
 use crate::last_words;
-
-/// Opens the display. A display that goes away later ends the process, with one sentence and exit code 2.
-///
-/// # Errors
-/// One sentence where there is none.
-pub fn open_windows() -> Result<Box<dyn Windows + Send>, SinkError> {
-    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let platform = set("QT_QPA_PLATFORM");
-    if let (None, None) = (&platform, set("WAYLAND_DISPLAY")) {
-        let display = set("DISPLAY").ok_or_else(|| no_display("DISPLAY is not set"))?;
-        reach(&display)
-            .map_err(|error| no_display(&format!("{display} does not answer: {error}")))?;
-    }
-    let display = set("WAYLAND_DISPLAY").or_else(|| set("DISPLAY"));
-    let display = platform.or(display).unwrap_or_default();
-    last_words::prepare(&format!(
-        "the window system has given up: the display {display} is gone, or does not let this program show windows"
-    ));
-    Ok(Box::new(HighguiWindows::default()))
-}
 
 fn no_display(why: &str) -> SinkError {
     SinkError::Unsuitable(format!(
@@ -78,13 +57,36 @@ const FRAME: (usize, usize) = (8, 32);
 /// How wide a row of windows may be.
 const ROW: usize = 1600;
 
+/// Windows on a display.
 #[derive(Default)]
-struct HighguiWindows {
+pub(crate) struct Windows {
     open: BTreeSet<String>,
 }
 
-impl Windows for HighguiWindows {
-    fn open(&mut self, name: &str, geometry: Geometry) -> Result<(), SinkError> {
+impl Windows {
+    /// Opens the display. A display that goes away later ends the process, with one sentence and exit code 2.
+    ///
+    /// # Errors
+    /// One sentence where there is none.
+    pub(crate) fn display() -> Result<Windows, SinkError> {
+        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let platform = set("QT_QPA_PLATFORM");
+        if let (None, None) = (&platform, set("WAYLAND_DISPLAY")) {
+            let display = set("DISPLAY").ok_or_else(|| no_display("DISPLAY is not set"))?;
+            reach(&display)
+                .map_err(|error| no_display(&format!("{display} does not answer: {error}")))?;
+        }
+        let display = set("WAYLAND_DISPLAY").or_else(|| set("DISPLAY"));
+        let display = platform.or(display).unwrap_or_default();
+        last_words::prepare(&format!(
+            "the window system has given up: the display {display} is gone, or does not let this program show windows"
+        ));
+        Ok(Windows::default())
+    }
+
+    /// Opens an empty window of that name, with room for an image of that size, if it is not there: what cannot be shown is
+    /// known before there is a frame, and each window has its place.
+    pub(crate) fn open(&mut self, name: &str, geometry: Geometry) -> Result<(), SinkError> {
         if self.open.contains(name) {
             return Ok(());
         }
@@ -102,14 +104,16 @@ impl Windows for HighguiWindows {
         Ok(())
     }
 
-    fn close(&mut self, name: &str) -> Result<(), SinkError> {
+    /// Closes the window of that name, if it is there.
+    pub(crate) fn close(&mut self, name: &str) -> Result<(), SinkError> {
         if self.open.remove(name) {
             destroy_window(name).map_err(failed)?;
         }
         Ok(())
     }
 
-    fn draw(
+    /// Draws an image into the window of that name, and opens it if it is not there.
+    pub(crate) fn draw(
         &mut self,
         name: &str,
         geometry: Geometry,
@@ -136,7 +140,8 @@ impl Windows for HighguiWindows {
         }
     }
 
-    fn go_on(&mut self) -> Result<bool, SinkError> {
+    /// Gives the window system its time; `false` when somebody has closed a window or pressed q.
+    pub(crate) fn go_on(&mut self) -> Result<bool, SinkError> {
         if self.open.is_empty() {
             return Ok(true);
         }
@@ -151,6 +156,56 @@ impl Windows for HighguiWindows {
             }
         }
         Ok(true)
+    }
+}
+
+/// Shows the frames of a consumer in a window.
+pub(crate) struct ShowSink {
+    windows: Windows,
+    plane: Plane,
+    name: String,
+}
+
+impl ShowSink {
+    /// Opens the display.
+    ///
+    /// # Errors
+    /// As [`Windows::display`] does.
+    pub(crate) fn open(plane: Plane) -> Result<ShowSink, SinkError> {
+        Ok(ShowSink {
+            windows: Windows::display()?,
+            plane,
+            name: "framebus".to_owned(),
+        })
+    }
+
+    fn go_on(&mut self) -> Result<(), SinkError> {
+        if self.windows.go_on()? {
+            Ok(())
+        } else {
+            Err(SinkError::Complete)
+        }
+    }
+}
+
+impl Sink for ShowSink {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
+        self.name = format!("{}/{}", stream.bus, stream.index);
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        let pixels = self.plane.of(frame)?;
+        self.windows.draw(&self.name, frame.geometry, pixels)?;
+        self.go_on()
+    }
+
+    fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
+        self.go_on()
+    }
+
+    fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::mem;
 
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
 };
 use framebus::stop::Stop;
 use opencv::core::Mat;
@@ -21,8 +21,7 @@ use crate::images::{ImageSource, is_image};
 use crate::mat::{self, Landed};
 use crate::options::OpenOptions;
 use crate::quiet;
-use crate::spec::SourceSpec;
-use framebus_cli::source::Backoff;
+use framebus_tools::backoff::Backoff;
 
 /// Opens a source and reads its first frame; `None` when somebody asks to stop meanwhile.
 ///
@@ -40,7 +39,13 @@ pub fn open(
         }
         SourceSpec::File(_) | SourceSpec::Url(_) => DecodedSource::open(source, options, stop)?
             .map(|source| Box::new(source) as Box<dyn FrameSource>),
-        _ => Some(Box::new(CaptureSource::open(source, options)?)),
+        SourceSpec::Camera(_) | SourceSpec::Gst(_) => {
+            Some(Box::new(CaptureSource::open(source, options)?))
+        }
+        _ => {
+            let whose = format!("{source} is opened by framebus itself");
+            return Err(SourceError::Unusable(whose));
+        }
     })
 }
 
@@ -76,11 +81,11 @@ pub struct CaptureSource {
 
 struct Held {
     bgr: Mat,
-    capture: Capture,
+    capture: FrameMeta,
 }
 
 enum Announced {
-    Grabbed(Capture),
+    Grabbed(FrameMeta),
     Held(Held),
 }
 
@@ -126,7 +131,7 @@ impl CaptureSource {
         self.resized = geometry != self.geometry;
         self.geometry = geometry;
         self.fps = connection.fps;
-        let capture = Capture {
+        let capture = FrameMeta {
             capture_ns: connection.capture_ns,
             wall_ns: connection.wall_ns,
             source_frame: self.count_frame(),
@@ -148,7 +153,7 @@ impl CaptureSource {
     }
 
     /// Decodes the grabbed frame into `bgr`. If it does not fit, it is held, and the next `wait` announces it.
-    fn decode(&mut self, capture: Capture, bgr: &mut [u8]) -> Result<Filled, SourceError> {
+    fn decode(&mut self, capture: FrameMeta, bgr: &mut [u8]) -> Result<Filled, SourceError> {
         let Some(video) = &mut self.capture else {
             return Ok(Filled::Damaged);
         };
@@ -180,7 +185,7 @@ impl FrameSource for CaptureSource {
             fps: self.fps,
             bgr: true,
             live: true,
-            limited_range: false,
+            native: None,
             description: self.spec.to_string(),
         }
     }
@@ -203,18 +208,7 @@ impl FrameSource for CaptureSource {
                 self.spec, self.geometry, target.geometry
             )));
         }
-        let bgr_len = target
-            .bgr
-            .as_ref()
-            .map_or(self.geometry.bgr_len(), |bgr| bgr.len());
-        if (target.gray.len(), bgr_len) != (self.geometry.gray_len(), self.geometry.bgr_len()) {
-            return Err(SourceError::Unusable(format!(
-                "{} cannot be written: the images of the bus do not have the {} bytes of {}",
-                self.spec,
-                self.geometry.gray_len(),
-                self.geometry
-            )));
-        }
+        target.expect(self.geometry)?;
         let mut own_bgr = mem::take(&mut self.own_bgr);
         let bgr = match &mut target.bgr {
             Some(bgr) => &mut **bgr,
@@ -227,8 +221,10 @@ impl FrameSource for CaptureSource {
             Announced::Grabbed(capture) => self.decode(capture, bgr)?,
             Announced::Held(held) => copied(&held.bgr, bgr)?,
         };
-        if filled == Filled::Frame {
-            to_gray(bgr, target.gray)?;
+        if filled == Filled::Frame
+            && let Some(gray) = &mut target.gray
+        {
+            to_gray(bgr, gray)?;
         }
         self.own_bgr = own_bgr;
         Ok(filled)

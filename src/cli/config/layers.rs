@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::camera_words::{show_backend, show_settings};
-use super::super::units::show_duration;
-use super::variables::Variables;
-use super::{Config, ConfigError, Produce, SYSTEM_FILE, Trigger};
-use framebus::redact::without_secrets;
+use super::table::{Variables, variable_of};
+use super::{Config, ConfigError, SYSTEM_FILE};
 use std::{fs, io};
 
 /// One layer; a later one goes over it.
@@ -56,7 +53,7 @@ fn explain_with(
 pub(super) fn explained(layers: &[Layer]) -> Vec<Explained> {
     let mut found: Vec<Explained> = Vec::new();
     for layer in layers {
-        for (key, value) in settings(&layer.config) {
+        for (key, value) in layer.config.settings() {
             let known = found.iter_mut().find(|explained| explained.key == key);
             let origin = value.as_ref().map(|_| layer.origin.of(&key));
             match (known, origin) {
@@ -114,7 +111,7 @@ impl Origin {
     fn of(&self, key: &str) -> String {
         match self {
             Origin::Defaults => "default".to_owned(),
-            Origin::Environment => format!("FRAMEBUS_{}", key.replace('.', "_").to_uppercase()),
+            Origin::Environment => variable_of(key),
             Origin::File(path, text) => match line_of(text, key) {
                 Some(line) => format!("{} line {line}", path.display()),
                 None => path.display().to_string(),
@@ -140,75 +137,6 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
         }
     }
     None
-}
-
-/// Every key with its value, in the order of the commented file.
-fn settings(config: &Config) -> Vec<(String, Option<String>)> {
-    let mut all = vec![("bus".to_owned(), config.bus.clone())];
-    let produce = of_produce(&config.produce);
-    all.extend(produce.map(|(key, value)| (format!("produce.{key}"), value)));
-    for (name, produce) in &config.buses {
-        let produce = of_produce(produce);
-        all.extend(produce.map(|(key, value)| (format!("bus.{name}.{key}"), value)));
-    }
-    let trigger = config.consume.trigger.map(|trigger| match trigger {
-        Trigger::Eventfd => "eventfd",
-        Trigger::Pipe => "pipe",
-        Trigger::Spin => "spin",
-    });
-    all.push(("consume.trigger".to_owned(), trigger.map(str::to_owned)));
-    all.push((
-        "consume.timeout".to_owned(),
-        config.consume.timeout.map(show_duration),
-    ));
-    let top = config.top.settings();
-    all.extend(top.map(|(key, value)| (format!("top.{key}"), value)));
-    all
-}
-
-fn of_produce(produce: &Produce) -> impl Iterator<Item = (&'static str, Option<String>)> + use<> {
-    let text = |value: Option<&dyn std::fmt::Display>| value.map(ToString::to_string);
-    let show = |value: &Option<bool>| value.map(|value| value.to_string());
-    [
-        // What is explained is shown to others.
-        (
-            "source",
-            produce
-                .source
-                .as_deref()
-                .map(|source| without_secrets(source).into_owned()),
-        ),
-        ("fps", text(produce.fps.as_ref().map(|fps| fps as _))),
-        ("range", produce.range.map(|range| range.name().to_owned())),
-        ("size", text(produce.size.as_ref().map(|size| size as _))),
-        ("color", show(&produce.color)),
-        ("loop", show(&produce.looped)),
-        (
-            "consumers",
-            text(produce.consumers.as_ref().map(|consumers| consumers as _)),
-        ),
-        (
-            "history",
-            text(produce.history.as_ref().map(|history| history as _)),
-        ),
-        ("open_timeout", produce.open_timeout.map(show_duration)),
-        ("read_timeout", produce.read_timeout.map(show_duration)),
-        ("mode", produce.mode.map(|mode| format!("{mode:04o}"))),
-        ("group", produce.group.clone()),
-        ("fourcc", produce.fourcc.map(|fourcc| fourcc.to_string())),
-        ("set", produce.settings.as_deref().map(show_settings)),
-        (
-            "backend",
-            produce
-                .backend
-                .map(|backend| show_backend(backend).to_owned()),
-        ),
-        (
-            "bgr_fps",
-            text(produce.bgr_fps.as_ref().map(|fps| fps as _)),
-        ),
-    ]
-    .into_iter()
 }
 
 /// Returns the file of this user, as the XDG base directory specification has it.

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::layers::{Explained, explained};
 use super::{Config, ConfigError, Produce, layers::Layer};
-use crate::recording::is_recording;
 use framebus::layout::MAX_SLOTS;
+use framebus::source::SourceSpec;
 
 /// The place of each value that is set: a key with its section, and its file and line, or its variable.
 #[derive(Debug, Clone, Default)]
@@ -122,11 +121,7 @@ impl Config {
     /// A size for all buses is one for those that have none of their own; in the section of a recording it is a mistake.
     fn check_size(&self, bus: &str, own: &Produce) -> Result<(), ConfigError> {
         let place = self.place(bus, "size");
-        let recorded = own
-            .source
-            .as_deref()
-            .map(Path::new)
-            .is_some_and(is_recording);
+        let recorded = matches!(own.spec(), Some(SourceSpec::Recording(_)));
         if !recorded || own.size.is_none() || place.rank != Rank::FileOfBus {
             return Ok(());
         }
@@ -157,7 +152,7 @@ impl Config {
         }
         let mut known: BTreeMap<PathBuf, &str> = BTreeMap::new();
         for (bus, produce) in &self.buses {
-            let device = produce.source.as_deref().and_then(device);
+            let device = produce.spec().and_then(|spec| spec.device());
             let Some(other) = device.and_then(|device| known.insert(device, bus)) else {
                 continue;
             };
@@ -171,6 +166,13 @@ impl Config {
     }
 }
 
+impl Produce {
+    /// What its source means, where that is set and can be one.
+    fn spec(&self) -> Option<SourceSpec> {
+        self.source.as_deref()?.parse().ok()
+    }
+}
+
 /// Says why a bus cannot have so many consumers and so long a history, if it cannot.
 #[must_use]
 pub fn too_many_slots(consumers: u8, history: u8) -> Option<String> {
@@ -181,16 +183,4 @@ pub fn too_many_slots(consumers: u8, history: u8) -> Option<String> {
             "{consumers} consumer{many} and a history of {history} need {slots} slots, at most {MAX_SLOTS} are possible"
         )
     })
-}
-
-/// The camera that a source names, if it is one: `0` is `/dev/video0`, and so may be a link to it.
-#[must_use]
-pub fn device(source: &str) -> Option<PathBuf> {
-    let number = !source.is_empty() && source.bytes().all(|byte| byte.is_ascii_digit());
-    let path = match source {
-        index if number => PathBuf::from(format!("/dev/video{index}")),
-        path if path.starts_with("/dev/video") || path.starts_with("/dev/v4l/") => path.into(),
-        _ => return None,
-    };
-    Some(fs::canonicalize(&path).unwrap_or(path))
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::super::config::{Config, Produce, device};
+use super::super::config::{Config, Produce};
 use super::Check;
 use crate::source::v4l2::{Camera, captures_nothing, devices, group_name};
+use framebus::source::SourceSpec;
 
 /// The highest rate of a device at a USB 2 port, in megabits a second.
 const USB2_MBITS: u32 = 480;
@@ -121,7 +122,10 @@ fn configured(config: &Config, path: &Path) -> Vec<Produce> {
     let named = config.buses.keys().map(|bus| config.of_bus(bus));
     let all = named.chain([config.produce.clone()]);
     let is_it = |produce: &Produce| {
-        let source = produce.source.as_deref().and_then(device);
+        let source = produce
+            .source
+            .as_deref()
+            .and_then(|source| source.parse::<SourceSpec>().ok()?.device());
         source.is_some_and(|source: PathBuf| source == path)
     };
     all.filter(is_it).collect()

@@ -11,15 +11,15 @@ use rustix::io::Errno;
 
 use super::super::config::Config;
 use super::super::units::show_bytes;
-use super::super::worker;
 use super::{Check, DoctorArgs};
 use framebus::bus::{
     BusName, MAX_SOCKET_PATH, Observer, SweepError, Swept, pipe_path, pipes_dir, runtime_dir,
     sweep, traces,
 };
-use framebus::layout::{Geometry, segment_bytes};
+use framebus::layout::{Format, Geometry, PlaneSpec, segment_bytes};
 use framebus::observe::shm_usage;
 use framebus::observe::{Baseline, Sampler, Thresholds};
+use framebus_tools::job::find_worker;
 
 /// What is counted with where neither a flag nor the configuration names a size.
 const FULL_HD: Geometry = Geometry {
@@ -52,14 +52,18 @@ fn shared_memory(args: &DoctorArgs, config: &Config) -> Check {
     let consumers = args.consumers.or(config.produce.consumers).unwrap_or(4);
     let history = config.produce.history.unwrap_or(0);
     let free = total.saturating_sub(used);
-    let Some(needed) = segment_bytes(size, consumers, history, args.color) else {
-        return Check::fail(
-            NAME,
-            format!(
-                "{consumers} consumers and a history of {history} are more slots than a bus can have"
-            ),
-            "framebus config explain   # and lower produce.history",
-        );
+    // Gray in every slot, and BGR in every one or one for all.
+    let bgr = PlaneSpec::new(Format::BGR8).one_for_all(!args.color);
+    let planes = [PlaneSpec::new(Format::GRAY8), bgr];
+    let needed = match segment_bytes(size, consumers, history, &planes) {
+        Ok(needed) => needed,
+        Err(why) => {
+            return Check::fail(
+                NAME,
+                why.to_string(),
+                "framebus config explain   # and lower produce.history",
+            );
+        }
     };
     let what = format!(
         "a bus of {size} for {consumers} consumers needs {}",
@@ -291,7 +295,7 @@ fn living(bus: &BusName) -> Option<Check> {
 fn headless_worker() -> Check {
     const NAME: &str = "worker";
     const INSTALL: &str = "sudo apt-get install framebus-worker   # or set FRAMEBUS_WORKER";
-    let path = match worker::find() {
+    let path = match find_worker() {
         Ok(path) => path,
         Err(error) => {
             let text = format!("cameras, files and streams cannot be captured: {error:#}");

@@ -1,40 +1,42 @@
 //! Cameras and pictures over HTTP, which framebus reads itself.
 
+use std::path::Path;
+
 use super::super::camera_words::Backend;
-use super::super::config::device;
 use super::{Opened, ProduceArgs};
 use crate::source::mjpeg::{MjpegOptions, MjpegSource, OpenedUrl};
 use crate::source::v4l2::{self, Settings, V4l2Source, Wish};
 use framebus::redact::without_secrets;
-use framebus::source::SourceError;
+use framebus::source::{SourceError, SourceSpec};
 use framebus::stop::Stop;
 
 /// How often the BGR debugging image is renewed where nobody says: making it costs more than the gray image does.
 pub(super) const BGR_FPS: f64 = 2.0;
 
 /// Whether framebus reads a source itself, as far as one can tell without opening it.
-pub(super) fn is_native(args: &ProduceArgs) -> bool {
-    args.backend != Some(Backend::Opencv) && (is_camera(args) || is_http(args))
+pub(super) fn is_native(args: &ProduceArgs, spec: &SourceSpec) -> bool {
+    args.backend != Some(Backend::Opencv) && (is_camera(spec) || is_http(spec))
 }
 
 /// Whether it may be pictures over HTTP; whether it is, the server says.
-fn is_http(args: &ProduceArgs) -> bool {
-    let scheme = args.source_text();
-    let scheme = scheme.get(..7).unwrap_or("");
-    scheme.eq_ignore_ascii_case("http://")
+fn is_http(spec: &SourceSpec) -> bool {
+    matches!(spec, SourceSpec::Url(url) if url.starts_with("http://"))
 }
 
 /// Whether it is a camera, whoever reads it.
-pub(super) fn is_camera(args: &ProduceArgs) -> bool {
-    args.source().to_str().and_then(device).is_some()
+pub(super) fn is_camera(spec: &SourceSpec) -> bool {
+    matches!(spec, SourceSpec::Camera(_))
 }
 
 /// Opens it.
-pub(super) fn open(args: &ProduceArgs, stop: &Stop) -> Result<Opened, SourceError> {
-    if is_camera(args) {
-        open_camera(args)
-    } else {
-        open_url(args, stop)
+pub(super) fn open(
+    args: &ProduceArgs,
+    spec: &SourceSpec,
+    stop: &Stop,
+) -> Result<Opened, SourceError> {
+    match spec {
+        SourceSpec::Camera(path) => open_camera(args, path),
+        _ => open_url(args, stop),
     }
 }
 
@@ -57,13 +59,8 @@ fn open_url(args: &ProduceArgs, stop: &Stop) -> Result<Opened, SourceError> {
     })
 }
 
-fn open_camera(args: &ProduceArgs) -> Result<Opened, SourceError> {
-    let text = args.source_text();
-    // A link is kept as it is: it finds the camera again when its number has changed.
-    let path = match text.parse::<u32>() {
-        Ok(number) => format!("/dev/video{number}").into(),
-        Err(_) => std::path::PathBuf::from(args.source()),
-    };
+/// A link is kept as it is: it finds the camera again when its number has changed.
+fn open_camera(args: &ProduceArgs, path: &Path) -> Result<Opened, SourceError> {
     let wish = Wish {
         size: args.size,
         fps: args.fps.filter(|fps| *fps > 0.0),
@@ -72,7 +69,7 @@ fn open_camera(args: &ProduceArgs) -> Result<Opened, SourceError> {
         settings: Settings(args.settings.clone()),
         read_timeout: args.read_timeout,
     };
-    match V4l2Source::open(&path, wish)? {
+    match V4l2Source::open(path, wish)? {
         v4l2::Opened::Source(source) => {
             for note in source.notes() {
                 tracing::warn!("{note}");
@@ -80,7 +77,8 @@ fn open_camera(args: &ProduceArgs) -> Result<Opened, SourceError> {
             Ok(Opened::Source(source))
         }
         v4l2::Opened::Unknown(formats) => Ok(Opened::Elsewhere(format!(
-            "camera {text}, which has only formats that OpenCV reads: {formats}"
+            "camera {}, which has only formats that OpenCV reads: {formats}",
+            path.display()
         ))),
     }
 }

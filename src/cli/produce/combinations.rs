@@ -3,9 +3,11 @@
 use anyhow::bail;
 
 use super::super::camera_words::Backend;
-use super::super::config::{Config, Place, device, too_many_slots};
+use super::super::config::{Config, Place, too_many_slots};
 use super::camera::is_camera;
-use super::{PATTERN, ProduceArgs, RawPixels};
+use super::{ProduceArgs, RawFormat, RawPixels};
+use framebus::layout::Format;
+use framebus::source::SourceSpec;
 
 /// What the group may do, of a mode.
 const GROUP: u32 = 0o070;
@@ -15,18 +17,18 @@ const GROUP: u32 = 0o070;
 pub(super) fn check(
     flags: &ProduceArgs,
     merged: &ProduceArgs,
+    spec: &SourceSpec,
     config: &Config,
 ) -> anyhow::Result<()> {
-    check_flags(merged)?;
+    check_flags(merged, spec)?;
     let place = |key: &str, by_flag: bool| match (&merged.bus, by_flag) {
         (Some(bus), false) => config.place(bus.as_str(), key),
         _ => Place::flag(&format!("--{key}")),
     };
-    let source = merged.source_text();
     if flags.range.is_some() {
-        check_range(merged)?;
+        check_range(merged, spec)?;
     }
-    if let Some(why) = never_starts_again(&source).filter(|_| merged.looped) {
+    if let Some(why) = spec.cannot_start_again().filter(|_| merged.looped) {
         bail!(
             "{} is for files: {why} cannot start again",
             place("loop", flags.looped)
@@ -34,15 +36,24 @@ pub(super) fn check(
     }
     if merged.color && merged.format == Some(RawPixels::Gray) {
         bail!(
-            "{} needs a source that gives BGR: --format gray has no colour",
-            place("color", flags.color)
+            "{} needs a source that gives colours: --format gray has none",
+            match flags.planes {
+                Some(_) => Place::flag("--planes"),
+                None => place("color", flags.color),
+            }
         );
     }
-    if let (Some(RawPixels::Yuyv), Some(size)) = (merged.format, merged.size)
-        && size.width % 2 != 0
+    if let (Some(pixels), Some(size)) = (merged.format, merged.size)
+        && let format = RawFormat::from(pixels).format()
+        && !format.fits(size)
     {
+        let rows = if format == Format::YUYV {
+            ""
+        } else {
+            " and height"
+        };
         bail!(
-            "{}: yuyv frames have an even width, not {size}",
+            "{}: {format} frames have an even width{rows}, not {size}",
             place("size", flags.size.is_some())
         );
     }
@@ -71,26 +82,27 @@ pub(super) fn check(
 }
 
 /// Refuses a range for what has none. One of the configuration is for the sources that have.
-fn check_range(merged: &ProduceArgs) -> anyhow::Result<()> {
-    if merged.source() == PATTERN {
+fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
+    if *spec == SourceSpec::Pattern {
         bail!("--range is for video: the pattern is full range");
     }
-    if merged.format == Some(RawPixels::Bgr) {
-        bail!("--range is about luma: --format bgr has none");
+    if let Some(RawPixels::Bgr | RawPixels::Rgb) = merged.format {
+        bail!("--range is about luma: --format bgr and rgb have none");
     }
     Ok(())
 }
 
 /// Refuses flags that no configuration has a part in.
-fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
-    let stdin = args.source() == "-";
-    if args.fourcc.is_some() && !is_camera(args) {
+fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
+    let stdin = *spec == SourceSpec::Stdin;
+    let recording = matches!(spec, SourceSpec::Recording(_));
+    if args.fourcc.is_some() && !is_camera(spec) {
         bail!("--fourcc is for a camera");
     }
-    if !args.settings.is_empty() && !is_camera(args) {
+    if !args.settings.is_empty() && !is_camera(spec) {
         bail!("--set is for a camera: other sources have no controls");
     }
-    if args.backend == Some(Backend::Opencv) && is_camera(args) {
+    if args.backend == Some(Backend::Opencv) && is_camera(spec) {
         if args.fourcc.is_some() {
             bail!("--fourcc is for cameras that framebus reads itself: leave out --backend opencv");
         }
@@ -98,10 +110,10 @@ fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
             bail!("--set is for cameras that framebus reads itself: leave out --backend opencv");
         }
     }
-    if args.speed.is_some() && !args.is_recording() {
+    if args.speed.is_some() && !recording {
         bail!("--speed is for a recording (a .y4m file): use --fps for other sources");
     }
-    if args.size.is_some() && args.is_recording() {
+    if args.size.is_some() && recording {
         bail!("a recording has a size of its own: leave out --size");
     }
     if args.format.is_some() && !stdin {
@@ -112,21 +124,8 @@ fn check_flags(args: &ProduceArgs) -> anyhow::Result<()> {
     }
     if stdin && args.format.is_none() && args.size.is_some() {
         bail!(
-            "Y4M on stdin has a size of its own: for raw frames give --format gray, bgr or yuyv with --size"
+            "Y4M on stdin has a size of its own: for raw frames give a --format, such as bgr or nv12, with --size"
         );
     }
     Ok(())
-}
-
-/// What a source is that ends and has no beginning to go back to. Over HTTP there are streams and files: it shows when it
-/// is open. The pattern goes on for ever, as a loop does.
-fn never_starts_again(source: &str) -> Option<&'static str> {
-    match source {
-        "-" => Some("stdin"),
-        camera if device(camera).is_some() => Some("a camera"),
-        url if url.to_ascii_lowercase().starts_with("rtsp") && url.contains("://") => {
-            Some("a stream")
-        }
-        _ => None,
-    }
 }

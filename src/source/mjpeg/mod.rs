@@ -20,13 +20,13 @@ use std::time::Duration;
 use framebus::clock::monotonic_ns;
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 
-use super::backoff::Backoff;
 use super::jpeg::{self, JpegError};
 use exchange::{Answer, Came, Exchange, Picture};
+use framebus_tools::backoff::Backoff;
 use url::Url;
 
 /// How long a stream may be silent at the least.
@@ -89,6 +89,8 @@ pub struct MjpegSource {
     stalled: bool,
     backoff: Backoff,
     decoder: jpeg::Decoder,
+    /// Where a picture's gray goes that nobody wants.
+    own_gray: Vec<u8>,
 }
 
 impl MjpegSource {
@@ -138,6 +140,7 @@ impl MjpegSource {
                         stalled: false,
                         backoff: Backoff::new(),
                         decoder,
+                        own_gray: Vec::new(),
                     })));
                 }
                 Came::Broken => {}
@@ -216,7 +219,7 @@ impl MjpegSource {
             let interval = Duration::from_nanos(picture.capture_ns.saturating_sub(last_ns));
             self.longest = self.longest.max(interval);
         }
-        let capture = Capture {
+        let capture = FrameMeta {
             capture_ns: picture.capture_ns,
             wall_ns: picture.wall_ns,
             source_frame: self.count(),
@@ -233,7 +236,7 @@ impl MjpegSource {
     /// Announces one that was broken off, so that it is counted.
     fn announce_broken(&mut self) -> Arrival {
         self.announced = Some(None);
-        Arrival::Frame(Capture {
+        Arrival::Frame(FrameMeta {
             capture_ns: monotonic_ns(),
             wall_ns: framebus::clock::wall_ns(),
             source_frame: self.count(),
@@ -248,7 +251,7 @@ impl FrameSource for MjpegSource {
             fps: self.options.fps.filter(|_| self.single),
             bgr: true,
             live: true,
-            limited_range: false,
+            native: None,
             description: self.url.shown.clone(),
         }
     }
@@ -303,9 +306,16 @@ impl FrameSource for MjpegSource {
         target.expect(self.geometry)?;
         let limited = self.options.range.is_limited(false);
         let bgr = target.bgr.as_deref_mut();
+        let gray = match &mut target.gray {
+            Some(gray) => &mut **gray,
+            None => {
+                self.own_gray.resize(self.geometry.gray_len(), 0);
+                &mut self.own_gray
+            }
+        };
         let decoded = self
             .decoder
-            .decode(&bytes, self.geometry, limited, target.gray, bgr);
+            .decode(&bytes, self.geometry, limited, gray, bgr);
         Ok(if decoded.is_ok() {
             Filled::Frame
         } else {

@@ -64,11 +64,7 @@ fn seen(source: &mut MjpegSource, stop: &Stop, count: usize) -> Vec<String> {
             Arrival::Frame(_) => {
                 let geometry = source.info().geometry;
                 let mut gray = vec![0; geometry.gray_len()];
-                let mut target = FrameTarget {
-                    geometry,
-                    gray: &mut gray,
-                    bgr: None,
-                };
+                let mut target = FrameTarget::new(geometry, &mut gray, None);
                 match source.fill(&mut target).expect("no error") {
                     Filled::Frame => geometry.to_string(),
                     _ => "damaged".into(),

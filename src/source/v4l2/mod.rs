@@ -34,13 +34,13 @@ use std::time::Duration;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 
-use super::backoff::Backoff;
 use super::jpeg;
 use device::About;
+use framebus_tools::backoff::Backoff;
 use kernel::Taken;
 use numbers::Numbers;
 use stream::{Came, Started, Stream, is_damaged, stamp_ns};
@@ -108,6 +108,8 @@ pub struct V4l2Source {
     /// What went wrong in `fill`, for the next `wait` to say.
     trouble: Option<String>,
     jpeg: jpeg::Decoder,
+    /// Where a picture's gray goes that nobody wants.
+    own_gray: Vec<u8>,
 }
 
 impl V4l2Source {
@@ -143,6 +145,7 @@ impl V4l2Source {
             looked_ns: 0,
             trouble: None,
             jpeg: jpeg::Decoder::default(),
+            own_gray: Vec::new(),
         })))
     }
 
@@ -259,7 +262,7 @@ impl V4l2Source {
         if std::mem::take(&mut self.resized) {
             return Some(Arrival::Resized);
         }
-        Some(Arrival::Frame(Capture {
+        Some(Arrival::Frame(FrameMeta {
             capture_ns,
             wall_ns: wall_ns().saturating_sub(now_ns - capture_ns),
             source_frame,
@@ -278,9 +281,16 @@ impl V4l2Source {
         if stream.is_jpeg() {
             let bytes = raw.planes.first().copied().unwrap_or(&[]);
             let bgr = target.bgr.as_deref_mut();
-            let decoded =
-                self.jpeg
-                    .decode(bytes, self.geometry, stream.limited(), target.gray, bgr);
+            let gray = match &mut target.gray {
+                Some(gray) => &mut **gray,
+                None => {
+                    self.own_gray.resize(self.geometry.gray_len(), 0);
+                    &mut self.own_gray
+                }
+            };
+            let decoded = self
+                .jpeg
+                .decode(bytes, self.geometry, stream.limited(), gray, bgr);
             return if decoded.is_ok() {
                 Filled::Frame
             } else {
@@ -290,7 +300,14 @@ impl V4l2Source {
         if !raw.is_whole(target.bgr.is_some()) {
             return Filled::Damaged;
         }
-        raw.gray(target.gray);
+        if let Some(gray) = &mut target.gray {
+            raw.gray(gray);
+        }
+        if let (Some(native), Some(spec)) = (&mut target.native, stream.native())
+            && !raw.copy_as(spec.format, native)
+        {
+            return Filled::Damaged;
+        }
         if let Some(bgr) = &mut target.bgr {
             raw.bgr(bgr);
         }
@@ -307,7 +324,7 @@ impl FrameSource for V4l2Source {
             fps: stream.and_then(|stream| stream.fps),
             bgr: true,
             live: true,
-            limited_range: false,
+            native: stream.and_then(|stream| stream.native()),
             description: format!("{}{format}", self.path.display()),
         }
     }

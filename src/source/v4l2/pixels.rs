@@ -3,6 +3,7 @@
 use framebus::convert::{
     bgr_to_gray, luma_to_gray, pairs_to_gray, stretch_luma, words_to_gray, ycc_to_bgr,
 };
+use framebus::layout::Format;
 
 use super::formats::Chroma::{self, Apart, ApartSwapped, Mixed, MixedSwapped};
 use super::formats::{Pixels, rgb};
@@ -105,6 +106,33 @@ impl Raw<'_> {
 
     fn is_bgr(&self) -> bool {
         self.pixels == rgb(3, (0, 8), (8, 8), (16, 8))
+    }
+
+    /// Writes the frame as it is, without padding: NV12, I420 or YUYV in one plane. `false` where it is not all there.
+    pub(super) fn copy_as(&self, format: Format, target: &mut [u8]) -> bool {
+        let (row, stride) = (self.row_len(), self.stride());
+        let rows = self.height;
+        // The length of a row, how far it is to the next one, and how many there are.
+        let blocks = match format {
+            Format::YUYV => [(row, stride, rows), (0, 1, 0)],
+            Format::NV12 => [(row, stride, rows), (row, stride, rows / 2)],
+            Format::I420 => [(row, stride, rows), (row / 2, stride / 2, rows)],
+            _ => return false,
+        };
+        let (mut place, mut written) = (0, 0);
+        for (len, step, count) in blocks {
+            for _ in 0..count {
+                let from = self.first().get(place..place + len);
+                let to = target.get_mut(written..written + len);
+                let (Some(from), Some(to)) = (from, to) else {
+                    return false;
+                };
+                to.copy_from_slice(from);
+                place += step;
+                written += len;
+            }
+        }
+        written == target.len()
     }
 
     /// Writes the BGR image.

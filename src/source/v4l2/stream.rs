@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use framebus::clock::monotonic_ns;
+use framebus::layout::{ColorRange, Format, Geometry, PlaneSpec};
 use framebus::source::SourceError;
 use framebus::stop::Stop;
 
@@ -128,6 +129,24 @@ impl Stream {
 
     pub(super) fn fourcc(&self) -> FourCc {
         self.picture.fourcc
+    }
+
+    /// The same as a plane of a bus, where there is one.
+    pub(super) fn native(&self) -> Option<PlaneSpec> {
+        let format = match &self.picture.fourcc.to_string()[..] {
+            "NV12" => Format::NV12,
+            "YU12" => Format::I420,
+            "YUYV" => Format::YUYV,
+            _ => return None,
+        };
+        let size = Geometry::new(self.picture.width, self.picture.height)?;
+        let range = if self.limited {
+            ColorRange::Limited
+        } else {
+            ColorRange::Full
+        };
+        let spec = PlaneSpec::new(format);
+        format.fits(size).then_some(spec.colors(range, spec.matrix))
     }
 
     pub(super) fn is_jpeg(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The header of a Y4M stream.
 
-use framebus::layout::Geometry;
+use framebus::layout::{Format, Geometry};
 
 /// What the header says of all frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +66,11 @@ impl StreamHeader {
     /// Whether the chroma planes are as large as the Y plane.
     pub(super) fn is_444(&self) -> bool {
         self.planes == Planes::Chroma(1, 1)
+    }
+
+    /// Whether the chroma planes have half the width and half the height, of an image that can be halved.
+    pub(super) fn is_i420(&self) -> bool {
+        self.planes == Planes::Chroma(2, 2) && Format::I420.fits(self.geometry)
     }
 
     /// Bytes of a frame.

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use crate::source::input::{FrameHeader, Got, Input};
 use crate::source::late::{self, Interrupted, Late};
-use framebus::convert::{stretch_luma, ycc_to_bgr};
+use framebus::convert::{gray_into, stretch_luma, ycc_to_bgr};
+use framebus::layout::{ColorRange, Format, PlaneSpec};
 use framebus::source::{
-    Arrival, Capture, Filled, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 
@@ -42,6 +43,8 @@ pub struct Y4mSource<R> {
     input: Input<R>,
     header: StreamHeader,
     range: Range,
+    /// The Y plane of a frame, where nobody wants it.
+    luma: Vec<u8>,
     /// The chroma planes of a frame.
     chroma: Vec<u8>,
     late: Option<Late>,
@@ -90,6 +93,7 @@ impl<R: Read + AsFd> Y4mSource<R> {
             input,
             header,
             range: Range::Auto,
+            luma: Vec::new(),
             chroma: Vec::new(),
             late: None,
         }))
@@ -113,7 +117,39 @@ impl<R: Read + AsFd> Y4mSource<R> {
     fn begin_again(&mut self) -> Result<bool, SourceError> {
         let before = self.header;
         self.header = take_header(&mut self.input)?;
-        Ok(self.header.geometry != before.geometry || self.header.is_444() != before.is_444())
+        Ok(self.header.geometry != before.geometry
+            || self.header.is_444() != before.is_444()
+            || self.header.is_i420() != before.is_i420())
+    }
+
+    /// What 4:2:0 is by itself.
+    fn native(&self) -> Option<PlaneSpec> {
+        let limited = self.range.is_limited(self.header.limited_range);
+        let range = if limited {
+            ColorRange::Limited
+        } else {
+            ColorRange::Full
+        };
+        let spec = PlaneSpec::new(Format::I420);
+        self.header
+            .is_i420()
+            .then_some(spec.colors(range, spec.matrix))
+    }
+
+    /// Reads 4:2:0 as it is, and makes gray of it.
+    fn read_i420(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
+        let native = self.native();
+        let plane = native.and_then(|native| native.plane(self.header.geometry).ok());
+        let (Some(plane), Some(image)) = (plane, &mut target.native) else {
+            return Ok(Filled::Damaged);
+        };
+        let filled = self.input.read_payload(0, image)?;
+        if filled == Filled::Frame
+            && let Some(gray) = &mut target.gray
+        {
+            gray_into(&plane, image, gray);
+        }
+        Ok(filled)
     }
 }
 
@@ -125,7 +161,7 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
             fps: self.header.fps,
             bgr: self.header.is_444(),
             live: self.input.live(),
-            limited_range: false,
+            native: self.native(),
             description: format!("{} (y4m {geometry})", self.input.name()),
         }
     }
@@ -159,17 +195,24 @@ impl<R: Read + AsFd> Interrupted for Y4mSource<R> {
         self.input.begin_to_fill()
     }
 
-    fn read_frame(
-        &mut self,
-        gray: &mut [u8],
-        bgr: Option<&mut [u8]>,
-    ) -> Result<Filled, SourceError> {
-        let pixels = gray.len();
+    fn read_frame(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
+        if target.native.is_some() {
+            return self.read_i420(target);
+        }
+        let pixels = self.header.geometry.gray_len();
+        let gray = match &mut target.gray {
+            Some(gray) => &mut **gray,
+            None => {
+                self.luma.resize(pixels, 0);
+                &mut self.luma
+            }
+        };
         let filled = self.input.read_payload(0, gray)?;
         if filled != Filled::Frame {
             return Ok(filled);
         }
         let limited = self.range.is_limited(self.header.limited_range);
+        let bgr = target.bgr.as_deref_mut();
         if let Some(bgr) = bgr.filter(|_| self.header.is_444()) {
             self.chroma.resize(2 * pixels, 0);
             let filled = self.input.read_payload(pixels, &mut self.chroma)?;
@@ -186,7 +229,7 @@ impl<R: Read + AsFd> Interrupted for Y4mSource<R> {
         Ok(Filled::Frame)
     }
 
-    fn capture(&self) -> Capture {
+    fn capture(&self) -> FrameMeta {
         self.input.capture()
     }
 

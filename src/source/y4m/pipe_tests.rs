@@ -73,11 +73,7 @@ fn a_frame_that_pauses_is_stalled_and_is_whole_when_the_rest_comes() {
         .with_patience(Duration::ZERO);
     let (mut gray, mut bgr) = ([9; 15], [9; 45]);
     let mut fill = |source: &mut Y4mSource<PipeReader>| {
-        let mut target = FrameTarget {
-            geometry: source.info().geometry,
-            gray: &mut gray,
-            bgr: Some(&mut bgr),
-        };
+        let mut target = FrameTarget::new(source.info().geometry, &mut gray, Some(&mut bgr));
         source.fill(&mut target).expect("no error")
     };
     let stalled = |source: &mut Y4mSource<PipeReader>, read: usize| {
@@ -121,11 +117,7 @@ fn a_frame_that_was_cut_off_is_damaged_and_the_next_stream_goes_on() {
         let mut source = source.with_patience(Duration::ZERO);
         let mut gray = [0; 15];
         let mut fill = |source: &mut Y4mSource<PipeReader>| {
-            let mut target = FrameTarget {
-                geometry: source.info().geometry,
-                gray: &mut gray,
-                bgr: None,
-            };
+            let mut target = FrameTarget::new(source.info().geometry, &mut gray, None);
             source.fill(&mut target).expect("no error")
         };
         assert!(matches!(source.wait(&stop), Ok(Arrival::Frame(_))));

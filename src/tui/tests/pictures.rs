@@ -4,7 +4,6 @@ use insta::assert_snapshot;
 use ratatui::style::Color;
 
 use super::super::keys::Screen;
-use super::super::lens::Renderer;
 use super::super::theme::Theme;
 use super::super::{Wants, fixture, view};
 use super::*;
@@ -74,7 +73,8 @@ fn colours_are_wanted_where_they_are_seen() {
     assert!(draw(&model, 80, 24).contains("no colours in this theme"));
     let mut gray = fixture::live();
     if let Some(segment) = gray.segment.as_mut() {
-        (segment.format, segment.bgr_image) = ("gray8".into(), false);
+        segment.format = "gray8".into();
+        segment.planes.truncate(1);
     }
     feed(&mut model, gray);
     type_in(&mut model, "TC");

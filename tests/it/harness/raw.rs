@@ -17,6 +17,7 @@ pub(crate) struct Field {
 }
 
 pub(crate) const HEADER: &str = "Header";
+const PLANE: &str = "Plane";
 const SLOT: &str = "Slot header";
 const CLAIM: &str = "Claim record";
 const RECORD: &str = "Consumer record";
@@ -131,7 +132,13 @@ impl RawSegment {
     }
 
     pub(crate) fn record_offset(&self, index: u8) -> u64 {
-        self.header("records_offset") + u64::from(index) * self.header("record_len")
+        self.header("records_offset") + u64::from(index) * self.header("record_pitch")
+    }
+
+    /// A field of a plane in the header's table.
+    pub(crate) fn plane(&self, plane: u64, name: &str) -> u64 {
+        let table = place(HEADER, "planes").offset;
+        self.at(PLANE, table + plane * self.header("plane_len"), name)
     }
 
     fn at(&self, structure: &str, base: u64, name: &str) -> u64 {

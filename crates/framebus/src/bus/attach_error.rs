@@ -4,15 +4,16 @@ use std::io;
 
 use thiserror::Error;
 
-use super::BusName;
 use super::alive::is_nameless;
 use super::lock::BusLock;
+use super::{BusName, NoPlane};
 use crate::layout::Malformed;
 use crate::shm::OpenSegmentError;
 use crate::trigger::{is_exhaustion, limit};
 
 /// Why a consumer cannot be attached.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum AttachError {
     /// There was no bus until the deadline.
     #[error("there is no bus {bus}: start one with 'framebus produce --bus {bus}'")]
@@ -87,6 +88,9 @@ pub enum AttachError {
         /// How many it has.
         consumers: u8,
     },
+    /// It has not the planes that this consumer needs.
+    #[error(transparent)]
+    NoPlane(#[from] NoPlane),
     /// The segment has another layout version.
     #[error("bus {bus} cannot be read: {malformed}")]
     Version {

@@ -1,15 +1,16 @@
 //! A slot between claim and publish.
 
+use super::BusName;
 use super::handle::HandleError;
 use super::numbers::{Numbered, SequenceError};
-use super::options::FrameMeta;
 use super::producer::Producer;
 use super::producer_words::ProducerWords;
 use super::table2::keep_table2;
 use crate::clock::monotonic_ns;
-use crate::layout::SlotFlags;
+use crate::layout::{Format, Geometry, Plane, PlaneEntry};
 use crate::lease::{Claimed, claim, publish};
-use crate::source::FrameTarget;
+use crate::shm::{Regions, SlotPixels};
+use crate::source::{FrameMeta, FrameTarget};
 use crate::sync::Ordering::{Relaxed, Release, SeqCst};
 use crate::sync::{Fence, Hardware, bump};
 
@@ -33,11 +34,12 @@ impl Producer {
         header
             .writing_slot
             .store(u32::from(claimed.slot()) + 1, Relaxed);
-        if regions.layout().bgr_offset.is_some() {
-            self.bgr_before = header.bgr_sequence.load(Relaxed);
+        self.meta_len = 0;
+        if let Some(image) = shared_image(regions) {
+            self.bgr_before = image.sequence.load(Relaxed);
             self.bgr_stays = None;
-            header.bgr_sequence.store(0, Relaxed);
-            // SYNC(observe): a copy of the BGR image that saw any of the pixels to come also sees this 0.
+            image.sequence.store(0, Relaxed);
+            // SYNC(observe): a copy of the image that saw any of the pixels to come also sees this 0.
             Hardware::fence(SeqCst);
         }
         Ok(Some(Claim::new(self, claimed)))
@@ -52,6 +54,29 @@ impl Producer {
         let claimed = self.kept.take()?;
         Some(Claim::new(self, claimed))
     }
+}
+
+/// Why a frame's metadata cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// The bus has no plane for it.
+    #[error("the bus has no plane meta: ask for one, such as with --planes gray,meta")]
+    NoPlane,
+    /// It is longer than its plane.
+    #[error("metadata of {len} bytes do not fit into a plane for {most}")]
+    TooLong {
+        /// Bytes of it.
+        len: usize,
+        /// The most bytes.
+        most: usize,
+    },
+}
+
+/// The entry of the one image for all slots, where the bus has one.
+fn shared_image(regions: &Regions) -> Option<&PlaneEntry> {
+    let index = regions.layout().planes.one_for_all_index()?;
+    regions.header().planes.get(index)
 }
 
 /// A slot that is being written. Dropped without [`Claim::publish`], it is given back and nothing is published.
@@ -70,23 +95,78 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// The images to write. Empty in a forked child.
+    /// The gray and the BGR image in the frame's size, where the bus has them; the one BGR image for all slots where there
+    /// is no other. Empty in a forked child.
     pub fn target(&mut self) -> FrameTarget<'_> {
-        let geometry = self.producer.options.geometry;
-        let here = self.producer.is_here();
-        let Some(claimed) = self.claimed.as_ref().filter(|_| here) else {
-            return FrameTarget {
-                geometry,
-                gray: &mut [],
-                bgr: None,
-            };
-        };
-        let pixels = self.producer.pixels.slot(claimed);
-        FrameTarget {
+        let geometry = self.geometry();
+        let mut target = FrameTarget {
             geometry,
-            gray: pixels.gray,
-            bgr: pixels.bgr,
+            ..FrameTarget::default()
+        };
+        for (plane, pixels) in self.images() {
+            let is_full = plane.size() == Some(geometry);
+            match plane.format {
+                Format::GRAY8 if is_full && !plane.one_for_all => target.gray = Some(pixels),
+                Format::BGR8 if is_full && (target.bgr.is_none() || !plane.one_for_all) => {
+                    target.bgr = Some(pixels);
+                }
+                _ => {}
+            }
         }
+        target
+    }
+
+    /// Every plane of the bus and its image in this slot, in the order of [`crate::layout::Layout::planes`]: whoever
+    /// publishes has written each of them. Nothing in a forked child.
+    pub fn images(&mut self) -> impl Iterator<Item = (Plane, &mut [u8])> {
+        self.slot_pixels().into_iter().flatten()
+    }
+
+    /// The image of a format: that in the frame's own size where there is one, else the first, else the one for all slots.
+    pub fn plane(&mut self, format: Format) -> Option<&mut [u8]> {
+        let (planes, geometry) = (self.bus_planes(), self.geometry());
+        let index = planes.best(format, geometry);
+        let index = index.or_else(|| planes.iter().position(|plane| plane.format == format))?;
+        Some(self.images().nth(index)?.1)
+    }
+
+    pub(super) fn regions(&self) -> &Regions {
+        self.producer.held.segment.regions()
+    }
+
+    pub(super) fn bus(&self) -> &BusName {
+        &self.producer.options.bus
+    }
+
+    pub(super) fn slot_pixels(&mut self) -> SlotPixels<'_> {
+        let here = self.producer.is_here();
+        match self.claimed.as_ref().filter(|_| here) {
+            Some(claimed) => self.producer.pixels.slot(claimed),
+            None => [const { None }; _],
+        }
+    }
+
+    /// Sets the frame's metadata: bytes that mean something to whoever reads them, such as JSON or CBOR.
+    ///
+    /// # Errors
+    /// Fails when the bus has no plane of metadata, or one for fewer bytes.
+    pub fn set_metadata(&mut self, bytes: &[u8]) -> Result<(), MetadataError> {
+        let room = self.plane(Format::META).ok_or(MetadataError::NoPlane)?;
+        let most = room.len();
+        room.get_mut(..bytes.len())
+            .ok_or(MetadataError::TooLong {
+                len: bytes.len(),
+                most,
+            })?
+            .copy_from_slice(bytes);
+        self.producer.meta_len = bytes.len() as u32;
+        Ok(())
+    }
+
+    /// The size of the frame.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        self.producer.options.geometry
     }
 
     /// The slot's number.
@@ -150,14 +230,11 @@ impl<'a> Claim<'a> {
         slot_header.source_frame.store(meta.source_frame, Relaxed);
         slot_header.missing.store(producer.missing, Relaxed);
         slot_header.origin.store(origin, Relaxed);
-        let color = regions.layout().color.is_some();
-        slot_header
-            .flags
-            .store(if color { SlotFlags::COLOR } else { 0 }, Relaxed);
-        if regions.layout().bgr_offset.is_some() {
-            // SYNC(observe): the BGR image's pixels happen-before whoever copies it between two equal sequences.
+        slot_header.meta_len.store(producer.meta_len, Relaxed);
+        if let Some(image) = shared_image(regions) {
+            // SYNC(observe): the image's pixels happen-before whoever copies it between two equal sequences.
             let shown = producer.bgr_stays.take().unwrap_or(sequence);
-            header.bgr_sequence.store(shown, Release);
+            image.sequence.store(shown, Release);
         }
         header.writing_slot.store(0, Relaxed);
         publish(

@@ -11,9 +11,9 @@ use super::consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, Hold, OwnedFrame};
 use super::numbers::{Place, between, newest};
 use super::process::own_start_ticks;
-use super::{BusName, HandleError};
+use super::{BusName, HandleError, NoPlane};
 use crate::clock::monotonic_ns;
-use crate::layout::{HeaderFlags, RecordFlags, RecordState, SegmentState, write_text};
+use crate::layout::{RecordFlags, RecordState, SegmentState, write_text};
 use crate::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest};
 use crate::shm::{ConsumerSegment, OpenSegmentError};
 use crate::stop::Stop;
@@ -42,7 +42,8 @@ impl Consumer {
     /// time that it is not there yet.
     ///
     /// # Errors
-    /// Fails when the index is taken or out of range, the segment cannot be read, or the time is over.
+    /// Fails when the index is taken or out of range, the bus has not a plane that is needed, the segment cannot be read, or
+    /// the time is over.
     pub fn attach(
         options: ConsumerOptions,
         timeout: Option<Duration>,
@@ -53,6 +54,7 @@ impl Consumer {
             bus: &options.bus,
             index: options.index,
             trigger: options.trigger,
+            needs: &options.needs,
             timeout,
             stop,
         };
@@ -136,8 +138,7 @@ impl Consumer {
             nominal_fps: (millihertz != 0).then(|| f64::from(millihertz) / 1000.0),
             generation: header.generation.load(Relaxed),
             epoch_ms: header.epoch_ms.load(Relaxed),
-            color: layout.color.is_some(),
-            limited_range: header.flags.load(Relaxed) & HeaderFlags::LIMITED_RANGE != 0,
+            planes: layout.planes,
         }
     }
 
@@ -165,7 +166,8 @@ impl Consumer {
     /// it also reaches a consumer that is behind and always finds one.
     ///
     /// # Errors
-    /// Fails when the system does, and as [`Consumer::check`] does ([`HandleError::of`] tells which).
+    /// Fails when the system does, as [`Consumer::check`] does, and while the bus has not a plane that is needed
+    /// ([`HandleError::of`] tells which).
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Waited> {
         let deadline = timeout.map(|timeout| {
             monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
@@ -251,6 +253,8 @@ impl Consumer {
             // Another producer: this connection is about to hang up.
             return Ok(false);
         }
+        let (bus, layout) = (&self.options.bus, segment.regions().layout());
+        NoPlane::check(bus, layout, &self.options.needs).map_err(HandleError::from)?;
         let waiter = Arc::clone(&self.attachment.waiter);
         self.attachment = Arc::new(Attachment::new(segment, waiter, &self.options.bus));
         // Every frame of the old generation is behind this consumer, and the new one begins to count.
@@ -267,7 +271,7 @@ impl Consumer {
             return None;
         }
         let hold = self.lease()?;
-        Some(Frame::new(&self.attachment, hold, self.stats))
+        Some(Frame::new(&*self.attachment, hold, self.stats))
     }
 
     /// Leases a frame as [`Consumer::acquire`] does, for somebody who cannot borrow: the lease, the mapping and the claim on
@@ -283,7 +287,7 @@ impl Consumer {
             });
         }
         let hold = self.lease();
-        Ok(hold.map(|hold| OwnedFrame::new(Arc::clone(&self.attachment), hold)))
+        Ok(hold.map(|hold| OwnedFrame::new(Arc::clone(&self.attachment), hold, self.stats)))
     }
 
     /// Whether an [`OwnedFrame`] of this consumer is alive.
@@ -348,6 +352,7 @@ impl Consumer {
             skipped,
             missing,
             origin: slot.origin.load(Relaxed),
+            metadata_len: slot.meta_len.load(Relaxed),
         };
         let own = self.attachment.segment.own();
         own.wake_ns.store(wake_ns, Relaxed);

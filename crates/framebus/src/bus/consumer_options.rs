@@ -2,7 +2,7 @@
 
 use super::BusName;
 use super::attach::IndexChoice;
-use crate::layout::{Geometry, TriggerKind};
+use crate::layout::{ColorRange, Format, Geometry, Plane, PlaneSpec, Planes, TriggerKind};
 
 /// What a consumer wants: [`ConsumerOptions::new`], what is to be otherwise, then [`ConsumerOptions::attach`].
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct ConsumerOptions {
     pub trigger: TriggerKind,
     /// Take every frame in order, as far as the slots reach back, instead of the newest.
     pub every_frame: bool,
+    /// The planes without which it is of no use.
+    pub needs: Vec<PlaneSpec>,
     /// What observers call it; at most 32 bytes are kept.
     pub name: String,
     /// What it is written in: `rs`, `c`, `cpp`, `py`, `cs`.
@@ -36,6 +38,7 @@ impl ConsumerOptions {
             index: IndexChoice::Any,
             trigger: TriggerKind::default(),
             every_frame: false,
+            needs: Vec::new(),
             name: String::new(),
             language: "rs".to_owned(),
             resume_from: None,
@@ -61,6 +64,17 @@ impl ConsumerOptions {
     #[must_use]
     pub fn every_frame(mut self, every_frame: bool) -> ConsumerOptions {
         self.every_frame = every_frame;
+        self
+    }
+
+    /// The planes without which it is of no use: formats (in the frames' own size), or what [`PlaneSpec::list`] reads. A bus
+    /// that has them not, also one that goes on without them, is an error that says what it has.
+    #[must_use]
+    pub fn needs(
+        mut self,
+        needs: impl IntoIterator<Item = impl Into<PlaneSpec>>,
+    ) -> ConsumerOptions {
+        self.needs = needs.into_iter().map(Into::into).collect();
         self
     }
 
@@ -111,6 +125,7 @@ pub enum Waited {
 
 /// What a consumer has done since it attached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConsumerStats {
     /// Sequence that was the newest when it attached: `attach_sequence + taken + skipped + missing == last_sequence`.
     pub attach_sequence: u64,
@@ -126,6 +141,7 @@ pub struct ConsumerStats {
 
 /// What the frames of a bus are.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Stream {
     /// Their size.
     pub geometry: Geometry,
@@ -135,8 +151,27 @@ pub struct Stream {
     pub generation: u64,
     /// Since when sequences are counted, ms since 1970 UTC: another one when they have begun at 1 again. 0 = not known.
     pub epoch_ms: u64,
-    /// Whether frames have a BGR plane.
-    pub color: bool,
-    /// Whether gray is limited-range luma.
-    pub limited_range: bool,
+    /// What images there are for every frame.
+    pub planes: Planes,
+}
+
+impl Stream {
+    /// Whether every frame has a BGR image in its own size.
+    #[must_use]
+    pub fn has_color(&self) -> bool {
+        self.full(Format::BGR8).is_some()
+    }
+
+    /// Whether gray is luma from 16 to 235.
+    #[must_use]
+    pub fn has_limited_gray(&self) -> bool {
+        self.full(Format::GRAY8)
+            .is_some_and(|gray| gray.range == ColorRange::Limited)
+    }
+
+    /// The plane of a format that is in every slot in the frames' own size.
+    #[must_use]
+    pub fn full(&self, format: Format) -> Option<&Plane> {
+        self.planes.full(format, self.geometry)
+    }
 }

@@ -12,7 +12,7 @@ use super::process::own_start_ticks;
 use super::producer::ProducerWords;
 use super::remains::stranger_at_lock;
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::layout::{ABI, HeaderFlags, Layout, Malformed, Request, SegmentState, write_text};
+use crate::layout::{ABI, Layout, Malformed, Request, SegmentState, write_text};
 use crate::lease::latest;
 use crate::redact::without_secrets;
 use crate::shm::{
@@ -136,7 +136,7 @@ fn go_on_after(stale: &Regions, noted: Count) -> Count {
     Count {
         generation: generation.max(noted.generation),
         sequence: sequence.max(noted.sequence),
-        // A layout of version 1.0 has none.
+        // 0 is what a damaged one may have.
         epoch_ms: if epoch_ms == 0 {
             noted.epoch_ms
         } else {
@@ -162,11 +162,9 @@ pub(super) fn make_segment(
         geometry: options.geometry,
         consumers: options.consumers,
         history: options.history,
-        bgr_image: options.bgr_image,
-        color: options.color,
+        planes: &options.planes,
     };
-    let layout = Layout::plan(request)
-        .ok_or_else(|| CreateError::of_plan(options.consumers, options.history))?;
+    let layout = Layout::plan(request)?;
     let permissions = Permissions {
         mode: options.mode,
         gid: options.gid,
@@ -194,12 +192,6 @@ pub(super) fn make_segment(
         })?;
     let header = segment.regions().header();
     layout.write(segment.regions().table2(), header);
-    if options.limited_range {
-        header.flags.store(
-            header.flags.load(Relaxed) | HeaderFlags::LIMITED_RANGE,
-            Relaxed,
-        );
-    }
     header.generation.store(count.generation, Relaxed);
     header.base_sequence.store(count.sequence, Relaxed);
     header.epoch_ms.store(count.epoch_ms, Relaxed);

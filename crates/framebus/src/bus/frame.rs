@@ -1,14 +1,17 @@
 //! Frames under a lease, and what keeps their pixels where they are.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::BusName;
 use super::consumer_options::ConsumerStats;
 use super::handle::{HandleError, check_home};
+use super::{BusName, NoPlane};
 use crate::clock::monotonic_ns;
-use crate::layout::{ConsumerRecord, Geometry, RecordState};
+use crate::layout::{
+    ConsumerRecord, Format, Geometry, Layout, Plane, PlaneSpec, Planes, RecordState,
+};
 use crate::lease::{LeaseMemory, Leased, clear, release};
 use crate::shm::{ConsumerSegment, Regions};
 use crate::sync::Ordering::{Relaxed, Release};
@@ -38,12 +41,14 @@ pub struct FrameInfo {
     pub missing: u64,
     /// Whose number the sequence is: 0 for this bus's own.
     pub origin: u64,
+    /// Bytes of its metadata.
+    pub metadata_len: u32,
 }
 
 /// A consumer's hold on its index and on one generation of the segment. It ends when the consumer and every frame that
 /// it has given out are gone: only then is the record left, the connection closed, and the memory unmapped.
 #[derive(Debug)]
-pub(super) struct Attachment {
+pub struct Attachment {
     pub(super) segment: ConsumerSegment,
     pub(super) waiter: Arc<Waiter>,
     bus: BusName,
@@ -159,15 +164,6 @@ impl Hold {
         self.leased.as_ref().filter(|_| attachment.is_here())
     }
 
-    fn gray<'a>(&'a self, attachment: &'a Attachment) -> &'a [u8] {
-        self.leased(attachment)
-            .map_or(&[], |leased| attachment.segment.gray(leased))
-    }
-
-    fn bgr<'a>(&'a self, attachment: &'a Attachment) -> Option<&'a [u8]> {
-        attachment.segment.color(self.leased(attachment)?)
-    }
-
     fn give_back(&mut self, attachment: &Attachment) {
         if let Some(leased) = self.leased.take() {
             attachment.release(&self.info, leased);
@@ -175,17 +171,38 @@ impl Hold {
     }
 }
 
-/// A frame under a lease: its pixels do not change. Dropped, it is given back.
+/// A frame under a lease: its pixels do not change. Dropped, it is given back. Its two names are [`Frame`], which borrows
+/// from its consumer, and [`OwnedFrame`], which borrows from nobody.
 #[derive(Debug)]
-pub struct Frame<'a> {
-    attachment: &'a Attachment,
+pub struct Held<A: Deref<Target = Attachment>> {
+    attachment: A,
     hold: Hold,
     stats: ConsumerStats,
 }
 
-impl<'a> Frame<'a> {
-    pub(super) fn new(attachment: &'a Attachment, hold: Hold, stats: ConsumerStats) -> Frame<'a> {
-        Frame {
+/// A frame that borrows from its consumer.
+pub type Frame<'a> = Held<&'a Attachment>;
+
+/// A frame that borrows from nobody: for languages in which a view outlives a scope.
+///
+/// Guarantees: its pixels do not change and stay where they are until it is dropped, on whatever thread, also when its
+/// consumer or the producer goes first. While it lives its consumer takes no other frame ([`FrameHeld`]), and the index
+/// stays claimed.
+pub type OwnedFrame = Held<Arc<Attachment>>;
+
+/// One image of a frame, or bytes that belong to it.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaneView<'a> {
+    /// What it is.
+    pub plane: Plane,
+    /// Its bytes: `height` rows of `stride` bytes (for 4:2:0 half as many more of chroma), or as many bytes as the frame's
+    /// metadata has.
+    pub data: &'a [u8],
+}
+
+impl<A: Deref<Target = Attachment>> Held<A> {
+    pub(super) fn new(attachment: A, hold: Hold, stats: ConsumerStats) -> Held<A> {
+        Held {
             attachment,
             hold,
             stats,
@@ -206,34 +223,96 @@ impl<'a> Frame<'a> {
         &self.hold.info
     }
 
+    /// What its consumer had done when it took the frame.
+    #[must_use]
+    pub fn stats(&self) -> ConsumerStats {
+        self.stats
+    }
+
+    fn layout(&self) -> &Layout {
+        self.attachment.segment.regions().layout()
+    }
+
     /// Its size.
     #[must_use]
     pub fn geometry(&self) -> Geometry {
-        self.attachment.segment.regions().layout().geometry
+        self.layout().geometry
     }
 
-    /// The gray image: `height` rows of `width` bytes. Empty in a forked child, which has no lease on it.
+    /// Every plane of its bus, also one of which there is one image for all slots.
     #[must_use]
-    pub fn gray(&self) -> &[u8] {
-        self.hold.gray(self.attachment)
+    pub fn bus_planes(&self) -> &Planes {
+        &self.layout().planes
+    }
+
+    /// Its images, in the order of the bus's planes. None in a forked child, which has no lease on them.
+    pub fn planes(&self) -> impl Iterator<Item = PlaneView<'_>> {
+        (0..self.layout().planes.len()).filter_map(|index| self.plane_at(index))
+    }
+
+    /// The image of a format: that in the frame's own size where there is one, else the first.
+    #[must_use]
+    pub fn plane(&self, format: Format) -> Option<PlaneView<'_>> {
+        self.plane_at(self.layout().planes.best(format, self.geometry())?)
+    }
+
+    /// The image of the plane that a format, in the frame's own size, or a name such as `gray/2` means.
+    ///
+    /// # Errors
+    /// Fails when the bus has not that plane; the error says which there are. In a forked child it has none
+    /// ([`Held::check`]).
+    pub fn find(&self, spec: impl Into<PlaneSpec>) -> Result<PlaneView<'_>, NoPlane> {
+        let (spec, layout) = (spec.into(), self.layout());
+        let found = layout.planes.find(&spec, layout.geometry);
+        found
+            .and_then(|(index, _)| self.plane_at(index))
+            .ok_or_else(|| NoPlane::new(&self.attachment.bus, layout, vec![spec]))
+    }
+
+    /// The gray image: `height` rows of `width` bytes. None on a bus without gray, and in a forked child.
+    #[must_use]
+    pub fn gray(&self) -> Option<&[u8]> {
+        self.full(Format::GRAY8)
     }
 
     /// The BGR image: `height` rows of `3 * width` bytes, on a bus with colour.
     #[must_use]
     pub fn bgr(&self) -> Option<&[u8]> {
-        self.hold.bgr(self.attachment)
+        self.full(Format::BGR8)
     }
 
-    /// The consumer that has it.
+    /// The frame's metadata: what its producer knows of it, as bytes that mean something to the two. Empty where it has none.
     #[must_use]
-    pub fn stats(&self) -> ConsumerStats {
-        self.stats
+    pub fn metadata(&self) -> &[u8] {
+        self.plane(Format::META).map_or(&[], |view| view.data)
+    }
+
+    fn full(&self, format: Format) -> Option<&[u8]> {
+        let layout = self.layout();
+        let index = layout.planes.iter().position(|plane| {
+            plane.format == format && !plane.one_for_all && plane.size() == Some(layout.geometry)
+        })?;
+        Some(self.plane_at(index)?.data)
+    }
+
+    /// The image of the plane with this number among [`Held::bus_planes`]; `None` for one that has no image in every slot, and
+    /// in a forked child.
+    #[must_use]
+    pub fn plane_at(&self, index: usize) -> Option<PlaneView<'_>> {
+        let plane = *self.layout().planes.get(index)?;
+        let leased = self.hold.leased(&self.attachment)?;
+        let data = self.attachment.segment.image(leased, index)?;
+        let data = match plane.format {
+            Format::META => data.get(..self.hold.info.metadata_len as usize)?,
+            _ => data,
+        };
+        Some(PlaneView { plane, data })
     }
 }
 
-impl Drop for Frame<'_> {
+impl<A: Deref<Target = Attachment>> Drop for Held<A> {
     fn drop(&mut self) {
-        self.hold.give_back(self.attachment);
+        self.hold.give_back(&self.attachment);
     }
 }
 
@@ -245,59 +324,4 @@ impl Drop for Frame<'_> {
 pub struct FrameHeld {
     /// The frame.
     pub sequence: u64,
-}
-
-/// A frame under a lease that borrows from nobody: for languages in which a view outlives a scope.
-///
-/// Guarantees: its pixels do not change and stay where they are until it is dropped, on whatever thread, also when its
-/// consumer or the producer goes first. While it lives its consumer takes no other frame ([`FrameHeld`]), and the index
-/// stays claimed.
-#[derive(Debug)]
-pub struct OwnedFrame {
-    attachment: Arc<Attachment>,
-    hold: Hold,
-}
-
-impl OwnedFrame {
-    pub(super) fn new(attachment: Arc<Attachment>, hold: Hold) -> OwnedFrame {
-        OwnedFrame { attachment, hold }
-    }
-
-    /// Whether its pixels are what was published.
-    ///
-    /// # Errors
-    /// Fails when the segment was cut short, or the process was forked from the one that took it.
-    pub fn check(&self) -> Result<(), HandleError> {
-        self.attachment.check()
-    }
-
-    /// What is known of it.
-    #[must_use]
-    pub fn info(&self) -> &FrameInfo {
-        &self.hold.info
-    }
-
-    /// Its size.
-    #[must_use]
-    pub fn geometry(&self) -> Geometry {
-        self.attachment.segment.regions().layout().geometry
-    }
-
-    /// The gray image: `height` rows of `width` bytes. Empty in a forked child, which has no lease on it.
-    #[must_use]
-    pub fn gray(&self) -> &[u8] {
-        self.hold.gray(&self.attachment)
-    }
-
-    /// The BGR image: `height` rows of `3 * width` bytes, on a bus with colour.
-    #[must_use]
-    pub fn bgr(&self) -> Option<&[u8]> {
-        self.hold.bgr(&self.attachment)
-    }
-}
-
-impl Drop for OwnedFrame {
-    fn drop(&mut self) {
-        self.hold.give_back(&self.attachment);
-    }
 }

@@ -26,6 +26,7 @@ pub struct Numbered {
 
 /// Why a frame cannot have a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SequenceError {
     /// Sequences only grow.
     #[error(

@@ -5,7 +5,7 @@ use super::attach_error::AttachError;
 use super::handle::{HandleError, check_home};
 use super::process::clock_ahead_ns;
 use crate::clock::monotonic_ns;
-use crate::layout::{Layout, SegmentState};
+use crate::layout::{Layout, Plane, SegmentState};
 use crate::shm::{Home, ObserverSegment, Regions, is_foreign, list_objects};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
@@ -25,17 +25,21 @@ pub struct Observer {
 
 /// A copy of a frame, checked to be whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameCopy {
     /// Its sequence.
     pub sequence: u64,
     /// The slot it was in.
     pub slot: u8,
-    /// When it was captured (monotonic ns); for the BGR debugging image 0.
+    /// When it was captured (monotonic ns); for an image that all slots share 0.
     pub capture_ns: u64,
+    /// Bytes of its metadata.
+    pub metadata_len: u32,
 }
 
 /// Why there is no copy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CopyError {
     /// There is no frame there.
     #[error("there is no frame yet")]
@@ -46,8 +50,8 @@ pub enum CopyError {
     /// The bus has no such slot.
     #[error("the bus has no such slot")]
     NoSlot,
-    /// The bus keeps no such image.
-    #[error("the bus keeps no BGR image")]
+    /// The bus has no such plane.
+    #[error("the bus has no such plane")]
     NoImage,
     /// The segment was cut short, or it is another process's view.
     #[error(transparent)]
@@ -158,28 +162,34 @@ impl Observer {
         self.is_clock_known
     }
 
-    /// Copies the gray image of a slot.
+    /// Copies the image of a slot in a plane of this bus ([`Observer::layout`]). Of a plane that is one image for all slots it
+    /// is that image, whatever the slot, and [`FrameCopy::sequence`] says which frame's.
     ///
     /// # Errors
     /// Fails when the slot is empty, or was written during every try.
-    pub fn copy_slot(&self, slot: u8, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
-        self.copy(slot, target, |target| self.segment.copy_gray(slot, target))
+    pub fn copy_slot(
+        &self,
+        plane: &Plane,
+        slot: u8,
+        target: &mut Vec<u8>,
+    ) -> Result<FrameCopy, CopyError> {
+        let planes = &self.layout().planes;
+        let index = planes.iter().position(|own| own == plane);
+        let index = index.ok_or(CopyError::NoImage)?;
+        if plane.one_for_all {
+            return self.copy_shared(plane, index, slot, target);
+        }
+        self.copy(slot, target, |target| {
+            self.segment.copy(plane, slot, target)
+        })
     }
 
-    /// Copies the gray image of the newest frame.
+    /// Copies the newest frame's image in a plane of this bus.
     ///
     /// # Errors
     /// Fails when there is no frame, or it was overwritten during every try.
-    pub fn copy_latest(&self, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
-        self.of_latest(|slot| self.copy_slot(slot, target))
-    }
-
-    /// Copies the BGR image of the newest frame.
-    ///
-    /// # Errors
-    /// Fails when there is no frame or no such image, or it was overwritten during every try.
-    pub fn copy_latest_bgr(&self, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
-        self.of_latest(|slot| self.copy_bgr(slot, target))
+    pub fn copy_latest(&self, plane: &Plane, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
+        self.of_latest(|slot| self.copy_slot(plane, slot, target))
     }
 
     /// Copies what `copy` copies of a slot from the newest frame's.
@@ -202,34 +212,32 @@ impl Observer {
         result
     }
 
-    /// Copies the BGR image: a slot's on a bus with colour, else the debugging image, which is the newest frame's.
-    ///
-    /// # Errors
-    /// Fails when there is none, or it was written during every try.
-    pub fn copy_bgr(&self, slot: u8, target: &mut Vec<u8>) -> Result<FrameCopy, CopyError> {
-        if self.layout().color.is_some() {
-            return self.copy(slot, target, |target| {
-                self.segment.copy_bgr(slot, target);
-            });
-        }
-        if self.layout().bgr_offset.is_none() {
+    /// Copies the one image that a plane has for all slots.
+    fn copy_shared(
+        &self,
+        plane: &Plane,
+        index: usize,
+        slot: u8,
+        target: &mut Vec<u8>,
+    ) -> Result<FrameCopy, CopyError> {
+        let Some(entry) = self.regions().header().planes.get(index) else {
             return Err(CopyError::NoImage);
-        }
-        let guard = &self.regions().header().bgr_sequence;
+        };
         for _ in 0..TRIES {
             // SYNC(observe): as for a slot; the image has a sequence of its own.
-            let sequence = guard.load(Acquire);
+            let sequence = entry.sequence.load(Acquire);
             if sequence == 0 {
                 std::thread::yield_now();
                 continue;
             }
-            self.segment.copy_bgr(slot, target);
-            if guard.load(Relaxed) == sequence {
+            self.segment.copy(plane, slot, target);
+            if entry.sequence.load(Relaxed) == sequence {
                 self.check()?;
                 return Ok(FrameCopy {
                     sequence,
                     slot,
                     capture_ns: 0,
+                    metadata_len: 0,
                 });
             }
         }
@@ -257,6 +265,7 @@ impl Observer {
             }
             empty = false;
             let capture_ns = header.capture_ns.load(Relaxed);
+            let metadata_len = header.meta_len.load(Relaxed);
             // Ends with an Acquire fence.
             image(target);
             if header.sequence.load(Relaxed) == sequence {
@@ -265,6 +274,7 @@ impl Observer {
                     sequence,
                     slot,
                     capture_ns,
+                    metadata_len,
                 });
             }
         }

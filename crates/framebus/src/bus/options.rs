@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::runtime::RuntimeDirError;
 use super::{BusName, HandleError};
-use crate::layout::{Geometry, MAX_CONSUMERS, MAX_SLOTS};
+use crate::layout::{ColorRange, Format, Geometry, PlanError, PlaneSpec};
 use crate::trigger::ServerError;
 
 /// What a bus is to be: [`ProducerOptions::new`], what is to be otherwise, then [`super::Producer::create`].
@@ -21,12 +21,8 @@ pub struct ProducerOptions {
     pub consumers: u8,
     /// Slots beyond consumers + 2: how far a reader of every frame may fall behind.
     pub history: u8,
-    /// Keep Table 2's BGR debugging image.
-    pub bgr_image: bool,
-    /// Put a BGR plane into every slot.
-    pub color: bool,
-    /// Gray is limited-range luma.
-    pub limited_range: bool,
+    /// What images there are for every frame; gray alone, unless somebody says otherwise.
+    pub planes: Vec<PlaneSpec>,
     /// Frames a second that the source announces.
     pub nominal_fps: Option<f64>,
     /// Mode bits of the segment and the named pipes.
@@ -46,9 +42,7 @@ impl ProducerOptions {
             geometry,
             consumers: 4,
             history: 0,
-            bgr_image: false,
-            color: false,
-            limited_range: false,
+            planes: vec![PlaneSpec::new(Format::GRAY8)],
             nominal_fps: None,
             mode: 0o600,
             gid: None,
@@ -70,24 +64,48 @@ impl ProducerOptions {
         self
     }
 
-    /// Keeps Table 2's BGR debugging image.
+    /// What images there are for every frame ([`PlaneSpec::list`] reads `gray,bgr,gray/4`).
+    #[must_use]
+    pub fn planes(mut self, planes: impl Into<Vec<PlaneSpec>>) -> ProducerOptions {
+        self.planes = planes.into();
+        self
+    }
+
+    /// Keeps one BGR image for all slots, as the seed's Table 2 has it for debugging: it is of the newest frame, or of one
+    /// shortly before it, and a program may copy it, not hold it.
     #[must_use]
     pub fn bgr_image(mut self, bgr_image: bool) -> ProducerOptions {
-        self.bgr_image = bgr_image;
+        self.planes.retain(|plane| !plane.one_for_all);
+        if bgr_image {
+            self.planes
+                .push(PlaneSpec::new(Format::BGR8).one_for_all(true));
+        }
         self
     }
 
-    /// Puts a BGR plane into every slot.
+    /// Puts a BGR image into every slot: the same as another plane `bgr`.
     #[must_use]
     pub fn color(mut self, color: bool) -> ProducerOptions {
-        self.color = color;
+        let bgr = PlaneSpec::new(Format::BGR8);
+        self.planes.retain(|plane| *plane != bgr);
+        if color {
+            self.planes.push(bgr);
+        }
         self
     }
 
-    /// Says that gray is limited-range luma.
+    /// Says that gray is luma from 16 to 235, for a source that does not stretch it; among the planes that are set before.
     #[must_use]
     pub fn limited_range(mut self, limited_range: bool) -> ProducerOptions {
-        self.limited_range = limited_range;
+        let range = if limited_range {
+            ColorRange::Limited
+        } else {
+            ColorRange::Full
+        };
+        let gray = |plane: &&mut PlaneSpec| plane.format == Format::GRAY8;
+        for plane in self.planes.iter_mut().filter(gray) {
+            plane.range = range;
+        }
         self
     }
 
@@ -129,12 +147,8 @@ pub struct FrameOptions {
     pub geometry: Geometry,
     /// Slots beyond consumers + 2.
     pub history: u8,
-    /// Keep Table 2's BGR debugging image.
-    pub bgr_image: bool,
-    /// Put a BGR plane into every slot.
-    pub color: bool,
-    /// Gray is limited-range luma.
-    pub limited_range: bool,
+    /// What images there are for every frame; gray alone, unless somebody says otherwise.
+    pub planes: Vec<PlaneSpec>,
     /// Frames a second that the source announces.
     pub nominal_fps: Option<f64>,
     /// What is captured, as a person calls it.
@@ -148,9 +162,7 @@ impl ProducerOptions {
         FrameOptions {
             geometry: self.geometry,
             history: self.history,
-            bgr_image: self.bgr_image,
-            color: self.color,
-            limited_range: self.limited_range,
+            planes: self.planes.clone(),
             nominal_fps: self.nominal_fps,
             source: self.source.clone(),
         }
@@ -166,9 +178,7 @@ impl ProducerOptions {
             gid: self.gid,
             geometry: frames.geometry,
             history: frames.history,
-            bgr_image: frames.bgr_image,
-            color: frames.color,
-            limited_range: frames.limited_range,
+            planes: frames.planes,
             nominal_fps: frames.nominal_fps,
             source: frames.source,
         }
@@ -177,6 +187,7 @@ impl ProducerOptions {
 
 /// Why a bus cannot be made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CreateError {
     /// It has a producer.
     #[error("bus {bus} already has a producer{}", .pid.map_or(String::new(), |pid| format!(" (pid {pid})")))]
@@ -206,20 +217,9 @@ pub enum CreateError {
         /// That user.
         uid: u32,
     },
-    /// A bus has not so many consumers, or so few.
-    #[error("a bus has 1 to {MAX_CONSUMERS} consumers, not {consumers}")]
-    Consumers {
-        /// Consumers asked for.
-        consumers: u8,
-    },
-    /// The slots would be too many.
-    #[error("{consumers} consumers and a history of {history} need {} slots, at most {MAX_SLOTS} are possible", u16::from(*.consumers) + 2 + u16::from(*.history))]
-    TooManySlots {
-        /// Consumers asked for.
-        consumers: u8,
-        /// History asked for.
-        history: u8,
-    },
+    /// A bus has not so many consumers or slots, or no such planes.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// Shared memory is full.
     #[error(
         "bus {bus} needs {} of shared memory and /dev/shm has {} free: use a smaller size or history, or enlarge /dev/shm (mount -o remount,size=..., docker run --shm-size ...)",
@@ -276,30 +276,9 @@ pub enum CreateError {
     },
 }
 
-impl CreateError {
-    /// Why there is no plan of a segment for so many consumers and so long a history.
-    pub(super) fn of_plan(consumers: u8, history: u8) -> CreateError {
-        if (1..=MAX_CONSUMERS).contains(&consumers) {
-            Self::TooManySlots { consumers, history }
-        } else {
-            Self::Consumers { consumers }
-        }
-    }
-}
-
-/// What is known of a frame.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FrameMeta {
-    /// When it was captured ([`crate::clock::monotonic_ns`]).
-    pub capture_ns: u64,
-    /// The same moment as wall-clock time ([`crate::clock::wall_ns`]).
-    pub wall_ns: u64,
-    /// Its number in the source.
-    pub source_frame: u64,
-}
-
 /// What a producer has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProducerStats {
     /// Sequence of the newest frame.
     pub sequence: u64,

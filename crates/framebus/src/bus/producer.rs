@@ -38,6 +38,8 @@ pub struct Producer {
     pub(super) bgr_stays: Option<u64>,
     /// Its number before the claim.
     pub(super) bgr_before: u64,
+    /// Bytes of metadata of the frame that is being written.
+    pub(super) meta_len: u32,
     /// Whether it ends by an error.
     failed: bool,
     pub(super) pixels: Pixels,
@@ -86,6 +88,7 @@ impl Producer {
             kept: None,
             bgr_stays: None,
             bgr_before: 0,
+            meta_len: 0,
             failed: false,
             pixels,
             held: AtHome::new(Held {

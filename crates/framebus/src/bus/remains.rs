@@ -25,6 +25,7 @@ use crate::sync::Ordering::Relaxed;
 
 /// What a dead producer left of a bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Remains {
     /// The bus.
     pub bus: BusName,
@@ -51,6 +52,7 @@ pub enum Swept {
 
 /// Why remains cannot be looked at or removed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SweepError {
     /// They are another user's.
     #[error("what there is of bus {bus} belongs to user {uid}: it is left alone")]

@@ -21,6 +21,7 @@ const TRIES: u32 = 100;
 
 /// Why there is no directory for the named pipes.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RuntimeDirError {
     /// A socket's path would be too long.
     #[error(

@@ -9,8 +9,8 @@ use super::lock::Count;
 use super::options::{CreateError, ProducerOptions};
 use super::producer::ProducerWords;
 use crate::layout::{
-    ClaimState, ConsumerRecord, RecordFlags, RecordState, SegmentState, TriggerKind, read_text,
-    write_text,
+    ClaimState, ConsumerRecord, Format, RecordFlags, RecordState, SegmentState, TriggerKind,
+    read_text, write_text,
 };
 use crate::lease::{
     LeaseMemory, SlotBook, Ticket, acquire_newest, acquire_next, claim, clear, latest, publish,
@@ -119,12 +119,18 @@ impl Stage {
         };
         self.sequence += 1;
         let sequence = self.sequence;
-        let images = self.pixels.slot(&claimed);
+        let geometry = self.options.geometry;
         let mut target = FrameTarget {
-            geometry: self.options.geometry,
-            gray: images.gray,
-            bgr: images.bgr,
+            geometry,
+            ..FrameTarget::default()
         };
+        for (plane, pixels) in self.pixels.slot(&claimed).into_iter().flatten() {
+            match plane.format {
+                Format::GRAY8 => target.gray = Some(pixels),
+                Format::BGR8 => target.bgr = Some(pixels),
+                _ => {}
+            }
+        }
         self.pattern
             .draw_frame(sequence, &mut target)
             .expect("a picture of the size of the slots");

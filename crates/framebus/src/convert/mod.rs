@@ -8,11 +8,16 @@
 //! AVX2) are chosen at run time, once. All of them give the same bytes.
 
 mod luma;
+mod planes;
+mod yuv;
 
 pub use luma::{luma_to_gray, pairs_to_gray, words_to_gray};
 
 use multiversion::multiversion;
 use multiversion::target::selected_target;
+
+pub use planes::{Images, Scratch, fill_plane, gray_into, gray_of};
+pub use yuv::{reorder, to_bgr};
 
 /// Pixels that are converted together: one AVX-512 register of gray.
 const BLOCK: usize = 64;

@@ -1,7 +1,8 @@
 //! The size of an image.
 
 /// The size of an image in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Geometry {
     /// Pixels in a row, 1 to [`Geometry::MAX_SIDE`].
     pub width: u32,

@@ -1,6 +1,6 @@
 //! The header page.
 
-use super::{Histogram, Text};
+use super::{Histogram, PlaneEntry, Planes, Text};
 use crate::sync::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 
 /// `FRAMEBUS`, read as a little-endian number.
@@ -56,26 +56,21 @@ layout! {
         68 consumer_count: AtomicU32,
         /// Offset of the consumer records.
         72 records_offset: AtomicU64,
-        /// Bytes of a consumer record: one page.
+        /// Bytes of a consumer record.
         80 record_len: AtomicU32,
         /// Slots beyond consumers + 2.
         84 history: AtomicU32,
-        /// Offset of the BGR debugging image; 0 = none.
-        88 bgr_offset: AtomicU64,
-        /// Offset of the first gray image.
-        96 gray_offset: AtomicU64,
-        /// Bytes from one gray image to the next.
-        104 gray_pitch: AtomicU64,
-        /// Offset of the first slot's BGR plane; 0 = no colour.
-        112 color_offset: AtomicU64,
-        /// Bytes from one BGR plane to the next.
-        120 color_pitch: AtomicU64,
-        /// Pixel format of the gray images: the fourcc GREY.
-        128 gray_format: AtomicU32,
-        /// Pixel format of BGR images: the fourcc BGR3; 0 = none.
-        132 color_format: AtomicU32,
-        /// Bit 0: the BGR debugging image is kept. Bit 1: every slot has a BGR plane. Bit 2: gray is limited-range luma.
-        136 flags: AtomicU32,
+        /// Bytes from one consumer record to the next, and what images start on a multiple of: a multiple of the page size of
+        /// every machine that maps it.
+        88 record_pitch: AtomicU64,
+        /// Bytes of an entry in the table of planes.
+        96 plane_len: AtomicU32,
+        /// Number of planes, 1 to 8.
+        100 plane_count: AtomicU32,
+        /// Zero.
+        104 reserved0: [AtomicU64; 4],
+        /// Zero.
+        136 reserved1: AtomicU32,
         /// Frames a second that the source announces, in thousandths; 0 = not known.
         140 nominal_millihertz: AtomicU32,
         /// The producer's process.
@@ -89,10 +84,10 @@ layout! {
         /// When the segment was made, ns since 1970-01-01 UTC.
         168 created_wall_ns: AtomicU64,
         /// Since when sequences have been counted, ms since 1970-01-01 UTC: the same as long as they only grow, another one
-        /// when they begin at 1 again (after a clean end). 0 = not known. Since version 1.1.
+        /// when they begin at 1 again (after a clean end). 0 = not known.
         176 epoch_ms: AtomicU64,
         /// Zero.
-        184 reserved0: AtomicU64,
+        184 reserved2: AtomicU64,
         /// The newest frame: sequence << 8 | slot; 0 before the first. Release at publish; the lease protocol's word.
         192 latest: AtomicU64,
         /// Low half of the newest sequence: a word to wait on with FUTEX_WAIT (not private).
@@ -105,47 +100,37 @@ layout! {
         216 dropped: AtomicU64,
         /// How many of those because every slot was leased.
         224 starved: AtomicU64,
-        /// Sequence of the BGR debugging image; 0 = being written. Release.
-        232 bgr_sequence: AtomicU64,
+        /// Zero.
+        232 reserved3: AtomicU64,
         /// When the newest frame was published, CLOCK_MONOTONIC ns.
         240 publish_ns: AtomicU64,
         /// Slot that is being written, + 1; 0 = none.
         248 writing_slot: AtomicU32,
         /// Zero.
-        252 reserved1: AtomicU32,
+        252 reserved4: AtomicU32,
         /// The producer's last sign of life, CLOCK_MONOTONIC ns; several times a second, also when no frame comes.
         256 heartbeat_ns: AtomicU64,
-        /// Frames that the source lost by itself, before the producer had them: gaps in a camera's numbers. Since version 1.2.
+        /// Frames that the source lost by itself, before the producer had them: gaps in a camera's numbers.
         264 source_dropped: AtomicU64,
         /// Zero.
-        272 reserved2: [AtomicU64; 6],
+        272 reserved5: [AtomicU64; 6],
         /// What is captured, as a person calls it.
         320 source: Text<128>,
         /// Directory of the named pipes.
         448 pipes: Text<192>,
         /// Zero.
-        640 reserved3: [AtomicU64; 16],
+        640 reserved6: [AtomicU64; 16],
         /// Published → next published.
         768 interval: Histogram,
         /// Captured → published: decoding, conversion, copy.
         1712 copy: Histogram,
-        /// Why the source gives nothing while the state is stalled; empty = not known. Written before the state. Since 1.2.
-        2656 stall_reason: Text<192>,
+        /// What images, or bytes, there are for every frame. In the seed's order where it has them: gray first.
+        2656 planes: [PlaneEntry; Planes::MAX],
+        /// Why the source gives nothing while the state is stalled; empty = not known. Written before the state.
+        3168 stall_reason: Text<192>,
         /// Zero.
-        2848 reserved4: [AtomicU64; 92],
+        3360 reserved7: [AtomicU64; 28],
     }
-}
-
-/// Bits of [`Header::flags`].
-pub(crate) struct HeaderFlags;
-
-impl HeaderFlags {
-    /// The BGR debugging image is kept.
-    pub(crate) const BGR_IMAGE: u32 = 1;
-    /// Every slot has a BGR plane.
-    pub(crate) const COLOR: u32 = 1 << 1;
-    /// Gray is limited-range luma.
-    pub(crate) const LIMITED_RANGE: u32 = 1 << 2;
 }
 
 /// How a segment says that it is.

@@ -6,11 +6,14 @@
 #[macro_use]
 mod macros;
 mod claim;
+mod format;
 mod geometry;
 mod header;
 mod histogram;
 mod name;
 mod plan;
+mod plane;
+mod plane_spec;
 mod read;
 mod record;
 mod slot;
@@ -18,37 +21,34 @@ mod table;
 mod text;
 
 pub(crate) use claim::{ClaimRecord, ClaimState};
+pub use format::{Format, Shape};
 pub use geometry::Geometry;
 pub use header::SegmentState;
-pub(crate) use header::{Header, HeaderFlags, MAGIC, Table2};
+pub(crate) use header::{Header, MAGIC, Table2};
 pub use histogram::BUCKETS;
 pub(crate) use histogram::{Histogram, bucket_floor, bucket_of};
 pub use name::{BusName, BusNameError};
 pub(crate) use plan::Request;
-pub use plan::{Layout, MAX_CONSUMERS, MAX_SLOTS, Malformed, segment_bytes};
+pub use plan::{Layout, MAX_CONSUMERS, MAX_SLOTS, Malformed, PlanError, segment_bytes};
+pub use plane::{ColorRange, Matrix, Plane, Planes};
+pub(crate) use plane::{PlaneEntry, PlaneFlags};
+pub use plane_spec::{PlaneSpec, PlanesError};
 pub use record::TriggerKind;
 pub(crate) use record::{ConsumerRecord, RecordFlags, RecordState};
-pub(crate) use slot::{SlotFlags, SlotHeader};
+pub(crate) use slot::SlotHeader;
 pub use table::layout_document;
 pub(crate) use text::{Text, read_text, write_text};
 
-/// The unit of regions and images.
+/// The unit of what nobody maps alone, and the bytes of a header and of a consumer record.
 pub const PAGE: u64 = 4096;
+/// What consumer records and images start on a multiple of: no system that this library knows has larger pages, or maps
+/// at more than that.
+pub const RECORD_PITCH: u64 = 65536;
 
 /// Layout version that this library writes; it reads every minor of the same major.
-pub const ABI_MAJOR: u16 = 1;
+pub const ABI_MAJOR: u16 = 2;
 /// Minor layout version: grows when a field is added in reserved bytes.
-pub const ABI_MINOR: u16 = 2;
+pub const ABI_MINOR: u16 = 0;
 
 /// The ready word: magic, version and ready flag in one, stored last.
 pub(crate) const ABI: u32 = (ABI_MAJOR as u32) << 16 | ABI_MINOR as u32;
-
-/// A fourcc as V4L2 writes it.
-pub(crate) const fn fourcc(code: [u8; 4]) -> u32 {
-    u32::from_le_bytes(code)
-}
-
-/// Gray, 8 bits a pixel.
-pub(crate) const FORMAT_GRAY8: u32 = fourcc(*b"GREY");
-/// Blue, green, red, 8 bits each.
-pub(crate) const FORMAT_BGR8: u32 = fourcc(*b"BGR3");

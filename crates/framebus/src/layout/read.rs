@@ -1,9 +1,10 @@
 //! Where the regions of a segment are, as its header says and everybody but its producer checks.
 
-use super::plan::page_align;
+use super::plan::align;
 use super::{
-    ABI, ClaimRecord, ConsumerRecord, FORMAT_GRAY8, Geometry, Header, Layout, MAGIC, MAX_CONSUMERS,
-    MAX_SLOTS, Malformed, PAGE, SlotHeader, Table2,
+    ABI, ClaimRecord, ColorRange, ConsumerRecord, Format, Geometry, Header, Layout, MAGIC,
+    MAX_CONSUMERS, MAX_SLOTS, Malformed, Matrix, PAGE, Plane, PlaneEntry, PlaneFlags, Planes,
+    SlotHeader, Table2,
 };
 use crate::sync::Ordering::{Acquire, Relaxed};
 
@@ -33,7 +34,9 @@ impl Layout {
                 expected: segment_len,
             });
         }
-        Self::read_regions(table2, header, segment_len).map(Some)
+        let layout = Self::read_regions(table2, header, segment_len)?;
+        layout.check_apart()?;
+        Ok(Some(layout))
     }
 
     fn read_regions(
@@ -41,61 +44,27 @@ impl Layout {
         header: &Header,
         segment_len: u64,
     ) -> Result<Layout, Malformed> {
-        let side = |field, value: i32| {
-            u32::try_from(value).map_err(|_| Malformed::Damaged {
-                field,
-                value: u64::from(value.cast_unsigned()),
-            })
-        };
-        let width = side(
-            "shared_frame_width",
-            table2.shared_frame_width.load(Relaxed),
-        )?;
-        let height = side(
-            "shared_frame_height",
-            table2.shared_frame_height.load(Relaxed),
-        )?;
-        let geometry = Geometry::new(width, height).ok_or(Malformed::Damaged {
-            field: "image size",
-            value: u64::from(width) << 32 | u64::from(height),
-        })?;
-        let same = |field, value: u32, wanted: u64| {
-            if u64::from(value) == wanted {
-                Ok(())
-            } else {
-                Err(Malformed::Damaged {
-                    field,
-                    value: value.into(),
-                })
-            }
-        };
+        let geometry = read_geometry(table2)?;
         same(
             "slot_len",
             header.slot_len.load(Relaxed),
-            size_of::<SlotHeader>() as u64,
+            size_of::<SlotHeader>(),
         )?;
         same(
             "claim_len",
             header.claim_len.load(Relaxed),
-            size_of::<ClaimRecord>() as u64,
+            size_of::<ClaimRecord>(),
         )?;
         same(
             "record_len",
             header.record_len.load(Relaxed),
-            size_of::<ConsumerRecord>() as u64,
+            size_of::<ConsumerRecord>(),
         )?;
         same(
-            "gray_format",
-            header.gray_format.load(Relaxed),
-            FORMAT_GRAY8.into(),
+            "plane_len",
+            header.plane_len.load(Relaxed),
+            size_of::<PlaneEntry>(),
         )?;
-        let count = |field, value: u32, most: u16| match u8::try_from(value) {
-            Ok(count) if u16::from(count) <= most => Ok(count),
-            _ => Err(Malformed::Damaged {
-                field,
-                value: value.into(),
-            }),
-        };
         let slots = count("slot_count", header.slot_count.load(Relaxed), MAX_SLOTS)?;
         let consumers = count(
             "consumer_count",
@@ -104,106 +73,54 @@ impl Layout {
         )?;
         let history = count("history", header.history.load(Relaxed), MAX_SLOTS)?;
         if u16::from(slots) != u16::from(consumers) + 2 + u16::from(history) || consumers == 0 {
-            return Err(Malformed::Damaged {
-                field: "slot_count",
-                value: slots.into(),
-            });
+            return Err(damaged("slot_count", slots));
         }
-        let region = |field, offset: u64, pitch: u64, count: u64| {
-            let end = pitch
-                .checked_mul(count)
-                .and_then(|len| len.checked_add(offset));
-            let inside = offset >= PAGE
-                && offset.is_multiple_of(PAGE)
-                && end.is_some_and(|end| end <= segment_len);
-            if inside {
-                Ok(offset)
-            } else {
-                Err(Malformed::Damaged {
-                    field,
-                    value: offset,
-                })
-            }
-        };
-        let pitch = |field, value: u64, least: usize| {
-            let enough = value >= least as u64 && value.is_multiple_of(PAGE);
-            if enough {
-                Ok(value)
-            } else {
-                Err(Malformed::Damaged { field, value })
-            }
-        };
+        let record_pitch = header.record_pitch.load(Relaxed);
+        if !record_pitch.is_power_of_two() || record_pitch < PAGE {
+            return Err(damaged("record_pitch", record_pitch));
+        }
+        let region = Region { segment_len };
         let (slot_total, consumer_total) = (u64::from(slots), u64::from(consumers));
-        let gray_pitch = pitch(
-            "gray_pitch",
-            header.gray_pitch.load(Relaxed),
-            geometry.gray_len(),
+        let (slot_len, claim_len) = (
+            size_of::<SlotHeader>() as u64,
+            size_of::<ClaimRecord>() as u64,
+        );
+        let offset = header.slots_offset.load(Relaxed);
+        let slots_offset = region.checked(
+            "slots_offset",
+            offset,
+            slot_len.checked_mul(slot_total),
+            PAGE,
         )?;
-        let bgr_len = page_align(geometry.bgr_len() as u64);
-        let bgr_offset = match header.bgr_offset.load(Relaxed) {
-            0 => None,
-            offset => Some(region("bgr_offset", offset, bgr_len, 1)?),
-        };
-        let color = match header.color_offset.load(Relaxed) {
-            0 => None,
-            offset => {
-                let color_pitch = pitch(
-                    "color_pitch",
-                    header.color_pitch.load(Relaxed),
-                    geometry.bgr_len(),
-                )?;
-                Some((
-                    region("color_offset", offset, color_pitch, slot_total)?,
-                    color_pitch,
-                ))
-            }
-        };
-        let slot_len = size_of::<SlotHeader>() as u64;
-        let claim_len = size_of::<ClaimRecord>() as u64;
-        let layout = Layout {
+        let offset = header.claims_offset.load(Relaxed);
+        let claims_offset = region.checked(
+            "claims_offset",
+            offset,
+            claim_len.checked_mul(consumer_total),
+            PAGE,
+        )?;
+        let offset = header.records_offset.load(Relaxed);
+        let len = record_pitch.checked_mul(consumer_total);
+        let records_offset = region.checked("records_offset", offset, len, record_pitch)?;
+        Ok(Layout {
             geometry,
             slots,
             consumers,
             history,
+            planes: read_planes(header, slots, &region)?,
             segment_len,
-            slots_offset: region(
-                "slots_offset",
-                header.slots_offset.load(Relaxed),
-                slot_len,
-                slot_total,
-            )?,
-            claims_offset: region(
-                "claims_offset",
-                header.claims_offset.load(Relaxed),
-                claim_len,
-                consumer_total,
-            )?,
-            records_offset: region(
-                "records_offset",
-                header.records_offset.load(Relaxed),
-                PAGE,
-                consumer_total,
-            )?,
-            bgr_offset,
-            gray_offset: region(
-                "gray_offset",
-                header.gray_offset.load(Relaxed),
-                gray_pitch,
-                slot_total,
-            )?,
-            gray_pitch,
-            color,
-        };
-        layout.check_apart()?;
-        Ok(layout)
+            slots_offset,
+            claims_offset,
+            records_offset,
+            record_pitch,
+        })
     }
 
-    /// Checks that no region is on a page of another: else an image could be the page that a consumer writes.
+    /// Checks that no region is where another is: else an image could be the page that a consumer writes.
     fn check_apart(&self) -> Result<(), Malformed> {
         let (slots, consumers) = (u64::from(self.slots), u64::from(self.consumers));
-        let bgr_len = self.geometry.bgr_len() as u64;
         let (slot_len, claim_len) = (size_of::<SlotHeader>(), size_of::<ClaimRecord>());
-        let regions = [
+        let control = [
             ("header_len", 0, PAGE),
             ("slots_offset", self.slots_offset, slots * slot_len as u64),
             (
@@ -211,31 +128,152 @@ impl Layout {
                 self.claims_offset,
                 consumers * claim_len as u64,
             ),
-            ("records_offset", self.records_offset, consumers * PAGE),
             (
-                "bgr_offset",
-                self.bgr_offset.unwrap_or(0),
-                self.bgr_offset.map_or(0, |_| bgr_len),
-            ),
-            ("gray_offset", self.gray_offset, slots * self.gray_pitch),
-            (
-                "color_offset",
-                self.color.map_or(0, |(offset, _)| offset),
-                self.color.map_or(0, |(_, pitch)| slots * pitch),
+                "records_offset",
+                self.records_offset,
+                consumers * self.record_pitch,
             ),
         ];
+        let planes = self.planes.iter().map(|plane| {
+            let total = plane.total(self.slots).unwrap_or(u64::MAX);
+            ("planes", plane.offset, total)
+        });
+        let regions: Vec<(&'static str, u64, u64)> = control.into_iter().chain(planes).collect();
         for (number, (field, offset, len)) in regions.iter().enumerate() {
-            let end = offset + page_align(*len);
+            let end = offset.saturating_add(align(*len, PAGE));
             for (_, before, before_len) in &regions[..number] {
-                let before_end = before + page_align(*before_len);
-                if *len > 0 && *before_len > 0 && *offset < before_end && *before < end {
-                    return Err(Malformed::Damaged {
-                        field,
-                        value: *offset,
-                    });
+                let before_end = before.saturating_add(align(*before_len, PAGE));
+                if *offset < before_end && *before < end {
+                    return Err(damaged(field, *offset));
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Every plane of the table, checked.
+fn read_planes(header: &Header, slots: u8, region: &Region) -> Result<Planes, Malformed> {
+    let total = header.plane_count.load(Relaxed);
+    if total == 0 || total as usize > Planes::MAX {
+        return Err(damaged("plane_count", total));
+    }
+    let mut planes = Planes::default();
+    for entry in &header.planes[..total as usize] {
+        let plane = read_plane(entry)?;
+        let place = if plane.one_for_all {
+            region.checked("planes", plane.offset, Some(plane.len), PAGE)
+        } else {
+            region.checked("planes", plane.offset, plane.total(slots), PAGE)
+        };
+        place?;
+        planes.push(plane);
+    }
+    Ok(planes)
+}
+
+fn read_plane(entry: &PlaneEntry) -> Result<Plane, Malformed> {
+    let plane = Plane {
+        format: Format::from_word(entry.format.load(Relaxed)),
+        width: entry.width.load(Relaxed),
+        height: entry.height.load(Relaxed),
+        stride: entry.stride.load(Relaxed),
+        range: ColorRange::from_word(entry.range.load(Relaxed)),
+        matrix: Matrix::from_word(entry.matrix.load(Relaxed)),
+        one_for_all: entry.flags.load(Relaxed) & PlaneFlags::ONE_FOR_ALL != 0,
+        offset: entry.offset.load(Relaxed),
+        pitch: entry.pitch.load(Relaxed),
+        len: entry.len.load(Relaxed),
+    };
+    let size = Geometry {
+        width: plane.width,
+        height: plane.height,
+    };
+    let side = if plane.format == Format::META {
+        super::PlaneSpec::MAX_META
+    } else {
+        Geometry::MAX_SIDE
+    };
+    if size.width == 0 || size.height == 0 || size.width > side || size.height > Geometry::MAX_SIDE
+    {
+        return Err(damaged(
+            "plane size",
+            u64::from(size.width) << 32 | u64::from(size.height),
+        ));
+    }
+    // Of a format that a newer framebus has, only the place is known.
+    let known = plane.format.stride(size.width).zip(plane.format.len(size));
+    let right = known.is_none_or(|(stride, len)| stride == plane.stride && len as u64 == plane.len);
+    if !right || plane.len == 0 {
+        return Err(damaged("plane len", plane.len));
+    }
+    let pitch_fits = plane.pitch >= plane.len && plane.pitch.is_multiple_of(PAGE);
+    if !plane.one_for_all && !pitch_fits {
+        return Err(damaged("plane pitch", plane.pitch));
+    }
+    Ok(plane)
+}
+
+/// What a region has to be inside of.
+struct Region {
+    segment_len: u64,
+}
+
+impl Region {
+    /// Checks that `len` bytes from `offset` are inside the segment, behind the header, and start on a multiple of `unit`.
+    fn checked(
+        &self,
+        field: &'static str,
+        offset: u64,
+        len: Option<u64>,
+        unit: u64,
+    ) -> Result<u64, Malformed> {
+        let end = len.and_then(|len| len.checked_add(offset));
+        let inside = offset >= PAGE
+            && offset.is_multiple_of(unit)
+            && end.is_some_and(|end| end <= self.segment_len);
+        if inside {
+            Ok(offset)
+        } else {
+            Err(damaged(field, offset))
+        }
+    }
+}
+
+fn read_geometry(table2: &Table2) -> Result<Geometry, Malformed> {
+    let side = |field, value: i32| {
+        u32::try_from(value).map_err(|_| damaged(field, u64::from(value.cast_unsigned())))
+    };
+    let width = side(
+        "shared_frame_width",
+        table2.shared_frame_width.load(Relaxed),
+    )?;
+    let height = side(
+        "shared_frame_height",
+        table2.shared_frame_height.load(Relaxed),
+    )?;
+    Geometry::new(width, height)
+        .ok_or_else(|| damaged("image size", u64::from(width) << 32 | u64::from(height)))
+}
+
+fn same(field: &'static str, value: u32, wanted: usize) -> Result<(), Malformed> {
+    if value as usize == wanted {
+        Ok(())
+    } else {
+        Err(damaged(field, value))
+    }
+}
+
+fn count(field: &'static str, value: u32, most: u16) -> Result<u8, Malformed> {
+    match u8::try_from(value) {
+        Ok(count) if u16::from(count) <= most => Ok(count),
+        _ => Err(damaged(field, value)),
+    }
+}
+
+fn damaged(field: &'static str, value: impl Into<u64>) -> Malformed {
+    Malformed::Damaged {
+        field,
+        value: value.into(),
     }
 }

@@ -83,6 +83,7 @@ impl RecordFlags {
 
 /// How a consumer waits for a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum TriggerKind {
     /// On an eventfd that the producer hands over: the quickest that does not burn a core.

@@ -15,8 +15,8 @@ layout! {
         24 wall_ns: AtomicU64,
         /// Its number in the source, from 0.
         32 source_frame: AtomicU64,
-        /// Bit 0: the slot's BGR plane holds the same frame.
-        40 flags: AtomicU32,
+        /// Bytes of the frame's metadata in the plane META; 0 = none.
+        40 meta_len: AtomicU32,
         /// Zero.
         44 reserved0: AtomicU32,
         /// How many numbers up to this sequence no frame of this generation has: only where a publisher gives the numbers.
@@ -26,12 +26,4 @@ layout! {
         /// Zero.
         64 reserved1: [AtomicU64; 8],
     }
-}
-
-/// Bits of [`SlotHeader::flags`].
-pub(crate) struct SlotFlags;
-
-impl SlotFlags {
-    /// The slot's BGR plane holds the same frame.
-    pub(crate) const COLOR: u32 = 1;
 }

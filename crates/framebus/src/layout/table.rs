@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::macros::Field;
 use super::{
-    ABI_MAJOR, ABI_MINOR, ClaimRecord, ConsumerRecord, Header, Histogram, SlotHeader, Table2,
+    ABI_MAJOR, ABI_MINOR, ClaimRecord, ConsumerRecord, Format, Header, Histogram, PlaneEntry,
+    RECORD_PITCH, Shape, SlotHeader, Table2,
 };
 
 /// Renders the layout of a segment as Markdown: the text of `docs/layout.md`.
@@ -13,20 +14,35 @@ pub fn layout_document() -> String {
     let mut text = format!(
         "<!-- Generated from crates/framebus/src/layout by `cargo test`; do not edit. -->\n\n\
          # Layout of a segment, version {ABI_MAJOR}.{ABI_MINOR}\n\n\
-         One POSIX shared-memory object a bus, `/framebus.<bus>`. Little-endian. Regions and images start on pages of\n\
-         4096 bytes; rows are packed: stride = width for gray, 3 * width for BGR. Readers take offsets and counts from the\n\
-         header and never derive them.\n\n\
+         One POSIX shared-memory object a bus, `/framebus.<bus>`. Little-endian. Consumer records and images start on\n\
+         multiples of `record_pitch` ({RECORD_PITCH}), so that they do on every machine's pages; rows are packed, as OpenCV's\n\
+         are. Readers take offsets, counts and pitches from the header and never derive them.\n\n\
          | region | offset | written by | mapped by a consumer | mapped by an observer |\n\
          |---|---|---|---|---|\n\
          | Table 2, then the header | 0, 512 | producer | read-only | read-only |\n\
          | slot headers | `slots_offset` | producer | read-only | read-only |\n\
          | claim records | `claims_offset` | producer | read-only | read-only |\n\
-         | consumer records, a page each | `records_offset` | consumer i writes page i; the producer clears it once i is gone | \
-         read-only, its own page read-write | read-only |\n\
-         | BGR debugging image, if kept | `bgr_offset` | producer | read-only | read-only |\n\
-         | gray images | `gray_offset` + slot * `gray_pitch` | producer | read-only | read-only |\n\
-         | BGR planes, on a bus with colour | `color_offset` + slot * `color_pitch` | producer | read-only | read-only |\n"
+         | consumer records | `records_offset` + index * `record_pitch` | consumer i writes record i; the producer clears it once i \
+         is gone | read-only, its own record read-write | read-only |\n\
+         | plane p, for each of `plane_count` | `planes[p].offset` + slot * `planes[p].pitch` | producer | read-only | read-only |\n\n\
+         ## Formats of planes\n\n\
+         | fourcc | `--planes` | stride | rows |\n\
+         |---|---|---|---|\n"
     );
+    for format in Format::all() {
+        let (stride, rows) = match format.shape() {
+            Some(Shape::Packed(1)) => ("width".to_owned(), "height"),
+            Some(Shape::Packed(bytes)) => (format!("{bytes} * width"), "height"),
+            Some(Shape::Luma420) => ("width".to_owned(), "height * 3 / 2"),
+            Some(Shape::Bytes) | None => ("width, the most bytes of a frame".to_owned(), "1"),
+        };
+        let name = format.name().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| `{}` | `{name}` | {stride} | {rows} |",
+            format.fourcc()
+        );
+    }
     structure(
         &mut text,
         "Table 2",
@@ -42,6 +58,14 @@ pub fn layout_document() -> String {
         size_of::<Table2>(),
         Header::ABOUT,
         Header::FIELDS,
+    );
+    structure(
+        &mut text,
+        "Plane",
+        size_of::<PlaneEntry>(),
+        0,
+        PlaneEntry::ABOUT,
+        PlaneEntry::FIELDS,
     );
     structure(
         &mut text,
@@ -117,7 +141,9 @@ fn kind(rust: &str) -> String {
         .replace('U', "u")
         .replace("I32", "i32");
     if let Some((element, count)) = plain.trim_matches(['[', ']']).split_once("; ") {
-        return format!("{element}[{count}]").replace("BuCKETS", &super::BUCKETS.to_string());
+        return format!("{element}[{count}]")
+            .replace("BuCKETS", &super::BUCKETS.to_string())
+            .replace("Planes::MAX", &super::Planes::MAX.to_string());
     }
     match plain
         .strip_prefix("Text<")

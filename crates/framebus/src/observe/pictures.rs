@@ -2,29 +2,36 @@
 
 use super::{Picture, Sampler};
 use crate::bus::Observer;
+use crate::convert::gray_of;
+use crate::layout::{ColorRange, Format};
 use crate::sync::Ordering::Acquire;
 
 /// How often colours and gray are copied until both are of one frame.
 const TRIES: u32 = 3;
 
 impl Sampler {
-    /// Copies the gray image of a slot, or of the newest frame.
+    /// Copies the gray image of a slot, or of the newest frame; on a bus without gray, the gray of another plane.
     #[must_use]
     pub fn picture(&self, slot: Option<u8>) -> Option<Picture> {
         let observer = self.observer()?;
-        let mut gray = Vec::new();
+        let plane = observer.layout().best_for_gray()?;
+        let mut image = Vec::new();
         let copy = match slot {
-            Some(slot) => observer.copy_slot(slot, &mut gray),
-            None => observer.copy_latest(&mut gray),
+            Some(slot) => observer.copy_slot(plane, slot, &mut image),
+            None => observer.copy_latest(plane, &mut image),
         };
         let copy = copy.ok()?;
-        let geometry = observer.layout().geometry;
+        let is_full_gray = plane.format == Format::GRAY8 && plane.range != ColorRange::Limited;
         Some(Picture {
-            width: geometry.width,
-            height: geometry.height,
+            width: plane.width,
+            height: plane.height,
             slot: copy.slot,
             sequence: copy.sequence,
-            gray,
+            gray: if is_full_gray {
+                image
+            } else {
+                gray_of(plane, &image)?
+            },
             bgr: None,
         })
     }
@@ -68,28 +75,35 @@ impl Sampler {
 /// Copies colours, and then the gray image of the same frame.
 fn of_one_frame(observer: &Observer, wanted: Option<u8>) -> Option<Picture> {
     let (mut bgr, mut gray) = (Vec::new(), Vec::new());
+    let layout = observer.layout();
+    let colour = layout.best_bgr()?;
     let colours = match wanted {
-        Some(slot) => observer.copy_bgr(slot, &mut bgr),
-        None => observer.copy_latest_bgr(&mut bgr),
+        Some(slot) => observer.copy_slot(colour, slot, &mut bgr),
+        None => observer.copy_latest(colour, &mut bgr),
     };
     let colours = colours.ok()?;
-    let layout = observer.layout();
-    let slot = if layout.color.is_some() {
-        colours.slot
-    } else {
+    let slot = if colour.one_for_all {
         // The one BGR image of the bus is of some slot's frame: of the newest, or of the one before it by now.
         let has_it = |slot: &u8| {
             wanted.is_none_or(|wanted| wanted == *slot)
                 && observer.regions().slot(*slot).sequence.load(Acquire) == colours.sequence
         };
         (0..layout.slots).find(has_it)?
+    } else {
+        colours.slot
     };
-    let copy = observer.copy_slot(slot, &mut gray).ok()?;
-    (copy.sequence == colours.sequence).then_some(Picture {
+    let sequence = match layout.full(Format::GRAY8) {
+        Some(plane) => observer.copy_slot(plane, slot, &mut gray).ok()?.sequence,
+        None => {
+            gray = gray_of(colour, &bgr)?;
+            colours.sequence
+        }
+    };
+    (sequence == colours.sequence).then_some(Picture {
         width: layout.geometry.width,
         height: layout.geometry.height,
         slot,
-        sequence: copy.sequence,
+        sequence,
         gray,
         bgr: Some(bgr),
     })

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
-use super::findings::{Changes, Thresholds, findings, unlinked};
+use super::findings::{Around, Changes, Thresholds, findings, unlinked};
 use super::rate::frame_rate;
 use super::reading::{Baseline, Reading};
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use super::world::{Machine, World};
 use crate::bus::{AttachError, BusName, HandleError, Observer, check_home};
-use crate::layout::{ClaimState, Header, HeaderFlags, SegmentState, read_text};
+use crate::layout::{ClaimState, Format, Header, Layout, Plane, SegmentState, read_text};
 use crate::lease::Ticket;
 use crate::shm::Home;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -88,6 +88,15 @@ impl Sampler {
 
     /// Takes a snapshot; with `picture` also a copy of its newest gray frame.
     pub fn sample(&mut self, picture: bool) -> Snapshot {
+        self.moment(picture, true)
+    }
+
+    /// Takes a snapshot without a look at the processes, which is most of what a snapshot costs: what they use is not known.
+    pub fn glance(&mut self) -> Snapshot {
+        self.moment(false, false)
+    }
+
+    fn moment(&mut self, picture: bool, processes: bool) -> Snapshot {
         if let Some(trouble) = self.look() {
             return trouble;
         }
@@ -99,6 +108,7 @@ impl Sampler {
             now_ns: observer.on_its_clock(self.world.monotonic_ns()),
             baseline: self.baseline,
             thresholds: &self.thresholds,
+            processes,
         };
         let mut snapshot = reading.snapshot(&mut self.memory, &mut *self.world);
         // What was read of a segment that was cut short meanwhile is nobody's word. The next look opens what is there.
@@ -173,8 +183,8 @@ impl Sampler {
 
     fn unreadable(&self, why: String) -> Snapshot {
         let mut blank = self.blank(BusState::Unreadable, Some(why));
-        let shm = self.world.shm_usage();
-        blank.findings = findings(&blank, Changes::default(), &self.thresholds, shm);
+        let around = Around::of(&*self.world);
+        blank.findings = findings(&blank, Changes::default(), &self.thresholds, around);
         blank
     }
 
@@ -234,7 +244,9 @@ impl Reading<'_> {
         let fps = interval_s
             .zip(last)
             .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
-        self.refresh(world);
+        if self.processes {
+            self.refresh(world);
+        }
         let producer = self.producer(memory, newest, sequence, fps, world);
         let period_ms = producer
             .nominal_fps
@@ -289,7 +301,7 @@ impl Reading<'_> {
             findings: Vec::new(),
             picture: None,
         };
-        snapshot.findings = findings(&snapshot, changes, self.thresholds, world.shm_usage());
+        snapshot.findings = findings(&snapshot, changes, self.thresholds, Around::of(world));
         snapshot
     }
 
@@ -318,14 +330,8 @@ impl Reading<'_> {
             bytes: layout.segment_len,
             width: layout.geometry.width,
             height: layout.geometry.height,
-            stride: layout.geometry.width,
-            format: if layout.color.is_some() {
-                "gray8+bgr"
-            } else {
-                "gray8"
-            }
-            .to_owned(),
-            bgr_image: header.flags.load(Relaxed) & HeaderFlags::BGR_IMAGE != 0,
+            format: format_of(layout),
+            planes: layout.planes.iter().map(PlaneInfo::of).collect(),
             max_consumers: layout.consumers.into(),
             history: layout.history.into(),
             unlinked: alive && !self.observer.is_linked(),
@@ -362,7 +368,7 @@ impl Reading<'_> {
         let header = regions.header();
         let millihertz = header.nominal_millihertz.load(Relaxed);
         let pid = header.producer_pid.load(Relaxed);
-        let usage = world.usage(pid);
+        let usage = self.usage(world, pid);
         let capture_ns = newest.map(|ticket| regions.slot(ticket.slot).capture_ns.load(Relaxed));
         Producer {
             pid,
@@ -384,6 +390,38 @@ impl Reading<'_> {
             copy_ms: self.percentiles(&mut memory.copy, &header.copy),
             cpu_percent: usage.cpu_percent,
             rss_bytes: usage.rss_bytes,
+        }
+    }
+}
+
+/// Names the images in every slot in one word.
+fn format_of(layout: &Layout) -> String {
+    let in_slots = layout.planes.iter().filter(|plane| !plane.one_for_all);
+    let names = in_slots.map(|plane| {
+        let name = match plane.format {
+            Format::GRAY8 => "gray8".to_owned(),
+            other => other.to_string(),
+        };
+        let smaller = layout.geometry.width / plane.width.max(1);
+        if smaller > 1 && plane.format != Format::META {
+            format!("{name}/{smaller}")
+        } else {
+            name
+        }
+    });
+    names.collect::<Vec<_>>().join("+")
+}
+
+impl PlaneInfo {
+    fn of(plane: &Plane) -> PlaneInfo {
+        PlaneInfo {
+            format: plane.format.to_string(),
+            width: plane.width,
+            height: plane.height,
+            stride: plane.stride,
+            range: plane.range.name(),
+            matrix: plane.matrix.name(),
+            one_for_all: plane.one_for_all,
         }
     }
 }

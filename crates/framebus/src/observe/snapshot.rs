@@ -1,6 +1,7 @@
 //! One moment of a bus as owned data: what `top` draws and what `--json` prints.
 //!
-//! Units are in the names. `None` (JSON `null`) is "not known", 0 is measured. Keys are added, never renamed.
+//! Units are in the names. `None` (JSON `null`) is "not known", 0 is measured. Keys are added, never renamed, so structures are
+//! `#[non_exhaustive]`; only the tests of the workspace write some themselves. States are not: a view must know all of them.
 
 #[cfg(any(feature = "serde", test))]
 use serde::Serialize;
@@ -12,6 +13,7 @@ pub const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Snapshot {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -72,6 +74,7 @@ pub enum BusState {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Segment {
     /// The name of the shared-memory object, with its slash.
     pub name: String,
@@ -88,12 +91,10 @@ pub struct Segment {
     pub width: u32,
     /// Image height in pixels.
     pub height: u32,
-    /// Bytes from row to row of the gray image.
-    pub stride: u32,
-    /// Pixel format of the slots: `gray8` or `gray8+bgr` (colour in every slot).
+    /// The planes of every frame in one word: `gray8`, `gray8+bgr`, `nv12+gray8/4`.
     pub format: String,
-    /// Whether the BGR debugging image is kept.
-    pub bgr_image: bool,
+    /// What images there are for every frame.
+    pub planes: Vec<PlaneInfo>,
     /// How many consumers can be attached.
     pub max_consumers: u32,
     /// Slots beyond consumers + 2, kept for readers of every frame.
@@ -104,10 +105,32 @@ pub struct Segment {
     pub pipes: String,
 }
 
+/// One plane of the segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PlaneInfo {
+    /// What it holds: `gray`, `bgr`, `nv12`, `meta` …, or its fourcc where it is not known here.
+    pub format: String,
+    /// Pixels in a row; of `meta` the most bytes of a frame.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes from row to row.
+    pub stride: u32,
+    /// Which numbers are black and white: `full` or `limited`.
+    pub range: Option<&'static str>,
+    /// How YCbCr becomes RGB: `bt601` or `bt709`.
+    pub matrix: Option<&'static str>,
+    /// Whether there is one image for all slots instead of one in each: the BGR debugging image.
+    pub one_for_all: bool,
+}
+
 /// The producer.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Producer {
     /// Its process.
     pub pid: u32,
@@ -153,6 +176,7 @@ pub struct Producer {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Percentiles {
     /// How many values.
     pub count: u64,
@@ -170,6 +194,7 @@ pub struct Percentiles {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Bucket {
     /// The shortest duration in it, in milliseconds.
     pub from_ms: f64,
@@ -183,6 +208,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Slot {
     /// Its number.
     pub slot: u8,
@@ -218,6 +244,7 @@ pub enum SlotState {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Consumer {
     /// Its index.
     pub index: u8,
@@ -294,6 +321,7 @@ pub struct Consumer {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Released {
     /// Its sequence.
     pub sequence: u64,
@@ -345,6 +373,7 @@ impl ConsumerState {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(any(feature = "serde", test), derive(Serialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Finding {
     /// Its name, such as `stuck-consumer`; an entry of that name is in `docs/top.md`.
     pub kind: String,

@@ -27,6 +27,6 @@ mod views;
 pub(crate) use home::{AtHome, Home};
 pub use object::shm_usage;
 pub(crate) use object::{SHM_DIR, is_foreign, list_objects, object_owner, unlink_object};
-pub(crate) use owned::{CreateSegmentError, OwnedSegment, Permissions, Pixels};
+pub(crate) use owned::{CreateSegmentError, OwnedSegment, Permissions, Pixels, SlotPixels};
 pub(crate) use regions::Regions;
 pub(crate) use views::{ConsumerSegment, ObserverSegment, OpenSegmentError, mark_retired};

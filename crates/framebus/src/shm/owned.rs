@@ -14,8 +14,7 @@ use super::fault::Guard;
 use super::home::Home;
 use super::object::{ObjectId, SHM_DIR, ShmObject, object_name, unlink_object};
 use super::regions::Regions;
-use crate::layout::BusName;
-use crate::layout::Layout;
+use crate::layout::{BusName, Layout, Plane, Planes};
 use crate::lease::Claimed;
 use crate::sync::Ordering;
 
@@ -198,32 +197,24 @@ pub(crate) struct Pixels {
     segment: Arc<OwnedSegment>,
 }
 
-/// The images of one slot, for writing.
-#[derive(Debug)]
-pub(crate) struct SlotPixels<'a> {
-    pub(crate) gray: &'a mut [u8],
-    /// The slot's BGR plane on a bus with colour, else the BGR debugging image where one is kept.
-    pub(crate) bgr: Option<&'a mut [u8]>,
-}
+/// The images of one slot, for writing, beside what each of them is.
+pub(crate) type SlotPixels<'a> = [Option<(Plane, &'a mut [u8])>; Planes::MAX];
 
 impl Pixels {
     /// The images of a slot that the lease protocol has given to the producer: no valid lease names it, so no process
-    /// reads it but observers, which copy and check.
+    /// reads it but observers, which copy and check. Of a plane that is one image for all slots, that one.
     pub(crate) fn slot(&mut self, claimed: &Claimed) -> SlotPixels<'_> {
         let slot = claimed.slot();
         let regions = &self.segment.regions;
-        let layout = regions.layout();
-        let gray = regions.image(regions.gray_offset(slot));
-        let bgr = regions
-            .color_offset(slot)
-            .or(layout.bgr_offset)
-            .map(|offset| regions.image(offset));
-        let (gray_len, bgr_len) = (layout.geometry.gray_len(), layout.geometry.bgr_len());
-        SlotPixels {
-            // SAFETY: the image is inside the mapping, and `&mut self` of the only `Pixels` makes it the only slice over it.
-            gray: unsafe { slice::from_raw_parts_mut(gray.as_ptr(), gray_len) },
-            // SAFETY: as above; gray and BGR are different regions.
-            bgr: bgr.map(|bgr| unsafe { slice::from_raw_parts_mut(bgr.as_ptr(), bgr_len) }),
+        let planes = &regions.layout().planes;
+        let mut images = [const { None }; Planes::MAX];
+        for (image, plane) in images.iter_mut().zip(planes.iter()) {
+            let place = regions.image(regions.place(plane, slot));
+            // SAFETY: the image is inside the mapping, planes are different regions, and `&mut self` of the only `Pixels`
+            // makes it the only slice over it.
+            let pixels = unsafe { slice::from_raw_parts_mut(place.as_ptr(), plane.bytes()) };
+            *image = Some((*plane, pixels));
         }
+        images
     }
 }

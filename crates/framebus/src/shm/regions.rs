@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 use std::slice;
 
-use crate::layout::{ClaimRecord, ConsumerRecord, Header, Layout, SlotHeader, Table2};
+use crate::layout::{ClaimRecord, ConsumerRecord, Header, Layout, Plane, SlotHeader, Table2};
 use crate::sync::{AtomicU8, AtomicU64, Fence, Hardware, Ordering};
 
 /// The control regions of a mapped segment: atomics only, so that a shared reference is sound whatever another process
@@ -46,8 +46,8 @@ impl Regions {
     }
 
     pub(crate) fn record(&self, consumer: u8) -> &ConsumerRecord {
-        let consumer = u64::from(consumer.min(self.layout.consumers - 1));
-        self.at(self.layout.records_offset + consumer * size_of::<ConsumerRecord>() as u64)
+        let consumer = consumer.min(self.layout.consumers - 1);
+        self.at(self.layout.record_place(consumer))
     }
 
     fn at<T>(&self, offset: u64) -> &T {
@@ -64,14 +64,9 @@ impl Regions {
         unsafe { self.base.add(offset as usize) }
     }
 
-    pub(super) fn gray_offset(&self, slot: u8) -> u64 {
-        self.layout.gray_offset
-            + u64::from(slot.min(self.layout.slots - 1)) * self.layout.gray_pitch
-    }
-
-    pub(super) fn color_offset(&self, slot: u8) -> Option<u64> {
-        let (offset, pitch) = self.layout.color?;
-        Some(offset + u64::from(slot.min(self.layout.slots - 1)) * pitch)
+    /// Where the image of a slot starts in a plane; a number that a peer made up is brought into range.
+    pub(super) fn place(&self, plane: &Plane, slot: u8) -> u64 {
+        plane.place(slot.min(self.layout.slots - 1))
     }
 
     /// Copies an image that somebody may be writing: the bytes may be torn, and the caller checks a sequence around it.

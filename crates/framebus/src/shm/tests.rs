@@ -12,7 +12,7 @@ use super::{
     SHM_DIR,
 };
 use crate::layout::BusName;
-use crate::layout::{ABI, Geometry, Layout, Malformed, Request};
+use crate::layout::{ABI, Format, Geometry, Layout, Malformed, PlaneSpec, Request};
 use crate::lease::{Claimed, Leased};
 use crate::sync::Ordering::Release;
 use std::sync::Arc;
@@ -39,8 +39,11 @@ impl Fixture {
             geometry,
             consumers: 2,
             history: 1,
-            bgr_image: true,
-            color: false,
+            planes: &[
+                PlaneSpec::new(Format::GRAY8),
+                PlaneSpec::new(Format::BGR8).one_for_all(true),
+                PlaneSpec::new(Format::META).divisor(100),
+            ],
         };
         let layout = Layout::plan(request).expect("plan");
         let permissions = Permissions {
@@ -79,8 +82,9 @@ fn read_everything(segment: &ObserverSegment) {
             .slot(slot)
             .sequence
             .load(crate::sync::Ordering::Acquire);
-        segment.copy_gray(slot, &mut image);
-        segment.copy_bgr(slot, &mut image);
+        for plane in regions.layout().planes.iter() {
+            segment.copy(plane, slot, &mut image);
+        }
     }
     for consumer in 0..=u8::MAX {
         let _ = regions
@@ -98,14 +102,22 @@ fn read_everything(segment: &ObserverSegment) {
 fn what_the_producer_writes_an_observer_reads() {
     let mut fixture = Fixture::new();
     let images = fixture.pixels.slot(&Claimed::without_a_claim(3));
-    images.gray.fill(77);
-    images.bgr.expect("BGR image").fill(88);
+    for ((_, pixels), value) in images.into_iter().flatten().zip(77..) {
+        pixels.fill(value);
+    }
     let observer = ObserverSegment::open(&fixture.bus).expect("open");
     let mut image = Vec::new();
-    observer.copy_gray(3, &mut image);
-    assert_eq!(image, vec![77; 61 * 47]);
-    assert!(observer.copy_bgr(0, &mut image));
-    assert_eq!(image, vec![88; 3 * 61 * 47]);
+    let planes = observer.regions().layout().planes;
+    let lens = [61 * 47, 3 * 61 * 47, 100];
+    for ((plane, value), len) in planes.iter().zip(77..).zip(lens) {
+        observer.copy(plane, 3, &mut image);
+        assert_eq!(image, vec![value; len], "{plane:?}");
+    }
+    // Of the plane with one image for all slots it is the same, whatever the slot.
+    observer.copy(&planes[1], 0, &mut image);
+    assert_eq!(image, vec![78; lens[1]]);
+    observer.copy(&planes[0], 0, &mut image);
+    assert_eq!(image, vec![0; lens[0]]);
 }
 
 #[test]
@@ -144,15 +156,11 @@ fn regions_that_are_on_one_page_are_refused() {
     let header = |name: &str| {
         let fields = crate::layout::Header::FIELDS;
         let field = fields.iter().find(|field| field.name == name);
-        512 + field.expect("a field").offset as u64
+        // An entry of the table has its offset behind its properties.
+        let within = if name == "planes" { 32 } else { 0 };
+        512 + within + field.expect("a field").offset as u64
     };
-    let offsets = [
-        "slots_offset",
-        "claims_offset",
-        "records_offset",
-        "bgr_offset",
-        "gray_offset",
-    ];
+    let offsets = ["slots_offset", "claims_offset", "records_offset", "planes"];
     for moved in offsets {
         for onto in offsets.iter().filter(|onto| **onto != moved) {
             let fixture = Fixture::new();
@@ -175,20 +183,20 @@ fn regions_that_are_on_one_page_are_refused() {
 #[test]
 fn another_major_version_is_named() {
     let fixture = Fixture::new();
-    fixture.overwrite(512, &(2u32 << 16 | 3).to_le_bytes());
+    fixture.overwrite(512, &(3u32 << 16 | 3).to_le_bytes());
     let Err(OpenSegmentError::Malformed(malformed)) = ObserverSegment::open(&fixture.bus) else {
         panic!("opened")
     };
     assert_eq!(
         malformed.to_string(),
-        "it has layout version 2.3, this framebus reads 1.x"
+        "it has layout version 3.3, this framebus reads 2.x"
     );
 }
 
 #[test]
 fn another_minor_version_is_read() {
     let fixture = Fixture::new();
-    fixture.overwrite(512, &(1u32 << 16 | 7).to_le_bytes());
+    fixture.overwrite(512, &(2u32 << 16 | 7).to_le_bytes());
     ObserverSegment::open(&fixture.bus).expect("open");
 }
 
@@ -268,7 +276,8 @@ fn a_vandal_is_one_only_when_asked() {
     let regions = segment.regions();
     let place = match target {
         "slot" => segment
-            .gray(&Leased::without_a_lease(2))
+            .image(&Leased::without_a_lease(2), 0)
+            .expect("gray")
             .as_ptr()
             .cast_mut(),
         "header" => std::ptr::from_ref(regions.header()).cast_mut().cast(),

@@ -9,7 +9,7 @@ use super::mapping::Mapping;
 use super::object::{ObjectId, ShmObject};
 use super::regions::Regions;
 use crate::layout::BusName;
-use crate::layout::{ConsumerRecord, Header, Layout, Malformed, PAGE, SegmentState, Table2};
+use crate::layout::{ConsumerRecord, Header, Layout, Malformed, PAGE, Plane, SegmentState, Table2};
 use crate::lease::Leased;
 use crate::sync::Ordering;
 
@@ -140,22 +140,12 @@ impl ObserverSegment {
         ShmObject::current(bus) == Some(self.id)
     }
 
-    /// Copies the gray image of a slot; the caller checks the slot's sequence before and after.
-    pub(crate) fn copy_gray(&self, slot: u8, target: &mut Vec<u8>) {
-        let len = self.regions.layout().geometry.gray_len();
-        self.regions
-            .copy_image(self.regions.gray_offset(slot), len, target);
-    }
-
-    /// Copies the BGR plane of a slot, or the BGR debugging image; `false` where the bus has neither.
-    pub(crate) fn copy_bgr(&self, slot: u8, target: &mut Vec<u8>) -> bool {
-        let layout = self.regions.layout();
-        let Some(offset) = self.regions.color_offset(slot).or(layout.bgr_offset) else {
-            return false;
-        };
-        self.regions
-            .copy_image(offset, layout.geometry.bgr_len(), target);
-        true
+    /// Copies a plane's image of a slot; the caller checks the slot's sequence, or the plane's, before and after. `plane` is
+    /// one of this segment's layout.
+    pub(crate) fn copy(&self, plane: &Plane, slot: u8, target: &mut Vec<u8>) {
+        let regions = &self.regions;
+        debug_assert!(regions.layout().planes.contains(plane));
+        regions.copy_image(regions.place(plane, slot), plane.bytes(), target);
     }
 }
 
@@ -180,7 +170,15 @@ impl ConsumerSegment {
             }
             .into());
         }
-        let offset = layout.records_offset + u64::from(index) * PAGE;
+        let page = rustix::param::page_size() as u64;
+        if !layout.suits_page(page) {
+            return Err(Malformed::Pages {
+                page,
+                pitch: layout.record_pitch,
+            }
+            .into());
+        }
+        let offset = layout.record_place(index);
         let own = Mapping::read_write(&object, offset, PAGE as usize)?;
         Ok(ConsumerSegment { view, own, index })
     }
@@ -212,20 +210,17 @@ impl ConsumerSegment {
         unsafe { &*self.own.base().as_ptr().cast::<ConsumerRecord>() }
     }
 
-    /// The gray image of a leased slot, for as long as the lease.
-    pub(crate) fn gray<'a>(&'a self, leased: &'a Leased) -> &'a [u8] {
+    /// A plane's image of a leased slot, for as long as the lease; nothing where the plane is not in every slot. `plane` is
+    /// a number of the layout's planes.
+    pub(crate) fn image<'a>(&'a self, leased: &'a Leased, plane: usize) -> Option<&'a [u8]> {
         let regions = &self.view.regions;
-        let image = regions.image(regions.gray_offset(leased.ticket().slot));
+        let plane = regions.layout().planes.get(plane)?;
+        if plane.one_for_all {
+            return None;
+        }
+        let image = regions.image(regions.place(plane, leased.ticket().slot));
         // SAFETY: inside the mapping. `leased` comes from the lease protocol and goes with the lease, during which the
         // producer does not claim the slot, so no byte of it changes.
-        unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.gray_len()) }
-    }
-
-    /// The BGR plane of a slot, under a lease, on a bus with colour.
-    pub(crate) fn color<'a>(&'a self, leased: &'a Leased) -> Option<&'a [u8]> {
-        let regions = &self.view.regions;
-        let image = regions.image(regions.color_offset(leased.ticket().slot)?);
-        // SAFETY: as for `gray`.
-        Some(unsafe { slice::from_raw_parts(image.as_ptr(), regions.layout().geometry.bgr_len()) })
+        Some(unsafe { slice::from_raw_parts(image.as_ptr(), plane.bytes()) })
     }
 }

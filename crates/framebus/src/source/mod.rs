@@ -2,13 +2,15 @@
 
 pub mod pattern;
 mod range;
+mod spec;
 
 pub use pattern::PatternSource;
 pub use range::Range;
+pub use spec::{NumberedName, Opener, SourceSpec};
 
 use thiserror::Error;
 
-use crate::layout::Geometry;
+use crate::layout::{Geometry, PlaneSpec};
 use crate::stop::Stop;
 
 /// What a source says of itself once it is open.
@@ -22,16 +24,16 @@ pub struct SourceInfo {
     pub bgr: bool,
     /// Whether frames come at their own time (camera, stream, pipe); if not, the producer paces them.
     pub live: bool,
-    /// Whether its gray is limited-range luma (16–235) as YUV video carries it. None of framebus's own sources has such:
-    /// they make it full range.
-    pub limited_range: bool,
+    /// A format beside gray and BGR that its frames have by themselves: where a bus has a plane of it, the source writes it
+    /// to [`FrameTarget::native`] as it came.
+    pub native: Option<PlaneSpec>,
     /// What a person calls it, such as `/dev/video0` or `pattern 640x480`.
     pub description: String,
 }
 
-/// A frame that has arrived and has not been written yet.
+/// What is known of a frame that has arrived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Capture {
+pub struct FrameMeta {
     /// When it was captured: [`crate::clock::monotonic_ns`].
     pub capture_ns: u64,
     /// The same moment as wall-clock time: [`crate::clock::wall_ns`].
@@ -44,7 +46,7 @@ pub struct Capture {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
     /// A frame is there: [`FrameSource::fill`] writes it.
-    Frame(Capture),
+    Frame(FrameMeta),
     /// A frame of another size is there: [`FrameSource::info`] has the new size, and the next `wait` returns the frame.
     Resized,
     /// No frame came for some time, or the device is gone. The source goes on trying, with back-off, in the next `wait`.
@@ -69,18 +71,35 @@ pub enum Filled {
     Unfinished,
 }
 
-/// Where a source writes its pixels: packed rows, no padding.
-#[derive(Debug)]
+/// Where a source writes its pixels: packed rows, no padding. It writes every image that is there and that it has.
+#[derive(Debug, Default)]
 pub struct FrameTarget<'a> {
     /// The size of the frame.
     pub geometry: Geometry,
-    /// The gray image, `width * height` bytes.
-    pub gray: &'a mut [u8],
-    /// The BGR image, `3 * width * height` bytes, where one is kept; a source with [`SourceInfo::bgr`] fills it.
+    /// The gray image, `width * height` bytes, full range, where one is wanted.
+    pub gray: Option<&'a mut [u8]>,
+    /// The BGR image, `3 * width * height` bytes, where one is wanted; a source with [`SourceInfo::bgr`] fills it.
     pub bgr: Option<&'a mut [u8]>,
+    /// The image in the format of [`SourceInfo::native`], where one is wanted.
+    pub native: Option<&'a mut [u8]>,
 }
 
-impl FrameTarget<'_> {
+impl<'a> FrameTarget<'a> {
+    /// A target for gray frames, and for BGR where that is given.
+    #[must_use]
+    pub fn new(
+        geometry: Geometry,
+        gray: &'a mut [u8],
+        bgr: Option<&'a mut [u8]>,
+    ) -> FrameTarget<'a> {
+        FrameTarget {
+            geometry,
+            gray: Some(gray),
+            bgr,
+            native: None,
+        }
+    }
+
     /// Checks that this is a target for frames of this size, so that a source can write without looking again.
     ///
     /// # Errors
@@ -92,10 +111,10 @@ impl FrameTarget<'_> {
                 self.geometry
             )));
         }
-        let bgr_len = self.bgr.as_ref().map(|bgr| bgr.len());
-        if self.gray.len() != geometry.gray_len()
-            || bgr_len.is_some_and(|len| len != geometry.bgr_len())
-        {
+        let wrong = |image: &Option<&mut [u8]>, len: usize| {
+            image.as_ref().is_some_and(|image| image.len() != len)
+        };
+        if wrong(&self.gray, geometry.gray_len()) || wrong(&self.bgr, geometry.bgr_len()) {
             return Err(SourceError::Unusable(format!(
                 "the target's images are not of {geometry}, as it says they are"
             )));
@@ -130,6 +149,9 @@ pub trait FrameSource {
     fn lost(&self) -> u64 {
         0
     }
+
+    /// Appends what else is known of the frame that was filled last, such as JSON: asked where the bus has a plane for it.
+    fn metadata(&mut self, _bytes: &mut Vec<u8>) {}
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -148,10 +170,15 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
     fn lost(&self) -> u64 {
         (**self).lost()
     }
+
+    fn metadata(&mut self, bytes: &mut Vec<u8>) {
+        (**self).metadata(bytes);
+    }
 }
 
 /// Why a source cannot be opened or cannot go on. The text is one sentence for a person: what, which device or file, why.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SourceError {
     /// The source is not there, or is not what it should be.
     #[error("{0}")]

@@ -3,6 +3,7 @@
 /// The range of luma that a source has. On a bus gray is full range, black 0 and white 255, as OpenCV's: limited luma is
 /// stretched on the way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Range {
     /// What the source says of itself; limited where YUV says nothing, full where gray says nothing.
     #[default]

@@ -78,7 +78,8 @@ fn own(
 ) -> io::Result<()> {
     let claim = producer.claim().map_err(io::Error::other)?;
     let mut claim = claim.ok_or_else(|| io::Error::other("no slot is free"))?;
-    let gray = &mut *claim.target().gray;
+    let target = claim.target();
+    let gray = target.gray.expect("a bus with gray");
     match raw {
         Raw::Yuyv(bytes) => pairs_to_gray(bytes, false, true, gray),
         Raw::Nv12(bytes) => luma_to_gray(bytes, true, gray),

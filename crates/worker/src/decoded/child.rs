@@ -87,14 +87,16 @@ impl Decoder {
         &self,
         picture: &Picture,
         geometry: Geometry,
-        gray: &mut [u8],
+        gray: Option<&mut [u8]>,
         bgr: Option<&mut [u8]>,
     ) -> io::Result<()> {
         if picture.buffer >= BUFFERS {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let offset = buffer_offset(picture.buffer);
-        read_exact(&self.pixels, gray, offset)?;
+        if let Some(gray) = gray {
+            read_exact(&self.pixels, gray, offset)?;
+        }
         match bgr {
             Some(bgr) => read_exact(&self.pixels, bgr, offset + geometry.gray_len() as u64),
             None => Ok(()),

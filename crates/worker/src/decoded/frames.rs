@@ -34,7 +34,7 @@ impl FrameSource for DecodedSource {
             fps: self.fps,
             bgr: true,
             live: !self.finite || self.options.timed,
-            limited_range: false,
+            native: None,
             description: self.spec.to_string(),
         }
     }
@@ -62,7 +62,7 @@ impl FrameSource for DecodedSource {
                 } else {
                     Filled::Gray
                 };
-                match decoder.copy(&picture, self.geometry, target.gray, bgr) {
+                match decoder.copy(&picture, self.geometry, target.gray.as_deref_mut(), bgr) {
                     Ok(()) => filled,
                     Err(_) => Filled::Damaged,
                 }

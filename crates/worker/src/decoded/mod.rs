@@ -18,15 +18,14 @@ use std::time::Duration;
 
 use framebus::clock::monotonic_ns;
 use framebus::layout::Geometry;
-use framebus::source::{Arrival, Capture, SourceError};
+use framebus::source::{Arrival, FrameMeta, SourceError, SourceSpec};
 use framebus::stop::{Stop, Waited};
 use framebus_decoder::wire::{Open, Picture, Report};
 
 use crate::check;
 use crate::options::OpenOptions;
-use crate::spec::SourceSpec;
 use child::Decoder;
-use framebus_cli::source::Backoff;
+use framebus_tools::backoff::Backoff;
 use patience::Patience;
 use timing::Timing;
 
@@ -178,10 +177,11 @@ impl DecodedSource {
         self.timing.start_again();
         let (name, url) = match &self.spec {
             SourceSpec::Url(url) => (url.clone(), true),
-            SourceSpec::File(path) | SourceSpec::Images(path) | SourceSpec::Camera(path) => {
-                (self.name_of(path), false)
+            SourceSpec::File(path) => (self.name_of(path), false),
+            other => {
+                let neither = format!("{other} is neither a video file nor a URL");
+                return Err(SourceError::Unusable(neither));
             }
-            SourceSpec::Gst(pipeline) => (pipeline.clone(), false),
         };
         let open = Open {
             name,
@@ -344,7 +344,7 @@ impl DecodedSource {
     fn announce(&mut self, picture: Picture, stop: &Stop) -> Result<Arrival, SourceError> {
         self.flows = true;
         self.last_time_ns = picture.time_ns.or(self.last_time_ns);
-        let mut capture = Capture {
+        let mut capture = FrameMeta {
             capture_ns: picture.capture_ns,
             wall_ns: picture.wall_ns,
             // A stream is counted on when it comes back.

@@ -1,12 +1,11 @@
 //! What is said when a file or a stream cannot be read.
 
-use framebus::source::SourceError;
+use framebus::source::{SourceError, SourceSpec};
 use framebus_decoder::wire::Why;
 
 use super::opening;
 use crate::check;
 use crate::options::OpenOptions;
-use crate::spec::SourceSpec;
 
 /// Nothing came in time.
 pub(super) fn silent(spec: &SourceSpec, options: &OpenOptions, opened: bool) -> SourceError {

@@ -5,10 +5,9 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use framebus::source::SourceError;
+use framebus::source::{NumberedName, SourceError, SourceSpec};
 
 use crate::check::cannot_read;
-use crate::spec::{SourceSpec, split_pattern};
 
 /// Where the files of a sequence are found.
 pub(super) enum Listing {
@@ -50,7 +49,7 @@ impl Listing {
 impl Pattern {
     fn of(path: &Path) -> Result<Pattern, SourceError> {
         let shown = path.display().to_string();
-        let Some(parts) = path.to_str().and_then(split_pattern) else {
+        let Some(parts) = path.to_str().and_then(NumberedName::of) else {
             return unusable(format!(
                 "the images {shown} cannot be opened: their name has no number such as %04d"
             ));

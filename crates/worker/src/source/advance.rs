@@ -4,14 +4,13 @@ use std::io;
 use std::mem;
 
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::source::{Arrival, Capture, SourceError};
+use framebus::source::{Arrival, FrameMeta, SourceError, SourceSpec};
 use framebus::stop::Stop;
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
 use super::{Announced, CaptureSource};
 use crate::call::{Call, Returned};
 use crate::connect::{MISSES_OF_LIVE, connect, connect_unbounded, is_over};
-use crate::spec::SourceSpec;
 
 /// What a grab on a thread of its own brings back: the capture, and when it got its frame.
 pub(super) type Grab = (VideoCapture, Option<Moment>);
@@ -68,7 +67,7 @@ impl CaptureSource {
     }
 
     fn announce(&mut self, moment: &Moment) -> Arrival {
-        let capture = Capture {
+        let capture = FrameMeta {
             capture_ns: moment.capture_ns,
             wall_ns: moment.wall_ns,
             source_frame: self.count_frame(),

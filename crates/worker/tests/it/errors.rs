@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use framebus_worker::{CaptureSource, SourceSpec, quiet};
+use framebus::source::SourceSpec;
+use framebus_worker::{CaptureSource, quiet};
 use opencv::videoio::{VideoCaptureAPIs, has_backend};
 
 use crate::footage::{

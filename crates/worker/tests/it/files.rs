@@ -20,7 +20,7 @@ fn a_file_says_its_size_and_rate_and_is_not_live() {
         (info.geometry.width, info.geometry.height, info.fps),
         (160, 120, Some(30.0))
     );
-    assert!(info.bgr && !info.live && !info.limited_range);
+    assert!(info.bgr && !info.live);
     assert_eq!(info.description, text(&path));
 }
 
@@ -62,11 +62,7 @@ fn a_target_without_a_bgr_image_gets_its_gray() {
         assert!(matches!(arrival, Arrival::Frame(_)));
         let geometry = other.info().geometry;
         let mut gray = vec![0; geometry.gray_len()];
-        let mut target = FrameTarget {
-            geometry,
-            gray: &mut gray,
-            bgr: None,
-        };
+        let mut target = FrameTarget::new(geometry, &mut gray, None);
         assert_eq!(other.fill(&mut target).expect("a frame"), Filled::Gray);
         assert!(gray == reader.gray);
     }

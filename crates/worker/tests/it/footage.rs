@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use framebus::source::{Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
+use framebus::source::{
+    Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
+};
 use framebus::stop::Stop;
-use framebus_worker::{CaptureSource, DecodedSource, ImageSource, OpenOptions, SourceSpec};
+use framebus_worker::{CaptureSource, DecodedSource, ImageSource, OpenOptions};
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector};
 use opencv::imgcodecs::{imencode, imwrite};
 use opencv::videoio::{CAP_FFMPEG, VideoWriter, VideoWriterTrait};
@@ -167,11 +169,7 @@ impl<S: FrameSource> Reader<S> {
             Arrival::Frame(capture) => {
                 assert!(capture.capture_ns > 0 && capture.wall_ns > 0);
                 let geometry = self.source.info().geometry;
-                let mut target = FrameTarget {
-                    geometry,
-                    gray: &mut self.gray,
-                    bgr: Some(&mut self.bgr),
-                };
+                let mut target = FrameTarget::new(geometry, &mut self.gray, Some(&mut self.bgr));
                 match self.source.fill(&mut target).expect("the source goes on") {
                     Filled::Frame | Filled::Gray => Seen::Frame(capture.source_frame),
                     Filled::Damaged | Filled::Unfinished => Seen::Damaged,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use framebus::source::FrameSource;
-use framebus_worker::{ImageSource, OpenOptions, SourceSpec};
+use framebus::source::{FrameSource, SourceSpec};
+use framebus_worker::{ImageSource, OpenOptions};
 use opencv::core::{CV_16UC1, CV_32FC1, Mat, Scalar, Vector};
 use opencv::imgcodecs::{
     IMWRITE_JPEG_OPTIMIZE, IMWRITE_JPEG_PROGRESSIVE, IMWRITE_JPEG_QUALITY,

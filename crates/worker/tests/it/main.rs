@@ -8,4 +8,5 @@ mod footage;
 mod images;
 mod mutated;
 mod pipelines;
+mod planes;
 mod streams;

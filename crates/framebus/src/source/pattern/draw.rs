@@ -1,7 +1,6 @@
 //! What moves over the background of the test picture: a block, and the frame number.
 
 use crate::layout::Geometry;
-use crate::source::FrameTarget;
 
 /// Pixels of a digit, before it is enlarged.
 const GLYPH_WIDTH: usize = 5;
@@ -24,6 +23,13 @@ const DIGITS: [[u8; GLYPH_HEIGHT]; 10] = [
     [0x0e, 0x11, 0x11, 0x0f, 0x01, 0x02, 0x0c],
 ];
 
+/// Where the picture is drawn.
+pub(super) struct Canvas<'a> {
+    pub(super) geometry: Geometry,
+    pub(super) gray: &'a mut [u8],
+    pub(super) bgr: Option<&'a mut [u8]>,
+}
+
 /// A rectangle of pixels; what lies outside the image is not drawn.
 #[derive(Debug, Clone, Copy)]
 struct Rect {
@@ -36,7 +42,7 @@ struct Rect {
 /// Draws a white block with a black border that bounces between the edges of the image.
 ///
 /// It is a quarter of the image's shorter side: large enough to be seen to move in a thumbnail of 40x20 characters.
-pub(super) fn block(target: &mut FrameTarget<'_>, frame: u64) {
+pub(super) fn block(target: &mut Canvas<'_>, frame: u64) {
     let (width, height) = sides(target.geometry);
     let side = (width.min(height) / 4).max(1);
     let border = side / 8;
@@ -59,7 +65,7 @@ pub(super) fn block(target: &mut FrameTarget<'_>, frame: u64) {
 /// Draws the frame number in large white digits on black, in the middle of the image.
 ///
 /// Where an image is too narrow for all digits the last ones are drawn; where not even one fits, none.
-pub(super) fn number(target: &mut FrameTarget<'_>, frame: u64) {
+pub(super) fn number(target: &mut Canvas<'_>, frame: u64) {
     let (width, height) = sides(target.geometry);
     let mut digits = [0; MOST_DIGITS];
     let mut used = 0;
@@ -96,13 +102,7 @@ fn box_width(digits: usize) -> usize {
     digits * (GLYPH_WIDTH + 1) + 1
 }
 
-fn glyph(
-    target: &mut FrameTarget<'_>,
-    rows: &[u8; GLYPH_HEIGHT],
-    x: usize,
-    y: usize,
-    scale: usize,
-) {
+fn glyph(target: &mut Canvas<'_>, rows: &[u8; GLYPH_HEIGHT], x: usize, y: usize, scale: usize) {
     for (row, bits) in rows.iter().enumerate() {
         for column in (0..GLYPH_WIDTH).filter(|column| bits >> (GLYPH_WIDTH - 1 - column) & 1 == 1)
         {
@@ -118,7 +118,7 @@ fn glyph(
 }
 
 /// Fills a rectangle with a shade of gray, in both images: B = G = R = v converts to exactly v.
-fn rectangle(target: &mut FrameTarget<'_>, rect: Rect, shade: u8) {
+fn rectangle(target: &mut Canvas<'_>, rect: Rect, shade: u8) {
     let (width, height) = sides(target.geometry);
     let columns = rect.x.min(width)..(rect.x + rect.width).min(width);
     for y in rect.y.min(height)..(rect.y + rect.height).min(height) {

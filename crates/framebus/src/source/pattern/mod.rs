@@ -3,13 +3,17 @@
 mod draw;
 mod stamp;
 
+use std::io::Write;
 use std::ops::Range;
 
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::convert::bgr_to_gray;
 use crate::layout::Geometry;
-use crate::source::{Arrival, Capture, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
+use crate::source::{
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo,
+};
 use crate::stop::Stop;
+use draw::Canvas;
 
 pub use stamp::{STAMP_LEN, Torn, verify};
 
@@ -49,7 +53,7 @@ const TURN: u64 = 240;
 /// let stop = framebus::stop::Stop::new()?;
 /// assert!(matches!(source.wait(&stop)?, Arrival::Frame(_)));
 /// let mut gray = vec![0; geometry.gray_len()];
-/// source.fill(&mut FrameTarget { geometry, gray: &mut gray, bgr: None })?;
+/// source.fill(&mut FrameTarget::new(geometry, &mut gray, None))?;
 /// assert_eq!(verify(geometry, &gray), Ok(0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -59,6 +63,8 @@ pub struct PatternSource {
     fps: Option<f64>,
     bars: Band,
     ramp: Band,
+    /// Where a target has no gray.
+    own_gray: Vec<u8>,
     /// The number of the frame that `fill` draws.
     announced: u64,
     /// The number of the frame that `wait` announces next.
@@ -77,6 +83,7 @@ impl PatternSource {
             fps,
             bars,
             ramp,
+            own_gray: Vec::new(),
             announced: 0,
             next: 0,
         }
@@ -98,7 +105,26 @@ impl PatternSource {
         Ok(())
     }
 
-    fn draw(&self, target: &mut FrameTarget<'_>) {
+    /// Draws what the target wants; where that is colour alone, gray is drawn beside it for the stamp.
+    fn draw(&mut self, target: &mut FrameTarget<'_>) {
+        let mut own_gray = std::mem::take(&mut self.own_gray);
+        let geometry = self.geometry;
+        let gray = match &mut target.gray {
+            Some(gray) => &mut **gray,
+            None => {
+                own_gray.resize(geometry.gray_len(), 0);
+                &mut own_gray
+            }
+        };
+        self.draw_on(&mut Canvas {
+            geometry,
+            gray,
+            bgr: target.bgr.as_deref_mut(),
+        });
+        self.own_gray = own_gray;
+    }
+
+    fn draw_on(&self, target: &mut Canvas<'_>) {
         let frame = self.announced;
         let (width, height) = (self.geometry.width, self.geometry.height);
         let turned = u64::from(width) * (frame % TURN) / TURN;
@@ -127,7 +153,7 @@ impl FrameSource for PatternSource {
             fps: self.fps,
             bgr: true,
             live: false,
-            limited_range: false,
+            native: None,
             description: format!("pattern {}", self.geometry),
         }
     }
@@ -138,7 +164,7 @@ impl FrameSource for PatternSource {
         }
         self.announced = self.next;
         self.next += 1;
-        Ok(Arrival::Frame(Capture {
+        Ok(Arrival::Frame(FrameMeta {
             capture_ns: monotonic_ns(),
             wall_ns: wall_ns(),
             source_frame: self.announced,
@@ -149,6 +175,11 @@ impl FrameSource for PatternSource {
         target.expect(self.geometry)?;
         self.draw(target);
         Ok(Filled::Frame)
+    }
+
+    fn metadata(&mut self, bytes: &mut Vec<u8>) {
+        // Writing into memory does not fail.
+        let _ = write!(bytes, "{{\"pattern\":{}}}", self.announced);
     }
 }
 
@@ -168,7 +199,7 @@ impl Band {
     }
 
     /// Fills these rows of the target, beginning with pixel `turned` of the band, 0 to the width.
-    fn draw(&self, target: &mut FrameTarget<'_>, rows: Range<usize>, turned: usize) {
+    fn draw(&self, target: &mut Canvas<'_>, rows: Range<usize>, turned: usize) {
         let width = target.geometry.width as usize;
         let gray = &self.gray[turned..turned + width];
         for row in target.gray[rows.start * width..rows.end * width].chunks_exact_mut(width) {
@@ -212,11 +243,7 @@ mod tests {
             gray: vec![0xa5; geometry.gray_len()],
             bgr: vec![0x5a; geometry.bgr_len()],
         };
-        let mut target = FrameTarget {
-            geometry,
-            gray: &mut images.gray,
-            bgr: Some(&mut images.bgr),
-        };
+        let mut target = FrameTarget::new(geometry, &mut images.gray, Some(&mut images.bgr));
         assert_eq!(source.fill(&mut target).expect("filled"), Filled::Frame);
         (capture.source_frame, images)
     }
@@ -260,11 +287,7 @@ mod tests {
         let stop = Stop::new().expect("eventfd");
         without.wait(&stop).expect("a frame");
         let mut gray = vec![0; geometry.gray_len()];
-        let mut target = FrameTarget {
-            geometry,
-            gray: &mut gray,
-            bgr: None,
-        };
+        let mut target = FrameTarget::new(geometry, &mut gray, None);
         without.fill(&mut target).expect("filled");
         assert!(gray == images.gray);
     }
@@ -342,11 +365,7 @@ mod tests {
     fn a_target_of_another_size_is_refused() {
         let mut source = PatternSource::new(size(64, 48), None);
         let mut gray = vec![0; 64 * 47];
-        let mut target = FrameTarget {
-            geometry: size(64, 47),
-            gray: &mut gray,
-            bgr: None,
-        };
+        let mut target = FrameTarget::new(size(64, 47), &mut gray, None);
         let error = source.fill(&mut target).expect_err("another size");
         assert_eq!(
             error.to_string(),

@@ -23,6 +23,7 @@ const LANES: usize = 64;
 
 /// Why a gray image is not one whole frame of the test picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Torn {
     /// The image has fewer pixels than the stamp has bytes, so nothing can be said about it.
     #[error("an image of {0} is too small for a frame stamp of {STAMP_LEN} pixels")]

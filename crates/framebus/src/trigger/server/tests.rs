@@ -15,7 +15,7 @@ use super::super::{NameKeeper, pipe_path};
 use super::peers::Peers;
 use super::{Shared, TriggerServer};
 use crate::bus::{BusName, Names, ProducerOptions};
-use crate::layout::{ClaimRecord, ClaimState, Geometry, Layout, Request};
+use crate::layout::{ClaimRecord, ClaimState, Format, Geometry, Layout, PlaneSpec, Request};
 use crate::shm::{OwnedSegment, Permissions};
 use crate::sync::Ordering::{Acquire, Relaxed};
 
@@ -34,8 +34,7 @@ fn segment(bus: &BusName) -> Arc<OwnedSegment> {
         geometry: GEOMETRY,
         consumers: 1,
         history: 0,
-        bgr_image: false,
-        color: false,
+        planes: &[PlaneSpec::new(Format::GRAY8)],
     });
     let permissions = Permissions {
         mode: 0o600,

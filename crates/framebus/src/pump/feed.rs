@@ -1,0 +1,197 @@
+//! From a source to a bus: wait, claim, fill, publish, renew.
+
+use super::{FeedError, FeedOptions, Pacer};
+use crate::bus::{Filler, Producer, ProducerOptions};
+use crate::clock::{deadline_ns, monotonic_ns};
+use crate::layout::Geometry;
+use crate::source::{Arrival, Filled, FrameMeta, FrameSource, SourceInfo};
+use crate::stop::Stop;
+
+/// What a program has to say while [`feed`] runs. All but [`Feeder::options`] may stay as they are.
+pub trait Feeder {
+    /// Says what the bus is to be for frames such as these; asked again when they change, for what
+    /// [`ProducerOptions::frames`] has.
+    fn options(&mut self, source: &SourceInfo) -> ProducerOptions;
+
+    /// The bus is there: consumers can attach.
+    fn created(&mut self, _source: &SourceInfo, _producer: &Producer) {}
+
+    /// The source has gone silent, and says why. Once, until it gives frames again.
+    fn stalled(&mut self, _reason: &str) {}
+
+    /// The source gives frames again.
+    fn resumed(&mut self, _source: &SourceInfo) {}
+
+    /// The bus was made anew: its frames had this size until now.
+    fn renewed(&mut self, _old: Geometry, _producer: &Producer) {}
+
+    /// The loop has gone round: after each frame, and several times a second while there is none.
+    fn turn(&mut self, _producer: &Producer) {}
+
+    /// The last frame was published, and the bus is about to end.
+    fn ending(&mut self) {}
+
+    /// All went well to the end, and this many frames were published.
+    fn ended(&mut self, _frames: u64, _producer: &Producer) {}
+}
+
+/// Publishes the frames of a source on a bus of their own until the source ends, the count or the time is reached, or
+/// somebody asks to stop. Returns how many were published.
+///
+/// The bus is gone when this returns; the feeder is dropped after it.
+///
+/// # Errors
+/// As [`Producer::create`] does; after that consumers are told that the producer has failed.
+pub fn feed(
+    source: impl FrameSource,
+    mut feeder: impl Feeder,
+    options: &FeedOptions,
+    stop: &Stop,
+) -> Result<u64, FeedError> {
+    let info = source.info();
+    let producer = Producer::create(feeder.options(&info))?;
+    feeder.created(&info, &producer);
+    let mut pump = Pump {
+        source,
+        producer,
+        filler: Filler::new(&info),
+        feeder: &mut feeder,
+        stalled: false,
+        lost: 0,
+        shared_period_ns: options.shared_fps.map(|fps| (1e9 / fps) as u64),
+        shared_due_ns: 0,
+    };
+    let result = pump.work(options, stop);
+    if result.is_err() {
+        pump.producer.fail();
+    }
+    result
+}
+
+/// A producer at work.
+struct Pump<'a, S, F> {
+    source: S,
+    producer: Producer,
+    filler: Filler,
+    feeder: &'a mut F,
+    stalled: bool,
+    /// What the source had lost when it was last asked.
+    lost: u64,
+    /// How long an image that all slots share may be as it is, and when it is due again.
+    shared_period_ns: Option<u64>,
+    shared_due_ns: u64,
+}
+
+impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
+    fn work(&mut self, options: &FeedOptions, stop: &Stop) -> Result<u64, FeedError> {
+        let mut pacer = Pacer::new(options.fps);
+        let end_ns = deadline_ns(options.duration);
+        let mut frames = 0;
+        while options.count.is_none_or(|count| frames < count)
+            && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns)
+        {
+            if pacer.wait_before(end_ns, stop) {
+                break;
+            }
+            let arrival = self.source.wait(stop)?;
+            let lost = self.source.lost();
+            self.producer
+                .count_source_dropped(lost.saturating_sub(self.lost));
+            self.lost = lost;
+            match arrival {
+                Arrival::Frame(capture) => frames += u64::from(self.publish(capture)?),
+                Arrival::Resized => self.renew()?,
+                Arrival::Stalled(reason) => self.stall(&reason),
+                Arrival::End | Arrival::Stopped => break,
+            }
+            self.feeder.turn(&self.producer);
+            self.watch_names()?;
+        }
+        self.feeder.ending();
+        self.producer.check()?;
+        self.feeder.ended(frames, &self.producer);
+        Ok(frames)
+    }
+
+    /// Writes a frame into a slot and publishes it; `false` when it was lost.
+    fn publish(&mut self, capture: FrameMeta) -> Result<bool, FeedError> {
+        if self.stalled {
+            self.stalled = false;
+            self.producer.set_stalled(false);
+            self.feeder.resumed(&self.source.info());
+        }
+        let renew = self.shared_is_due(capture.capture_ns);
+        self.filler.renew_shared(renew);
+        let Some(mut claim) = self.producer.claim()? else {
+            return Ok(false);
+        };
+        let filled = match self.filler.fill(&mut self.source, &mut claim) {
+            Ok(filled) => filled,
+            Err(error) => {
+                drop(claim);
+                // What cannot be written into a segment that was cut short is not the source's fault.
+                self.producer.check()?;
+                return Err(error.into());
+            }
+        };
+        if filled == Filled::Gray || !renew {
+            claim.leave_bgr();
+        }
+        if filled == Filled::Unfinished {
+            return Ok(false);
+        }
+        if filled == Filled::Damaged {
+            drop(claim);
+            // A frame of another size is not lost: the source keeps it until the bus has that size.
+            if self.source.info().geometry == self.producer.options().geometry {
+                self.producer.count_dropped();
+            }
+            return Ok(false);
+        }
+        claim.publish(capture);
+        Ok(true)
+    }
+
+    /// Whether an image that all slots share is to be renewed with a frame.
+    fn shared_is_due(&mut self, capture_ns: u64) -> bool {
+        let Some(period_ns) = self.shared_period_ns else {
+            return true;
+        };
+        let due = capture_ns >= self.shared_due_ns;
+        if due {
+            self.shared_due_ns = capture_ns.saturating_add(period_ns);
+        }
+        due
+    }
+
+    fn renew(&mut self) -> Result<(), FeedError> {
+        let info = self.source.info();
+        self.filler = Filler::new(&info);
+        let options = self.feeder.options(&info);
+        let old = self.producer.options().geometry;
+        self.producer.renew(options.frames())?;
+        self.feeder.renewed(old, &self.producer);
+        Ok(())
+    }
+
+    fn stall(&mut self, reason: &str) {
+        if !self.stalled {
+            self.stalled = true;
+            self.producer.set_stall_reason(reason);
+            self.producer.set_stalled(true);
+            self.feeder.stalled(reason);
+        }
+    }
+
+    /// Also while the source gives no frames: the segment's name may be gone. Ends when the bus is another producer's now.
+    fn watch_names(&mut self) -> Result<(), FeedError> {
+        self.producer.keep_names();
+        match self.producer.taken_by() {
+            Some(pid) => Err(FeedError::TakenOver {
+                bus: self.producer.options().bus.clone(),
+                pid,
+            }),
+            None => Ok(()),
+        }
+    }
+}

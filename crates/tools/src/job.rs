@@ -1,0 +1,229 @@
+//! Handing over to the headless worker, which alone links OpenCV: what it is told, and how it is found.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+use framebus::bus::BusName;
+use framebus::redact::without_secrets;
+use serde::{Deserialize, Serialize};
+
+use crate::consume::Consumption;
+use crate::log::Logging;
+use crate::production::Production;
+use crate::text;
+
+const NAME: &str = "framebus-worker";
+/// The variable with the job: every user of a machine sees arguments, and only the own one variables.
+const VARIABLE: &str = "FRAMEBUS_JOB";
+/// What a producer is told when its windows are there.
+pub const OPEN: &str = "the windows are open";
+
+/// What the worker is to do. Flags and configuration are in it: the worker reads neither.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// The version of the program that gives it.
+    version: String,
+    /// How the worker logs.
+    pub logging: Logging,
+    /// What it does.
+    pub task: Task,
+}
+
+/// What a worker can do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Captures what OpenCV and FFmpeg can open.
+    Produce(Production),
+    /// Takes frames as a consumer and shows them in a window.
+    Show(Consumption),
+    /// Shows a bus in windows as an observer.
+    Watch(Watching),
+}
+
+/// Which bus is shown in windows, and for whom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Watching {
+    /// The bus.
+    #[serde(with = "text")]
+    pub bus: BusName,
+    /// The producer that has started the process for its own windows, which stay while it lives.
+    pub of_producer: Option<u32>,
+}
+
+impl Job {
+    /// A job for the worker of this version, which logs as this program does.
+    #[must_use]
+    pub fn new(task: Task) -> Job {
+        Job {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            logging: Logging::of_program(),
+            task,
+        }
+    }
+
+    /// Replaces this process with the worker: same pid, signals and exit code, and the arguments to be seen, without their
+    /// secrets. Returns only when it cannot; `what` needs the worker.
+    #[must_use]
+    pub fn hand_over(&self, what: &str) -> anyhow::Error {
+        let path = match find(what) {
+            Ok(path) => path,
+            Err(error) => return error,
+        };
+        let mut command = self.command(&path);
+        command.args(env::args_os().skip(1).map(|argument| shown(&argument)));
+        let error = command.exec();
+        anyhow::Error::new(error).context(format!(
+            "the headless worker {} cannot be started",
+            path.display()
+        ))
+    }
+
+    /// The worker with this job.
+    pub(crate) fn command(&self, worker: &Path) -> Command {
+        let mut command = Command::new(worker);
+        // What it has no text for, such as a map's key that is none, it does not hold.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        command.arg0(NAME).env(VARIABLE, text);
+        command
+    }
+
+    /// In the worker: the job that it was started with.
+    ///
+    /// # Errors
+    /// Fails without one, and with one of another version.
+    pub fn given() -> anyhow::Result<Job> {
+        let text = env::var(VARIABLE).ok();
+        let text = text.context("framebus-worker is started by framebus: use that")?;
+        Job::read(&text)
+    }
+
+    fn read(text: &str) -> anyhow::Result<Job> {
+        let own = env!("CARGO_PKG_VERSION");
+        let job: serde_json::Value =
+            serde_json::from_str(text).with_context(|| format!("{VARIABLE} is not a job"))?;
+        match job["version"].as_str() {
+            Some(other) if other != own => bail!(
+                "framebus is version {other} and its headless worker is version {own}: install both from the same release"
+            ),
+            _ => serde_json::from_value(job).with_context(|| format!("{VARIABLE} is not a job")),
+        }
+    }
+}
+
+/// An argument without its secrets.
+fn shown(argument: &OsStr) -> OsString {
+    match argument.to_str() {
+        Some(text) => without_secrets(text).into_owned().into(),
+        None => argument.to_owned(),
+    }
+}
+
+/// Looks for the worker, which `what` needs.
+///
+/// # Errors
+/// As [`find_worker`] does.
+pub fn find(what: &str) -> anyhow::Result<PathBuf> {
+    find_worker().with_context(|| format!("{what} needs the headless worker"))
+}
+
+/// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.
+///
+/// # Errors
+/// One sentence that says where it could be.
+pub fn find_worker() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("FRAMEBUS_WORKER").filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        if !path.is_file() {
+            bail!(
+                "FRAMEBUS_WORKER names {}, which is not there",
+                path.display()
+            );
+        }
+        return Ok(path);
+    }
+    let program = env::current_exe().context("cannot determine this program's path")?;
+    let directory = program.parent().map(PathBuf::from).unwrap_or_default();
+    let beside = [
+        directory.join(NAME),
+        directory.join("../libexec/framebus").join(NAME),
+    ];
+    let path: OsString = env::var_os("PATH").unwrap_or_default();
+    let in_path = env::split_paths(&path).map(|directory| directory.join(NAME));
+    let found = beside
+        .into_iter()
+        .chain(in_path)
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "{NAME} is not beside framebus nor in PATH: build or install it, or set FRAMEBUS_WORKER"
+        )
+    })
+}
+
+/// Ends the worker at once: what was written is flushed, nothing else is cleared up. A camera that answers no more leaves a
+/// thread in OpenCV, under which its static objects must not be taken away.
+pub fn leave(code: ExitCode) -> ! {
+    let _ = std::io::stdout().flush();
+    // An exit code tells its number only by being equal to another.
+    let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
+    signal_hook::low_level::exit(number.map_or(1, i32::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> Job {
+        let mut production = Production::new("cam0".parse().expect("a name"), "film.mp4".into());
+        production.fps = Some(30000.0 / 1001.0);
+        Job::new(Task::Produce(production))
+    }
+
+    #[test]
+    fn a_job_comes_as_it_was_sent() {
+        let sent = job();
+        let text = serde_json::to_string(&sent).expect("JSON");
+        let came = Job::read(&text).expect("a job");
+        assert_eq!(format!("{came:?}"), format!("{sent:?}"));
+    }
+
+    #[test]
+    fn a_source_may_have_any_bytes() {
+        use std::os::unix::ffi::OsStringExt;
+        let mut sent = job();
+        let name = OsString::from_vec(b"film-\xff.mp4".to_vec());
+        if let Task::Produce(production) = &mut sent.task {
+            production.source = name.clone();
+        }
+        let text = serde_json::to_string(&sent).expect("JSON");
+        match Job::read(&text).expect("a job").task {
+            Task::Produce(production) => assert_eq!(production.source, name),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_job_of_another_version_is_refused() {
+        let text = r#"{"version": "9.9.9", "task": "of the future"}"#;
+        let error = Job::read(text).expect_err("another version").to_string();
+        assert!(
+            error.starts_with("framebus is version 9.9.9 and"),
+            "{error}"
+        );
+        assert!(Job::read("{}").is_err());
+        assert!(Job::read("nonsense").is_err());
+    }
+
+    #[test]
+    fn secrets_of_arguments_are_not_shown() {
+        let seen = shown(OsStr::new("rtsp://me:se/cret@cam/1"));
+        assert_eq!(seen, "rtsp://me:***@cam/1");
+        assert_eq!(shown(OsStr::new("--fps")), "--fps");
+    }
+}

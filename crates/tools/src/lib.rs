@@ -1,0 +1,28 @@
+//! What the command `framebus` and its headless worker have in common. Other programs use the library, `framebus`.
+//!
+//! The command reads flags and configuration. What needs OpenCV or a window it hands over as a [`job::Job`], by exec, so that
+//! pid and signals stay; the worker does that job and ends. Both log, tell systemd and end in the same way.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`job`] | what the worker is told, and how it is found and started |
+//! | [`production`], [`produce`] | what a producer is to do; a producer at work: its bus, its status, its windows' process |
+//! | [`consume`] | a consumer at work, and the exit code of how it ended |
+//! | [`sink`] | what takes a consumer's frames |
+//! | [`mod@log`], [`exit`] | lines on standard error; exit codes |
+//! | [`mod@file`] | files that are read: their kind, and a bound |
+
+pub mod backoff;
+pub mod consume;
+pub mod exit;
+pub mod file;
+pub mod job;
+pub mod log;
+mod notify;
+pub mod produce;
+pub mod production;
+pub mod sink;
+mod status;
+mod stderr;
+mod text;
+mod viewer;

@@ -1,0 +1,194 @@
+//! A producer at work: its bus, and what it says meanwhile.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use framebus::bus::{Producer, ProducerOptions};
+use framebus::layout::Geometry;
+use framebus::pump::{self, FeedOptions, Feeder};
+use framebus::source::{FrameSource, SourceError, SourceInfo};
+use framebus::stop::Stop;
+use framebus::units::show_bytes;
+
+use crate::exit::stopped;
+use crate::notify::Notify;
+use crate::production::Production;
+use crate::status::Status;
+use crate::viewer::Viewer;
+
+/// A source of any kind.
+pub type BoxedSource = Box<dyn FrameSource>;
+
+impl Production {
+    /// Opens the windows, where they are wanted, then the source, and publishes its frames until something ends. `worker`
+    /// is the program that has the windows, by its path.
+    ///
+    /// # Errors
+    /// One sentence for a person.
+    pub fn run(
+        &self,
+        stop: &Stop,
+        worker: impl FnOnce() -> anyhow::Result<PathBuf>,
+        open: impl FnOnce(&Stop) -> Result<Option<BoxedSource>, SourceError>,
+    ) -> anyhow::Result<ExitCode> {
+        let mut viewer = None;
+        if self.show {
+            viewer = Viewer::start(&worker()?, &self.bus, stop)?;
+            if viewer.is_none() {
+                return Ok(stopped(stop));
+            }
+        }
+        match open(stop)? {
+            Some(source) => self.feed(source, viewer, stop),
+            None => Ok(stopped(stop)),
+        }
+    }
+
+    fn feed(
+        &self,
+        source: BoxedSource,
+        viewer: Option<Viewer>,
+        stop: &Stop,
+    ) -> anyhow::Result<ExitCode> {
+        let info = source.info();
+        if self.color && !info.bgr && info.native.is_none() {
+            anyhow::bail!(
+                "{} has no colour: {} needs a source that gives colours",
+                info.description,
+                self.color_by.as_deref().unwrap_or("--color")
+            );
+        }
+        let options = FeedOptions::default()
+            .fps(self.pace(&info))
+            .shared_fps(self.bgr_fps.filter(|fps| *fps > 0.0))
+            .count(self.count)
+            .duration(self.duration);
+        let feeder = Told {
+            production: self,
+            status: None,
+            notify: Notify::from_environment(),
+            viewer,
+        };
+        pump::feed(source, feeder, &options, stop)?;
+        Ok(stopped(stop))
+    }
+}
+
+/// Tells people and the service manager how it goes.
+struct Told<'a> {
+    production: &'a Production,
+    /// Once there is a bus.
+    status: Option<Status>,
+    notify: Notify,
+    /// The last field: the bus is gone before its windows are, which may take a moment.
+    viewer: Option<Viewer>,
+}
+
+impl Told<'_> {
+    /// Makes room for a line.
+    fn clear(&mut self) {
+        if let Some(status) = &mut self.status {
+            status.clear();
+        }
+    }
+}
+
+impl Feeder for Told<'_> {
+    fn options(&mut self, info: &SourceInfo) -> ProducerOptions {
+        self.production.options(info)
+    }
+
+    fn created(&mut self, info: &SourceInfo, producer: &Producer) {
+        announce(producer);
+        self.notify.ready(&format!(
+            "{} on bus {}",
+            info.description,
+            producer.options().bus
+        ));
+        self.status = Some(Status::new(producer.stats().sequence));
+    }
+
+    fn stalled(&mut self, reason: &str) {
+        self.clear();
+        tracing::warn!("{reason}");
+    }
+
+    fn resumed(&mut self, info: &SourceInfo) {
+        self.clear();
+        tracing::info!("{} gives frames again", info.description);
+    }
+
+    fn renewed(&mut self, old: Geometry, producer: &Producer) {
+        self.clear();
+        tracing::info!(
+            "frames are {} now, not {old}: generation {}",
+            producer.options().geometry,
+            producer.generation()
+        );
+    }
+
+    fn turn(&mut self, producer: &Producer) {
+        if let Some(status) = &mut self.status {
+            status.update(producer);
+        }
+        self.notify.alive();
+        // Said once, where somebody wanted windows.
+        if let Some(why) = self.viewer.as_mut().and_then(Viewer::failure) {
+            self.clear();
+            tracing::warn!("the windows are gone: {why}; the bus goes on without them");
+        }
+    }
+
+    fn ending(&mut self) {
+        self.notify.stopping();
+        self.clear();
+    }
+
+    fn ended(&mut self, frames: u64, producer: &Producer) {
+        let stats = producer.stats();
+        tracing::info!(
+            "bus {} ended: {frames} frames published, {} dropped, {} starved{}",
+            producer.options().bus,
+            stats.dropped,
+            stats.starved,
+            match stats.source_dropped {
+                0 => String::new(),
+                lost => format!(", {lost} lost by the source"),
+            }
+        );
+    }
+}
+
+/// The one line at start.
+fn announce(producer: &Producer) {
+    let options = producer.options();
+    let fps = options
+        .nominal_fps
+        .map_or(String::new(), |fps| format!(" at {fps} fps"));
+    let layout = producer.layout();
+    let in_slots = layout.planes.iter().filter(|plane| !plane.one_for_all);
+    let names: Vec<String> = in_slots.map(|plane| plane.format.to_string()).collect();
+    let image = layout.planes.one_for_all();
+    let color = format!(
+        " {}{}",
+        names.join("+"),
+        image.map_or(String::new(), |image| format!(", {} image", image.format))
+    );
+    // Most sources name their size themselves.
+    let size = options.geometry.to_string();
+    let size = if options.source.contains(&size) {
+        String::new()
+    } else {
+        format!(" {size}")
+    };
+    tracing::info!(
+        "bus {}: {}{size}{color}{fps}, {} slots for {} consumers, {} in /dev/shm/framebus.{}, pipes in {}",
+        options.bus,
+        options.source,
+        layout.slots,
+        layout.consumers,
+        show_bytes(producer.segment_len()),
+        options.bus,
+        producer.pipes_dir().display()
+    );
+}
