@@ -1,6 +1,8 @@
 //! The command line: one file a verb, and what the verbs share.
 
 pub mod bench;
+pub mod camera_words;
+pub mod cameras;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -66,6 +68,7 @@ enum Verb {
     Peek(peek::PeekArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
+    Cameras(cameras::CamerasArgs),
     Doctor(doctor::DoctorArgs),
     Gc(gc::GcArgs),
     Bench(bench::BenchArgs),
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Verb::Peek(args) => peek::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
         Verb::Check(args) => check::main(args, &config),
+        Verb::Cameras(args) => cameras::main(args),
         Verb::Doctor(args) => doctor::main(args, &config),
         Verb::Gc(args) => gc::main(args),
         Verb::Bench(args) => bench::main(args),

@@ -209,6 +209,7 @@ impl Base {
             less(&mut producer.published, base.published);
             less(&mut producer.dropped, base.dropped);
             less(&mut producer.starved, base.starved);
+            less(&mut producer.source_dropped, base.source_dropped);
         }
         for consumer in &mut now.consumers {
             let key = ConsumerKey::of(consumer);

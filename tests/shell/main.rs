@@ -2,6 +2,7 @@
 
 mod bench;
 mod buses;
+mod cameras;
 mod configuration;
 mod containers;
 mod examples;

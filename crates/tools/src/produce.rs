@@ -60,6 +60,7 @@ impl Production {
         }
         let options = FeedOptions::default()
             .fps(self.pace(&info))
+            .shared_fps(self.bgr_fps.filter(|fps| *fps > 0.0))
             .count(self.count)
             .duration(self.duration);
         let feeder = Told {
@@ -146,10 +147,14 @@ impl Feeder for Told<'_> {
     fn ended(&mut self, frames: u64, producer: &Producer) {
         let stats = producer.stats();
         tracing::info!(
-            "bus {} ended: {frames} frames published, {} dropped, {} starved",
+            "bus {} ended: {frames} frames published, {} dropped, {} starved{}",
             producer.options().bus,
             stats.dropped,
-            stats.starved
+            stats.starved,
+            match stats.source_dropped {
+                0 => String::new(),
+                lost => format!(", {lost} lost by the source"),
+            }
         );
     }
 }

@@ -91,6 +91,12 @@ const PRODUCER: &[Metric<Producer>] = &[
         value: |producer| Some(producer.starved as f64),
     },
     Metric {
+        name: "framebus_frames_source_dropped_total",
+        kind: "counter",
+        help: "Frames that the source lost by itself, before the producer had them.",
+        value: |producer| Some(producer.source_dropped as f64),
+    },
+    Metric {
         name: "framebus_newest_sequence",
         kind: "gauge",
         help: "Sequence of the newest frame.",

@@ -89,7 +89,7 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
     let age_tone = if old { Tone::Bad } else { Tone::Plain };
     let interval = &producer.interval_ms;
     let ms = |value| or_unknown(value, millis);
-    vec![
+    let mut figures = vec![
         (
             Tone::Plain,
             pad(&format!("seq {}", producer.sequence), 11, false, '~'),
@@ -142,7 +142,13 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
                 or_unknown(producer.cpu_percent, |cpu| format!("{cpu:.0}"))
             ),
         ),
-    ]
+    ];
+    // Only cameras that number their frames tell; what is never there needs no room.
+    if producer.source_dropped > 0 {
+        let lost = format!("lost {}", format::count(producer.source_dropped, 4));
+        figures.insert(5, (Tone::Warn, pad(&lost, 9, false, '~')));
+    }
+    figures
 }
 
 /// Puts items beside each other, two cells apart, each into the first line that has room for it.

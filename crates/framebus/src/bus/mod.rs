@@ -9,7 +9,7 @@
 //! | `claim` | `slot.sequence` = 0; lease = frame; each followed by a SeqCst fence | lease; `slot.sequence` | producer or consumer sees the other: never both in one slot |
 //! | `release` | lease = none, Release | lease, Acquire | reads of a frame before the next write to its slot |
 //! | `observe` | `slot.sequence` = 0 + SeqCst fence; = n, Release | Acquire, copy, Acquire fence, Relaxed | a copy between two equal sequences is whole |
-//! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired" |
+//! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired", the reason before "stalled" |
 
 mod alive;
 mod attach;

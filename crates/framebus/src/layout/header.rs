@@ -110,8 +110,10 @@ layout! {
         252 reserved4: AtomicU32,
         /// The producer's last sign of life, CLOCK_MONOTONIC ns; several times a second, also when no frame comes.
         256 heartbeat_ns: AtomicU64,
+        /// Frames that the source lost by itself, before the producer had them: gaps in a camera's numbers.
+        264 source_dropped: AtomicU64,
         /// Zero.
-        264 reserved5: [AtomicU64; 7],
+        272 reserved5: [AtomicU64; 6],
         /// What is captured, as a person calls it.
         320 source: Text<128>,
         /// Directory of the named pipes.
@@ -124,8 +126,10 @@ layout! {
         1712 copy: Histogram,
         /// What images, or bytes, there are for every frame. In the seed's order where it has them: gray first.
         2656 planes: [PlaneEntry; Planes::MAX],
+        /// Why the source gives nothing while the state is stalled; empty = not known. Written before the state.
+        3168 stall_reason: Text<192>,
         /// Zero.
-        3168 reserved7: [AtomicU64; 52],
+        3360 reserved7: [AtomicU64; 28],
     }
 }
 

@@ -121,7 +121,10 @@ pub(super) fn findings(
                     "producer-stalled",
                     Severity::Critical,
                     None,
-                    format!("the source has not given {age}: {}", producer.source),
+                    format!(
+                        "the source has not given {age}: {}",
+                        producer.stall_reason.as_ref().unwrap_or(&producer.source)
+                    ),
                 );
             }
             BusState::Running => {

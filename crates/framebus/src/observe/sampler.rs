@@ -209,6 +209,15 @@ impl Sampler {
     }
 }
 
+/// Why the source gives nothing, where it gives nothing and the producer says why.
+fn stall_reason(header: &Header) -> Option<String> {
+    // SYNC(state): whoever sees "stalled" finds why.
+    let stalled = header.state.load(Acquire) == SegmentState::Stalled as u32;
+    stalled
+        .then(|| read_text(&header.stall_reason))
+        .filter(|reason| !reason.is_empty())
+}
+
 impl Reading<'_> {
     fn snapshot(&self, memory: &mut Memory, world: &mut dyn World) -> Snapshot {
         let regions = self.observer.regions();
@@ -375,6 +384,8 @@ impl Reading<'_> {
             published: header.published.load(Relaxed),
             dropped: header.dropped.load(Relaxed),
             starved: header.starved.load(Relaxed),
+            source_dropped: header.source_dropped.load(Relaxed),
+            stall_reason: stall_reason(header),
             interval_ms: self.percentiles(&mut memory.interval, &header.interval),
             copy_ms: self.percentiles(&mut memory.copy, &header.copy),
             cpu_percent: usage.cpu_percent,

@@ -57,6 +57,9 @@ pub fn feed(
         filler: Filler::new(&info),
         feeder: &mut feeder,
         stalled: false,
+        lost: 0,
+        shared_period_ns: options.shared_fps.map(|fps| (1e9 / fps) as u64),
+        shared_due_ns: 0,
     };
     let result = pump.work(options, stop);
     if result.is_err() {
@@ -72,6 +75,11 @@ struct Pump<'a, S, F> {
     filler: Filler,
     feeder: &'a mut F,
     stalled: bool,
+    /// What the source had lost when it was last asked.
+    lost: u64,
+    /// How long an image that all slots share may be as it is, and when it is due again.
+    shared_period_ns: Option<u64>,
+    shared_due_ns: u64,
 }
 
 impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
@@ -85,7 +93,12 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
             if pacer.wait_before(end_ns, stop) {
                 break;
             }
-            match self.source.wait(stop)? {
+            let arrival = self.source.wait(stop)?;
+            let lost = self.source.lost();
+            self.producer
+                .count_source_dropped(lost.saturating_sub(self.lost));
+            self.lost = lost;
+            match arrival {
                 Arrival::Frame(capture) => frames += u64::from(self.publish(capture)?),
                 Arrival::Resized => self.renew()?,
                 Arrival::Stalled(reason) => self.stall(&reason),
@@ -107,6 +120,8 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
             self.producer.set_stalled(false);
             self.feeder.resumed(&self.source.info());
         }
+        let renew = self.shared_is_due(capture.capture_ns);
+        self.filler.renew_shared(renew);
         let Some(mut claim) = self.producer.claim()? else {
             return Ok(false);
         };
@@ -119,7 +134,7 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
                 return Err(error.into());
             }
         };
-        if filled == Filled::Gray {
+        if filled == Filled::Gray || !renew {
             claim.leave_bgr();
         }
         if filled == Filled::Unfinished {
@@ -137,6 +152,18 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
         Ok(true)
     }
 
+    /// Whether an image that all slots share is to be renewed with a frame.
+    fn shared_is_due(&mut self, capture_ns: u64) -> bool {
+        let Some(period_ns) = self.shared_period_ns else {
+            return true;
+        };
+        let due = capture_ns >= self.shared_due_ns;
+        if due {
+            self.shared_due_ns = capture_ns.saturating_add(period_ns);
+        }
+        due
+    }
+
     fn renew(&mut self) -> Result<(), FeedError> {
         let info = self.source.info();
         self.filler = Filler::new(&info);
@@ -150,6 +177,7 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
     fn stall(&mut self, reason: &str) {
         if !self.stalled {
             self.stalled = true;
+            self.producer.set_stall_reason(reason);
             self.producer.set_stalled(true);
             self.feeder.stalled(reason);
         }
