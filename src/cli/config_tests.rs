@@ -241,6 +241,10 @@ fn every_variable_is_read() {
         ("FRAMEBUS_PRODUCE_READ_TIMEOUT", "1m"),
         ("FRAMEBUS_PRODUCE_MODE", "640"),
         ("FRAMEBUS_PRODUCE_GROUP", "video"),
+        ("FRAMEBUS_PRODUCE_FOURCC", "YUYV"),
+        ("FRAMEBUS_PRODUCE_SET", "exposure_auto=1,gain=20"),
+        ("FRAMEBUS_PRODUCE_BACKEND", "opencv"),
+        ("FRAMEBUS_PRODUCE_BGR_FPS", "5"),
         ("FRAMEBUS_CONSUME_TRIGGER", "spin"),
         ("FRAMEBUS_CONSUME_TIMEOUT", "2m"),
         ("FRAMEBUS_TOP_INTERVAL", "200ms"),
@@ -251,6 +255,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_TOP_FINDINGS_SHM_FULL_PERCENT", "80"),
     ];
     let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = \"30000/1001\"\nrange = \"limited\"\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nopen_timeout = \"20s\"\nread_timeout = \"1m\"\nmode = \"640\"\ngroup = \"video\"\n\
+                fourcc = \"YUYV\"\nset = \"exposure_auto=1, gain=20\"\nbackend = \"opencv\"\nbgr_fps = 5\n\
                 [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\n\
                 [top.findings]\nstuck_after = \"1s\"\nstalled_after = \"3s\"\ngone_after = \"4s\"\n\
                 slow_above_periods = 1.5\nshm_full_percent = 80";

@@ -111,7 +111,7 @@ struct Report<'a> {
 pub fn main(args: &DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut checks = machine::checks(args, config);
     checks.extend(load::checks());
-    checks.extend(cameras::checks());
+    checks.extend(cameras::checks(config));
     let worst = checks.iter().map(|check| check.result).max();
     let result = worst.unwrap_or(Verdict::Pass);
     if args.json {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::print;
+use super::seen::show_millis;
 use framebus::bus::{BusName, Observer, is_nameless, traces};
 use framebus::observe::{Baseline, BusState, ConsumerState, SCHEMA, Sampler, Thresholds};
 
@@ -22,6 +23,7 @@ pub struct LsArgs {
 }
 
 const AFTER_HELP: &str = "\
+FINDINGS are what `framebus top` and `check` point at: `framebus check -b BUS` says it in sentences.
 Without --all, you see your own buses, root's, and those that a group of yours may read.
 
 A stale bus was left by a producer that died: `framebus gc` removes it, and so does the next \
@@ -30,6 +32,7 @@ the producer creates it again with its next frame.
 
 Examples:
   framebus ls
+  framebus ls --json | jq -r '.buses[] | select(.findings != []) | .bus'
   framebus ls --json | jq -r '.buses[] | select(.state == \"stale\") | .bus'";
 
 /// What is told of a bus; keys are added, never renamed.
@@ -48,6 +51,8 @@ struct Row {
     pid: Option<u32>,
     bytes: Option<u64>,
     source: Option<String>,
+    /// The kinds of what an expert would point at, worst first, each once.
+    findings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +103,12 @@ fn look(bus: BusName) -> Row {
     let is_unlinked = findings
         .iter()
         .any(|finding| finding.kind == "unlinked-segment");
+    let mut kinds: Vec<String> = Vec::new();
+    for finding in findings {
+        if !kinds.contains(&finding.kind) {
+            kinds.push(finding.kind.clone());
+        }
+    }
     let (segment, producer) = (snapshot.segment, snapshot.producer);
     let state = match snapshot.state {
         BusState::Unreadable => "unreadable",
@@ -138,6 +149,7 @@ fn look(bus: BusName) -> Row {
         pid: producer.as_ref().map(|producer| producer.pid),
         bytes: segment.as_ref().map(|segment| segment.bytes),
         source: producer.map(|producer| producer.source),
+        findings: kinds,
     }
 }
 
@@ -152,6 +164,7 @@ fn table(rows: &[Row]) -> String {
             "CONSUMERS",
             "AGE",
             "PID",
+            "FINDINGS",
             "SOURCE",
         ]
         .map(str::to_owned),
@@ -166,8 +179,12 @@ fn table(rows: &[Row]) -> String {
             row.fps.map_or_else(dash, |fps| format!("{fps:.1}")),
             row.max_consumers
                 .map_or_else(dash, |most| format!("{}/{most}", row.consumers)),
-            row.age_ms.map_or_else(dash, show_age),
+            row.age_ms.map_or_else(dash, show_millis),
             row.pid.map_or_else(dash, |pid| pid.to_string()),
+            match row.findings.is_empty() {
+                true => dash(),
+                false => row.findings.join(","),
+            },
             row.source.clone().unwrap_or_else(dash),
         ]
     }));
@@ -175,7 +192,7 @@ fn table(rows: &[Row]) -> String {
         let cells = lines.iter().map(|line| line[column].chars().count());
         cells.max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..8).map(width).collect();
+    let widths: Vec<usize> = (0..9).map(width).collect();
     let mut text = String::new();
     for line in &lines {
         let cells: Vec<String> = line
@@ -187,12 +204,4 @@ fn table(rows: &[Row]) -> String {
         text.push('\n');
     }
     text
-}
-
-fn show_age(ms: f64) -> String {
-    if ms < 1000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1000.0)
-    }
 }

@@ -1,5 +1,6 @@
 //! `framebus metrics`: the buses in Prometheus' text format, over HTTP or in a file for node_exporter.
 
+mod page;
 mod server;
 mod text;
 
@@ -43,7 +44,8 @@ pub struct MetricsArgs {
 const AFTER_HELP: &str = "\
 It only reads the buses: it takes no consumer index and no lease, and a request can change nothing. \
 It answers GET and HEAD, accepts no body, and hangs up on slow clients. It has no password. \
-A dashboard for Grafana is in config/grafana.json.
+A dashboard for Grafana is in config/grafana.json, and a unit, \
+framebus-metrics.service, in config/systemd and in the package.
 
 Examples:
   framebus metrics

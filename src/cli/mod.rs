@@ -1,6 +1,8 @@
 //! The command line: one file a verb, and what the verbs share.
 
 pub mod bench;
+pub mod camera_words;
+pub mod cameras;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -12,8 +14,10 @@ pub mod log;
 pub mod ls;
 pub mod man;
 pub mod metrics;
+mod nearby;
 pub mod peek;
 pub mod produce;
+mod seen;
 pub mod top;
 pub mod units;
 pub mod wait;
@@ -27,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 use framebus::bus::BusName;
 use framebus::redact::without_secrets;
-use framebus_tools::exit::end;
+use framebus_tools::exit::{end, end_saying};
 
 use config::Config;
 use log::LogArgs;
@@ -64,6 +68,7 @@ enum Verb {
     Peek(peek::PeekArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
+    Cameras(cameras::CamerasArgs),
     Doctor(doctor::DoctorArgs),
     Gc(gc::GcArgs),
     Bench(bench::BenchArgs),
@@ -95,6 +100,7 @@ pub fn main() -> ExitCode {
         Verb::Peek(args) => peek::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
         Verb::Check(args) => check::main(args, &config),
+        Verb::Cameras(args) => cameras::main(args),
         Verb::Doctor(args) => doctor::main(args, &config),
         Verb::Gc(args) => gc::main(args),
         Verb::Bench(args) => bench::main(args),
@@ -103,7 +109,7 @@ pub fn main() -> ExitCode {
         Verb::Completions(args) => completions::main(args),
         Verb::Man(args) => man::main(args),
     });
-    end(result)
+    end_saying(result, nearby::name_others)
 }
 
 /// Parses the command line; the secrets of what cannot be parsed are not shown.

@@ -1,5 +1,6 @@
 //! `framebus produce`: capture, publish, trigger.
 
+mod camera;
 mod combinations;
 
 use std::borrow::Cow;
@@ -10,17 +11,20 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::camera_words::{Backend, parse_fourcc, parse_setting};
 use super::config::{Config, PlaneList, parse_planes};
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
     range_parser,
 };
 use super::{choose_bus, parse_bus};
+use crate::source::v4l2::FourCc;
 use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
 use framebus::bus::BusName;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::source::{Opener, PatternSource, Range, SourceError, SourceSpec};
 use framebus::stop::Stop;
+use framebus_tools::exit::stopped;
 use framebus_tools::job::{self, Job, Task};
 use framebus_tools::produce::BoxedSource;
 use framebus_tools::production::{Awaited, Production};
@@ -49,6 +53,21 @@ pub struct ProduceArgs {
     /// Pixel format of raw frames on stdin; without it, stdin is Y4M
     #[arg(long, value_enum)]
     pub format: Option<RawPixels>,
+    /// Pixel format to ask a camera for, such as YUYV or MJPG; `framebus cameras` lists those that it has [default: the one
+    /// that costs least and keeps the rate]
+    #[arg(long, value_name = "CODE", value_parser = parse_fourcc)]
+    pub fourcc: Option<FourCc>,
+    /// Set a control of a camera, such as exposure_auto=1 or gain=20, in the order given; `framebus cameras DEVICE` lists them
+    #[arg(long = "set", value_name = "CONTROL=VALUE", value_parser = parse_setting)]
+    pub settings: Vec<(String, i64)>,
+    /// What reads a camera or pictures over HTTP: framebus itself, or OpenCV and FFmpeg in the headless worker
+    /// [default: native; the worker for formats that are not known here]
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+    /// How often the BGR debugging image is renewed, in frames a second; 0 = it is not kept [default: 2 for cameras and
+    /// pictures over HTTP, else every frame]
+    #[arg(long, value_name = "FPS", value_parser = parse_fps_or_unpaced, conflicts_with = "color")]
+    pub bgr_fps: Option<f64>,
     /// Luma range of the source, if it does not say or is wrong; gray on the bus is always full range, 0 to 255
     /// [default: auto]
     #[arg(long, value_parser = range_parser())]
@@ -197,6 +216,10 @@ impl ProduceArgs {
             Ok(SourceSpec::Recording(_)) => false,
             _ => true,
         };
+        let backend = self.backend.or(named.backend);
+        // And what it has for cameras means nothing for others.
+        let native = backend != Some(Backend::Opencv)
+            && matches!(SourceSpec::of(&source), Ok(SourceSpec::Camera(_)));
         let place = |key| config.place(bus.as_str(), key);
         let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
@@ -223,6 +246,17 @@ impl ProduceArgs {
             looped: self.looped || named.looped == Some(true),
             mode: self.mode.or(named.mode),
             group: self.group.or(group),
+            fourcc: self.fourcc.or(named.fourcc.filter(|_| native)),
+            settings: match named
+                .settings
+                .clone()
+                .filter(|_| native && self.settings.is_empty())
+            {
+                Some(settings) => settings,
+                None => self.settings.clone(),
+            },
+            backend,
+            bgr_fps: self.bgr_fps.or(named.bgr_fps),
             color_by: match (&self.planes, &planes, self.color) {
                 (Some(_), _, _) => Some("--planes".to_owned()),
                 (None, Some(_), _) => Some(place("planes").to_string()),
@@ -258,8 +292,14 @@ impl ProduceArgs {
         })
     }
 
+    /// How often the BGR debugging image is renewed; `None` is with every frame.
+    fn bgr_fps(&self, spec: &SourceSpec) -> Option<f64> {
+        let usual = camera::is_native(self, spec).then_some(camera::BGR_FPS);
+        self.bgr_fps.or(usual).filter(|_| !self.color)
+    }
+
     /// What holds, for whoever captures.
-    fn production(&self) -> Production {
+    fn production(&self, spec: &SourceSpec) -> Production {
         let bus = self.bus.clone().unwrap_or_default();
         Production {
             fps: self.fps,
@@ -277,6 +317,8 @@ impl ProduceArgs {
             planes: self.planes.clone().map(|planes| planes.0),
             color: self.color,
             color_by: self.color_by.clone(),
+            bgr_fps: self.bgr_fps(spec),
+            own_rate: camera::is_native(self, spec) && camera::is_camera(spec),
             mode: self.mode,
             group: self.group,
             show: self.show,
@@ -299,17 +341,31 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let merged = args.over(config)?;
     let spec = SourceSpec::of(merged.source())?;
     combinations::check(args, &merged, &spec, config)?;
-    let production = merged.production();
+    let production = merged.production(&spec);
+    let hand_over = |what: &str| Err(Job::new(Task::Produce(production.clone())).hand_over(what));
+    let worker = || job::find("--show");
+    if camera::is_native(&merged, &spec) {
+        let stop = Stop::on_signals()?;
+        return match camera::open(&merged, &spec, &stop)? {
+            Opened::Source(source) => production.run(&stop, worker, |_| Ok(Some(source))),
+            Opened::Stopped => Ok(stopped(&stop)),
+            Opened::Elsewhere(why) => hand_over(&why),
+        };
+    }
     if spec.opener() == Opener::Worker {
-        let what = merged.source_text();
-        return Err(Job::new(Task::Produce(production)).hand_over(&what));
+        return hand_over(&merged.source_text());
     }
     let stop = Stop::on_signals()?;
-    production.run(
-        &stop,
-        || job::find("--show"),
-        |stop| open(&merged, &spec, stop),
-    )
+    production.run(&stop, worker, |stop| open(&merged, &spec, stop))
+}
+
+/// What opening a source without the worker comes to.
+enum Opened {
+    Source(BoxedSource),
+    /// Somebody asked to stop meanwhile.
+    Stopped,
+    /// The worker has to open it: what it is, for a message.
+    Elsewhere(String),
 }
 
 /// Opens a source of the command's own; `None` when somebody asks to stop meanwhile.

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::config::Config;
 use super::units::parse_duration;
 use super::{choose_bus, parse_bus};
-use crate::tui::{self, Options, Outcome, TextOptions, Theme, Wants, render_text};
+use crate::tui::{self, Options, Outcome, Renderer, TextOptions, Theme, Wants, render_text};
 use framebus::bus::{BusName, Observer};
 use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
@@ -45,6 +45,9 @@ pub struct TopArgs {
     /// Colours for a dark or a light background [default: what COLORFGBG says, else dark]
     #[arg(long, value_enum, value_name = "THEME")]
     pub theme: Option<Background>,
+    /// How pictures are drawn; R changes it [default: half-block; without colours braille; with --ascii ramp]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub pictures: Option<Pictures>,
     /// Directory of the files that the keys w and e write
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
@@ -78,6 +81,17 @@ pub enum Color {
     Never,
 }
 
+/// How pictures are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pictures {
+    /// Two pixels a character, in shades of gray or in colour
+    HalfBlock,
+    /// A character from dark to light: the fewest bytes
+    Ramp,
+    /// Eight dots a character
+    Braille,
+}
+
 /// What the terminal's background is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Background {
@@ -109,16 +123,35 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let bus = choose_bus(args.bus.as_ref(), config)?;
+    let default = choose_bus(args.bus.as_ref(), config)?;
     let interval = args
         .delay
         .or(config.top.interval)
         .unwrap_or(LOOK)
         .clamp(SHORTEST, LONGEST);
     if args.once || args.json || !has_screen() {
-        return print(args, bus, interval, config.top.findings.thresholds());
+        return print(args, default, interval, config.top.findings.thresholds());
     }
-    view(args, &bus, interval, config.top.findings.thresholds())
+    // Who names no bus sees one that runs, and all of them first where there are several.
+    let is_named = args.bus.is_some()
+        || std::env::var_os("FRAMEBUS_BUS").is_some_and(|name| !name.is_empty())
+        || default != BusName::default();
+    let running = if is_named {
+        Vec::new()
+    } else {
+        Observer::buses()
+    };
+    let bus = match running.contains(&default) {
+        false => running.first().cloned().unwrap_or(default),
+        true => default,
+    };
+    view(
+        args,
+        &bus,
+        running.len() > 1,
+        interval,
+        config.top.findings.thresholds(),
+    )
 }
 
 /// Whether standard output is a terminal that can be drawn on; one that calls itself dumb knows no escape codes.
@@ -134,11 +167,13 @@ fn is_dumb() -> bool {
 fn view(
     args: &TopArgs,
     bus: &BusName,
+    all_buses: bool,
     interval: Duration,
     thresholds: Thresholds,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let mut options = Options::detect(bus.as_str(), |name| std::env::var(name).ok());
+    options.all_buses = all_buses;
     options.interval = interval;
     options.samples = args.count;
     options.directory.clone_from(&args.directory);
@@ -150,6 +185,13 @@ fn view(
         (_, Some(Background::Dark)) => Theme::Dark,
         (Color::Always, None) if options.theme == Theme::None => Theme::Dark,
         _ => options.theme,
+    };
+    options.renderer = match args.pictures {
+        Some(Pictures::HalfBlock) => Renderer::HalfBlock,
+        Some(Pictures::Ramp) => Renderer::Ramp,
+        Some(Pictures::Braille) => Renderer::Braille,
+        None if options.theme == Theme::None => Renderer::Braille,
+        None => options.renderer,
     };
     let mut buses = Buses::new(bus.clone(), thresholds);
     Ok(match tui::run(&mut buses, &options, &stop)? {
@@ -284,6 +326,10 @@ impl tui::Sampler for Buses {
 
     fn sample(&mut self, bus: &str) -> Snapshot {
         self.sampler(bus).sample(false)
+    }
+
+    fn glance(&mut self, bus: &str) -> Snapshot {
+        self.sampler(bus).glance()
     }
 
     fn pictures(&mut self, bus: &str, wants: Wants) -> Vec<Picture> {

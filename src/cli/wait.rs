@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::Args;
 
 use super::config::Config;
+use super::seen::{say, seen};
 use super::units::parse_duration;
 use super::{choose_bus, parse_bus};
 use framebus::bus::{AttachError, BusName, Observer};
 use framebus::clock::{deadline_ns, monotonic_ns};
+use framebus::observe::{Baseline, Sampler, Thresholds};
 use framebus::stop::Stop;
 use framebus_tools::exit::{EXIT_NO, stopped};
 
@@ -29,6 +31,8 @@ pub struct WaitArgs {
 }
 
 const AFTER_HELP: &str = "\
+On a terminal, or with -v, it says what it saw.
+
 Examples:
   framebus wait --timeout 10s && framebus consume --count 100
   framebus wait -b cam1 --frames 30 --timeout 1m";
@@ -48,7 +52,17 @@ pub fn main(args: &WaitArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut told = false;
     loop {
         let missing = match look(&bus, args.frames)? {
-            None => return Ok(ExitCode::SUCCESS),
+            None => {
+                let snapshot =
+                    Sampler::new(bus.clone(), Baseline::Start, Thresholds::default()).glance();
+                let published = snapshot.producer.as_ref();
+                let published = published.map_or(0, |producer| producer.published);
+                say(&format!(
+                    "bus {bus} runs, {published} frames published: {}",
+                    seen(&snapshot)
+                ));
+                return Ok(ExitCode::SUCCESS);
+            }
             Some(missing) => missing,
         };
         if deadline_ns.is_some_and(|deadline_ns| monotonic_ns() >= deadline_ns) {

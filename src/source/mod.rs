@@ -1,13 +1,17 @@
-//! Where frames come from that the command brings itself: pipes and recordings.
+//! Where frames come from that the command brings itself: cameras, pipes and recordings.
 
 mod input;
+pub mod jpeg;
 mod late;
+pub mod mjpeg;
 mod packed;
 mod raw;
 mod replay;
+pub mod v4l2;
 mod wide;
 mod y4m;
 
+pub use framebus_tools::backoff::Backoff;
 pub use input::standard_input;
 pub use raw::{RawFormat, RawSource};
 pub use replay::{ReplaySource, Speed};

@@ -289,6 +289,8 @@ fn producer() -> Producer {
         published: 120_634,
         dropped: 0,
         starved: 0,
+        source_dropped: 0,
+        stall_reason: None,
         interval_ms: Percentiles {
             count: 1800,
             p50: Some(33.3),

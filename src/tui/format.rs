@@ -194,6 +194,49 @@ pub(crate) fn cut(text: &str, cells: usize, mark: char) -> String {
     out
 }
 
+/// Cuts the middle out of a text: names that belong together differ at their ends.
+pub(crate) fn cut_middle(text: &str, cells: usize, mark: char) -> String {
+    if width(text) <= cells || cells < 4 {
+        return cut(text, cells, mark);
+    }
+    let (front, back) = ((cells - 1) / 2, cells - 1 - (cells - 1) / 2);
+    format!("{}{mark}{}", start_of(text, front), end_of(text, back))
+}
+
+/// Cuts the front of a text: of a path the last part says which file it is.
+pub(crate) fn cut_front(text: &str, cells: usize, mark: char) -> String {
+    if width(text) <= cells || cells == 0 {
+        return cut(text, cells, mark);
+    }
+    format!("{mark}{}", end_of(text, cells - 1))
+}
+
+/// Cuts what a producer captures: the front of a path or an address, the end of anything else.
+pub(crate) fn cut_source(text: &str, cells: usize, mark: char) -> String {
+    match text.contains('/') {
+        true => cut_front(text, cells, mark),
+        false => cut(text, cells, mark),
+    }
+}
+
+fn start_of(text: &str, cells: usize) -> String {
+    whole(text.chars(), cells).collect()
+}
+
+fn end_of(text: &str, cells: usize) -> String {
+    let mut end: Vec<char> = whole(text.chars().rev(), cells).collect();
+    end.reverse();
+    end.into_iter().collect()
+}
+
+/// Returns the first characters that take no more than `cells`.
+fn whole(chars: impl Iterator<Item = char>, cells: usize) -> impl Iterator<Item = char> {
+    chars.scan(0, move |used, c| {
+        *used += width(c.encode_utf8(&mut [0; 4]));
+        (*used <= cells).then_some(c)
+    })
+}
+
 /// Cuts or pads a text to exactly `cells` cells.
 pub(crate) fn pad(text: &str, cells: usize, right: bool, mark: char) -> String {
     let text = cut(text, cells, mark);

@@ -32,6 +32,7 @@ pub(crate) enum Action {
     Reverse,
     OnlyFindings,
     Zero,
+    Unzero,
     Faster,
     Slower,
     Thumbnails,
@@ -54,6 +55,7 @@ pub(crate) enum Action {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub(crate) enum Screen {
+    Buses,
     #[default]
     Overview,
     Consumers,
@@ -63,8 +65,9 @@ pub(crate) enum Screen {
 }
 
 impl Screen {
-    /// The screens, in the order of their numbers.
-    pub(crate) const ALL: [Screen; 5] = [
+    /// The screens, in their order: all buses, then what there is of one.
+    pub(crate) const ALL: [Screen; 6] = [
+        Self::Buses,
         Self::Overview,
         Self::Consumers,
         Self::Slots,
@@ -75,11 +78,24 @@ impl Screen {
     /// Returns its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Buses => "Buses",
             Self::Overview => "Overview",
             Self::Consumers => "Consumers",
             Self::Slots => "Slots",
             Self::View => "View",
             Self::Log => "Log",
+        }
+    }
+
+    /// Returns the key that goes to it.
+    pub(crate) const fn key(self) -> char {
+        match self {
+            Self::Buses => 'b',
+            Self::Overview => '1',
+            Self::Consumers => '2',
+            Self::Slots => '3',
+            Self::View => '4',
+            Self::Log => '5',
         }
     }
 
@@ -151,6 +167,7 @@ use Key::{Char, Ctrl};
 pub(crate) static KEYS: &[Binding] = &[
     bind(&[Key::Tab], Action::NextScreen, Move, "Tab", "next screen"),
     bind(&[Key::BackTab], Action::PreviousScreen, Move, "Shift-Tab", "previous screen"),
+    bind(&[Char('b')], Action::Screen(Screen::Buses), Move, "b", "Buses: all of them, a line each"),
     bind(&[Char('1')], Action::Screen(Screen::Overview), Move, "1", "Overview: everything at a glance"),
     bind(&[Char('2')], Action::Screen(Screen::Consumers), Move, "2", "Consumers: the whole table"),
     bind(&[Char('3')], Action::Screen(Screen::Slots), Move, "3", "Slots: use over 60 s and every picture"),
@@ -164,7 +181,7 @@ pub(crate) static KEYS: &[Binding] = &[
     bind(&[Key::PageDown], Action::PageDown, Move, "PgDn", "ten rows down"),
     bind(&[Key::Home, Char('g')], Action::Top, Move, "Home g", "first row"),
     bind(&[Key::End, Char('G')], Action::Bottom, Move, "End G", "last row"),
-    bind(&[Key::Enter], Action::Open, Move, "Enter", "open the consumer or the slot"),
+    bind(&[Key::Enter], Action::Open, Move, "Enter", "open the bus, the consumer or the slot"),
     bind(&[Key::Esc], Action::Back, Move, "Esc", "back; clear the filter"),
     bind(&[Char(']')], Action::NextBus, Move, "]", "next bus"),
     bind(&[Char('[')], Action::PreviousBus, Move, "[", "previous bus"),
@@ -173,7 +190,8 @@ pub(crate) static KEYS: &[Binding] = &[
     bind(&[Char('s')], Action::Sort, Show, "s", "sort by the next column"),
     bind(&[Char('r')], Action::Reverse, Show, "r", "reverse the order"),
     bind(&[Char('x')], Action::OnlyFindings, Show, "x", "only consumers with findings"),
-    bind(&[Char('c')], Action::Zero, Show, "c", "zero the counters of this view; again: undo"),
+    bind(&[Char('c')], Action::Zero, Show, "c", "zero the counters of this view, from now on"),
+    bind(&[Char('u')], Action::Unzero, Show, "u", "undo zeroing: counters from the start"),
     bind(&[Char('+'), Char('=')], Action::Faster, Show, "+", "sample more often (to 0.1 s)"),
     bind(&[Char('-')], Action::Slower, Show, "-", "sample less often (to 10 s)"),
     bind(&[Char('t')], Action::Thumbnails, Picture, "t", "thumbnails on or off"),
@@ -242,7 +260,15 @@ mod tests {
 
     #[test]
     fn screens_go_round() {
-        assert_eq!(Screen::Log.step(1), Screen::Overview);
-        assert_eq!(Screen::Overview.step(4), Screen::Log);
+        assert_eq!(Screen::Log.step(1), Screen::Buses);
+        assert_eq!(Screen::Overview.step(5), Screen::Buses);
+        assert_eq!(Screen::Buses.step(5), Screen::Log);
+    }
+
+    #[test]
+    fn the_key_of_a_screen_goes_there() {
+        for screen in Screen::ALL {
+            assert_eq!(action(Char(screen.key())), Some(Action::Screen(screen)));
+        }
     }
 }

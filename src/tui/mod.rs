@@ -5,14 +5,16 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
-//! | `input`, `keys`, `update`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
+//! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows`, `buses` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
+//! | `input`, `keys`, `update`, `steps`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
 //! | `text`, `drawing` | a snapshot and a picture → lines of text, for `top --once` and `peek` |
-//! | `terminal`, `tty`, `signals`, `run`, `files` | the only parts that touch the world |
+//! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
+mod buses;
+mod clocks;
 mod drawing;
 mod figures;
 mod files;
@@ -31,6 +33,7 @@ mod run;
 mod scale;
 mod seconds;
 mod signals;
+mod steps;
 mod strip;
 mod table;
 mod terminal;
@@ -59,13 +62,18 @@ use framebus::observe::{Picture, Snapshot};
 /// Where the view gets what it shows.
 ///
 /// Nothing here may wait: a bus that is not there is a [`Snapshot`] that says so. Rates and percentiles are the sampler's; it is
-/// asked for one bus at a time, each at the interval that the person chose, and again after a pause when they come back to it.
+/// asked for the bus in view at the interval that the person chose, and for the others once in a while.
 pub trait Sampler {
     /// Lists the buses of this machine, in an order that stays.
     fn buses(&mut self) -> Vec<String>;
 
     /// Takes one moment of `bus`.
     fn sample(&mut self, bus: &str) -> Snapshot;
+
+    /// Takes one moment of a bus that is not in view, for its findings: what its processes use need not be looked at.
+    fn glance(&mut self, bus: &str) -> Snapshot {
+        self.sample(bus)
+    }
 
     /// Copies the pictures that are wanted: those of the last sample right after it, others on a clock of their own. One that could not
     /// be copied whole, or is another frame by now, is left out.

@@ -1,6 +1,7 @@
 //! The state of the view. It is changed by `update` alone and drawn by `view` alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::keys::Screen;
 use super::lens::Lens;
@@ -31,6 +32,8 @@ pub(crate) enum Target {
     Screen(Screen),
     Consumer(ConsumerKey),
     Slot(u8),
+    /// A bus, by its place in the list.
+    Bus(usize),
 }
 
 /// A place that can be clicked: a row, from a column to another.
@@ -41,13 +44,23 @@ pub(crate) struct Hit {
     pub(crate) target: Target,
 }
 
+impl Hit {
+    /// Returns the bus that is seen there, by its place in the list.
+    const fn bus(&self) -> Option<usize> {
+        match self.target {
+            Target::Bus(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
 /// The state of the view.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) bus: String,
     pub(crate) buses: Vec<String>,
     tracks: BTreeMap<String, Track>,
-    frozen: Option<Box<Track>>,
+    frozen: Option<BTreeMap<String, Track>>,
     pub(crate) screen: Screen,
     pub(crate) overlay: Overlay,
     pub(crate) listing: Listing,
@@ -82,7 +95,11 @@ impl Model {
             buses: vec![options.bus.clone()],
             tracks: BTreeMap::new(),
             frozen: None,
-            screen: Screen::Overview,
+            screen: if options.all_buses {
+                Screen::Buses
+            } else {
+                Screen::Overview
+            },
             overlay: Overlay::None,
             listing: Listing::default(),
             editing: false,
@@ -92,6 +109,8 @@ impl Model {
             scroll: 0,
             lens: Lens {
                 renderer: options.renderer,
+                // Colours are several times the bytes: over a slow line they are for those who ask.
+                colour: options.picture_interval < Duration::from_secs(1),
                 ..Lens::default()
             },
             view_slot: None,
@@ -111,9 +130,59 @@ impl Model {
 
     /// Returns what is remembered of the bus that is shown, as of the moment that is shown.
     pub(crate) fn track(&self) -> Option<&Track> {
-        self.frozen
-            .as_deref()
-            .or_else(|| self.tracks.get(&self.bus))
+        self.track_of(&self.bus)
+    }
+
+    /// Returns what is remembered of any bus, as of the moment that is shown.
+    pub(crate) fn track_of(&self, bus: &str) -> Option<&Track> {
+        self.frozen.as_ref().unwrap_or(&self.tracks).get(bus)
+    }
+
+    /// Takes a snapshot of any bus.
+    pub(crate) fn ingest(&mut self, snapshot: Snapshot) {
+        let track = self.tracks.entry(snapshot.bus.clone()).or_default();
+        track.ingest(snapshot);
+    }
+
+    /// Takes the newest picture of any bus, for the screen of all buses; returns whether it is another one.
+    pub(crate) fn take_picture(&mut self, bus: &str, picture: Picture) -> bool {
+        let Some(track) = self.tracks.get_mut(bus) else {
+            return false;
+        };
+        let what = |picture: &Picture| (picture.slot, picture.sequence);
+        let is_new = track.latest_picture().map(what) != Some(what(&picture));
+        if bus != self.bus {
+            // One each is enough: there may be many buses.
+            track.pictures.clear();
+        }
+        track.take_pictures(vec![picture]);
+        is_new
+    }
+
+    /// Forgets the buses that are gone.
+    pub(crate) fn forget_buses(&mut self) {
+        let buses = &self.buses;
+        self.tracks.retain(|bus, _| buses.contains(bus));
+    }
+
+    /// Returns the buses whose pictures the screen of all buses shows: those that it has drawn, or all before that.
+    pub(crate) fn pictured_buses(&self) -> Vec<String> {
+        if self.screen != Screen::Buses
+            || !self.thumbnails
+            || self.is_frozen()
+            || self.overlay != Overlay::None
+        {
+            return Vec::new();
+        }
+        let drawn = self.hits.iter().filter_map(Hit::bus);
+        let mut drawn: Vec<usize> = drawn.collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        if drawn.is_empty() {
+            return self.buses.clone();
+        }
+        let bus = |at: usize| self.buses.get(at).cloned();
+        drawn.into_iter().filter_map(bus).collect()
     }
 
     /// Returns what is remembered of the bus now, frozen or not.
@@ -128,7 +197,12 @@ impl Model {
 
     /// Lets the screen stand still, or go on.
     pub(crate) fn freeze(&mut self, freeze: bool) {
-        self.frozen = freeze.then(|| Box::new(self.live().at_its_pictures()));
+        self.frozen = freeze.then(|| {
+            let tracks = self.tracks.iter();
+            tracks
+                .map(|(bus, track)| (bus.clone(), track.at_its_pictures()))
+                .collect()
+        });
     }
 
     /// Returns the snapshot that is shown.

@@ -10,6 +10,8 @@ use super::{Renderer, Theme};
 pub struct Options {
     /// The bus that is shown first.
     pub bus: String,
+    /// Whether the screen of all buses is shown first.
+    pub all_buses: bool,
     /// How often it is sampled: from 0.1 s to 10 s.
     pub interval: Duration,
     /// How often pictures are copied and drawn; View draws them five times a second when this is below 1 s.
@@ -52,15 +54,22 @@ impl Options {
             Some(7 | 15) => Theme::Light,
             _ => Theme::Dark,
         };
+        let ascii = !supports_utf8(&variable);
         let ssh = set("SSH_CONNECTION").is_some();
         Options {
             bus: bus.to_owned(),
+            all_buses: false,
             interval: Duration::from_millis(500),
             picture_interval: Duration::from_millis(if ssh { 1000 } else { 500 }),
-            renderer: Renderer::Ramp,
+            // Where there are colours and UTF-8 a small picture is recognised in half blocks alone.
+            renderer: match theme {
+                _ if ascii => Renderer::Ramp,
+                Theme::None => Renderer::Braille,
+                Theme::Dark | Theme::Light => Renderer::HalfBlock,
+            },
             theme,
             true_colour: matches!(set("COLORTERM").as_deref(), Some("truecolor" | "24bit")),
-            ascii: !supports_utf8(&variable),
+            ascii,
             mouse: false,
             thumbnails: true,
             directory: PathBuf::from("."),
@@ -102,6 +111,17 @@ mod tests {
             Theme::None
         );
         assert_eq!(detect(&[("NO_COLOR", "")]).theme, Theme::Dark);
+    }
+
+    #[test]
+    fn pictures_are_half_blocks_where_there_are_colours_and_utf8() {
+        let utf8 = ("LANG", "C.UTF-8");
+        assert_eq!(detect(&[utf8]).renderer, Renderer::HalfBlock);
+        assert_eq!(
+            detect(&[utf8, ("NO_COLOR", "1")]).renderer,
+            Renderer::Braille
+        );
+        assert_eq!(detect(&[]).renderer, Renderer::Ramp);
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Returns the consumers that are listed: those that are stuck or died first, then in the order asked for.
+    /// Returns the consumers that are listed: those that are stuck or died first, then in the order asked for; slow ones before the others, unless one is asked for.
     pub(crate) fn rows<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Consumer> {
         let mut rows: Vec<_> = snapshot
             .consumers
@@ -93,6 +93,7 @@ impl Listing {
             .filter(|consumer| self.shows(snapshot, consumer))
             .collect();
         rows.sort_by(|a, b| {
+            let urgency = |consumer| urgency(consumer, self.sort);
             let by_state = urgency(a).cmp(&urgency(b));
             by_state
                 .then_with(|| self.order(a, b))
@@ -154,13 +155,14 @@ pub(crate) fn has_finding(snapshot: &Snapshot, consumer: &Consumer) -> bool {
         .any(|finding| finding.consumer == Some(consumer.index))
 }
 
-/// Returns how soon a person should see it; slow is allowed, and would make rows jump.
-fn urgency(consumer: &Consumer) -> u8 {
+/// Returns how soon a person should see it. Slow is allowed: it comes up where nothing else is asked for.
+fn urgency(consumer: &Consumer, sort: Sort) -> u8 {
     match consumer.state {
-        ConsumerState::Stuck => 0,
+        ConsumerState::Stuck | ConsumerState::Idle => 0,
         ConsumerState::Gone if consumer.gone.as_deref() != Some("detached") => 1,
-        ConsumerState::Gone => 3,
-        _ => 2,
+        ConsumerState::Slow if sort == Sort::Id => 2,
+        ConsumerState::Gone => 4,
+        _ => 3,
     }
 }
 

@@ -52,8 +52,8 @@ pub fn render_text(snapshot: &Snapshot, options: TextOptions) -> String {
         lines.push(Line::new(Tone::Plain, clean(&text, options.ascii)));
     } else {
         lines.push(producer::title(snapshot));
-        lines.extend(producer::lines(snapshot, None, cells.min(100), glyphs));
-        lines.push(slots::title(snapshot, usize::MAX));
+        lines.extend(producer::lines(snapshot, None, cells.min(100), 1, glyphs));
+        lines.push(slots::title(snapshot));
         lines.extend(
             slots::lines(snapshot, None, cells, usize::MAX, glyphs)
                 .into_iter()

@@ -102,6 +102,8 @@ pub(crate) struct Glyphs {
     pub(crate) cut: char,
     pub(crate) marker: &'static str,
     pub(crate) bars: [char; 8],
+    /// A second without a value.
+    pub(crate) track: char,
     /// A slot in one second: never seen, free, latest, written, held for a part of it, held.
     pub(crate) strip: [char; 6],
 }
@@ -118,6 +120,7 @@ pub(crate) static UNICODE: Glyphs = Glyphs {
     dot: "·",
     cut: '…',
     marker: "▶",
+    track: '·',
     bars: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     strip: [' ', '·', '▪', '▫', '▒', '█'],
 };
@@ -134,6 +137,7 @@ pub(crate) static ASCII: Glyphs = Glyphs {
     dot: "-",
     cut: '~',
     marker: ">",
+    track: ' ',
     bars: ['_', '.', ':', '-', '=', '+', '*', '#'],
     strip: [' ', '.', 'o', 'w', '+', '#'],
 };
@@ -154,7 +158,7 @@ impl Glyphs {
             };
             self.bars[((share * 8.0).ceil() as usize).clamp(1, 8) - 1]
         };
-        values.map(|value| value.map_or(' ', bar)).collect()
+        values.map(|value| value.map_or(self.track, bar)).collect()
     }
 }
 

@@ -142,17 +142,17 @@ impl Track {
         track
     }
 
-    /// Counts from now on; when it counts so already, from the beginning again.
+    /// Counts from now on.
     pub(crate) fn zero(&mut self) {
-        self.base = match self.base {
-            None => self.raw.clone().map(|snapshot| Base { snapshot }),
-            Some(_) => None,
-        };
-        self.shown = self.raw.as_ref().map(|raw| {
-            self.base
-                .as_ref()
-                .map_or_else(|| raw.clone(), |base| base.apply(raw))
-        });
+        self.base = self.raw.clone().map(|snapshot| Base { snapshot });
+        let zeroed = self.raw.as_ref().zip(self.base.as_ref());
+        self.shown = zeroed.map(|(raw, base)| base.apply(raw));
+    }
+
+    /// Counts from the beginning again.
+    pub(crate) fn unzero(&mut self) {
+        self.base = None;
+        self.shown = self.raw.clone();
     }
 
     /// Returns when the counters were zeroed, in milliseconds since 1970.
@@ -209,6 +209,7 @@ impl Base {
             less(&mut producer.published, base.published);
             less(&mut producer.dropped, base.dropped);
             less(&mut producer.starved, base.starved);
+            less(&mut producer.source_dropped, base.source_dropped);
         }
         for consumer in &mut now.consumers {
             let key = ConsumerKey::of(consumer);
@@ -270,7 +271,7 @@ mod tests {
             shown.consumers.last().map(|consumer| consumer.skipped),
             Some(newcomer.skipped)
         );
-        track.zero();
+        track.unzero();
         assert_eq!(track.shown, track.raw);
     }
 

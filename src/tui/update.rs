@@ -1,11 +1,16 @@
 //! From one state to the next: pure, no clock, no terminal, no file.
 
+use super::buses;
 use super::input::{Input, Key};
 use super::keys::{self, Action, Screen};
 use super::looking;
 use super::model::{INTERVALS_MS, Model, Overlay, Target};
+use super::steps;
 use super::track::ConsumerKey;
 use framebus::observe::{Picture, Snapshot};
+
+/// Steps round all screens to the one before.
+const BACK: usize = Screen::ALL.len() - 1;
 
 /// What happened.
 #[derive(Debug)]
@@ -14,6 +19,10 @@ pub(crate) enum Message {
     Buses(Vec<String>),
     Snapshot(Box<Snapshot>),
     Pictures(Vec<Picture>),
+    /// Moments of the buses that are not the one in view.
+    Others(Vec<Snapshot>),
+    /// The newest pictures of buses.
+    BusPictures(Vec<(String, Picture)>),
     /// Something to tell the person, until the next key.
     Notice(String),
     /// The terminal has another size, or its content is lost.
@@ -68,6 +77,17 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Option<Effect> {
                 model.dirty |= !model.is_frozen();
             }
         }
+        Message::Others(snapshots) => {
+            let before = buses::in_trouble(model);
+            snapshots.into_iter().for_each(|now| model.ingest(now));
+            model.dirty |= model.screen == Screen::Buses && !model.is_frozen();
+            model.dirty |= buses::in_trouble(model) != before;
+        }
+        Message::BusPictures(pictures) => {
+            for (bus, picture) in pictures {
+                model.dirty |= model.take_picture(&bus, picture) && !model.is_frozen();
+            }
+        }
         Message::Buses(mut buses) => {
             // The bus that was asked for has a tab also while it is absent.
             if !buses.contains(&model.bus) {
@@ -76,6 +96,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Option<Effect> {
             }
             model.dirty |= buses != model.buses;
             model.buses = buses;
+            model.forget_buses();
         }
         Message::Notice(text) => {
             model.notice = Some(text);
@@ -116,6 +137,14 @@ fn input_effect(model: &mut Model, input: Input) -> Option<Effect> {
                 }
                 Target::Consumer(key) => model.selected = Some(key),
                 Target::Slot(slot) => model.selected_slot = Some(slot),
+                Target::Bus(at) => {
+                    let bus = model.buses.get(at)?.clone();
+                    if bus == model.bus {
+                        return act(model, Action::Open);
+                    }
+                    steps::show_bus(model, bus);
+                    return Some(Effect::Sample);
+                }
             }
             None
         }
@@ -160,9 +189,12 @@ fn act(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Open => return open(model),
         Action::Screen(screen) => return go(model, screen),
         Action::NextScreen => return go(model, model.screen.step(1)),
-        Action::PreviousScreen => return go(model, model.screen.step(4)),
-        Action::NextBus => return change_bus(model, 1),
-        Action::PreviousBus => return change_bus(model, model.buses.len().saturating_sub(1)),
+        Action::PreviousScreen => return go(model, model.screen.step(BACK)),
+        Action::NextBus => return steps::change_bus(model, 1).then_some(Effect::Sample),
+        Action::PreviousBus => {
+            let back = model.buses.len().saturating_sub(1);
+            return steps::change_bus(model, back).then_some(Effect::Sample);
+        }
         Action::Up => return step(model, -1),
         Action::Down => return step(model, 1),
         Action::PageUp => return step(model, -10),
@@ -185,13 +217,11 @@ fn show(model: &mut Model, action: Action) -> Option<Effect> {
         Action::OnlyFindings => model.listing.only_findings = !model.listing.only_findings,
         Action::Zero => {
             model.live().zero();
-            let zeroed = model.live().zeroed_ms().is_some();
-            let text = if zeroed {
-                "counters of this view zeroed; c again: undo"
-            } else {
-                "counters from the start"
-            };
-            model.notice = Some(text.into());
+            model.notice = Some("counters of this view zeroed; u: undo".into());
+        }
+        Action::Unzero => {
+            model.live().unzero();
+            model.notice = Some("counters from the start".into());
         }
         Action::Faster => change_interval(model, |ms| {
             INTERVALS_MS.into_iter().rev().find(|step| *step < ms)
@@ -244,7 +274,7 @@ fn go(model: &mut Model, screen: Screen) -> Option<Effect> {
 fn back(model: &mut Model) {
     match model.overlay {
         Overlay::None if !model.listing.filter.is_empty() => model.listing.filter.clear(),
-        Overlay::None if model.screen != Screen::Overview => {
+        Overlay::None if !matches!(model.screen, Screen::Overview | Screen::Buses) => {
             go(model, Screen::Overview);
         }
         Overlay::None => model.selected = None,
@@ -254,6 +284,11 @@ fn back(model: &mut Model) {
 
 fn open(model: &mut Model) -> Option<Effect> {
     match (model.overlay, model.screen) {
+        (Overlay::None, Screen::Buses) => {
+            // What the buses were filtered by are not the names of its consumers.
+            model.listing.filter.clear();
+            return go(model, Screen::Overview);
+        }
         (Overlay::None, Screen::Slots) => {
             model.view_slot = model.selected_slot;
             return go(model, Screen::View);
@@ -283,6 +318,18 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
         (Overlay::None, Screen::View) => {
             looking::pan(model, 0.0, if rows < 0 { -1.0 } else { 1.0 })
         }
+        (Overlay::None, Screen::Buses) => {
+            let buses: Vec<String> = buses::rows(model)
+                .iter()
+                .map(|row| row.bus.to_owned())
+                .collect();
+            let at = buses.iter().position(|bus| *bus == model.bus);
+            let to = steps::moved(at, 0, rows, buses.len());
+            if let Some(bus) = to.and_then(|at| buses.get(at)) {
+                steps::show_bus(model, bus.clone());
+                return Some(Effect::Sample);
+            }
+        }
         (Overlay::None, Screen::Slots) => {
             let slots: Vec<u8> = model.shown().map_or(vec![], |now| {
                 now.slots.iter().map(|slot| slot.slot).collect()
@@ -291,11 +338,13 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
                 .selected_slot
                 .and_then(|slot| slots.iter().position(|other| *other == slot));
             model.selected_slot =
-                moved(at, 0, rows, slots.len()).and_then(|at| slots.get(at).copied());
+                steps::moved(at, 0, rows, slots.len()).and_then(|at| slots.get(at).copied());
         }
         _ => {
             let keys: Vec<_> = model.rows().into_iter().map(ConsumerKey::of).collect();
-            if let Some(at) = moved(model.selected_row(), model.selected_at, rows, keys.len()) {
+            if let Some(at) =
+                steps::moved(model.selected_row(), model.selected_at, rows, keys.len())
+            {
                 model.selected_at = at;
                 model.selected = keys.get(at).copied();
             }
@@ -307,43 +356,13 @@ fn step(model: &mut Model, rows: isize) -> Option<Effect> {
     None
 }
 
-/// Returns the row `rows` further on; the first step without a selection selects where it last was.
-fn moved(at: Option<usize>, last: usize, rows: isize, count: usize) -> Option<usize> {
-    let newest = count.checked_sub(1)?;
-    let to = match at {
-        Some(at) => at.saturating_add_signed(rows),
-        None if rows.unsigned_abs() > 1 => last.saturating_add_signed(rows),
-        None => last,
-    };
-    Some(to.min(newest))
-}
-
 fn sideways(model: &mut Model, right: bool) -> Option<Effect> {
     match (model.overlay, model.screen) {
         (Overlay::None, Screen::View) => looking::pan(model, if right { 1.0 } else { -1.0 }, 0.0),
-        (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { 4 })),
+        (Overlay::None, screen) => return go(model, screen.step(if right { 1 } else { BACK })),
         _ => {}
     }
     None
-}
-
-fn change_bus(model: &mut Model, step: usize) -> Option<Effect> {
-    if model.buses.len() < 2 {
-        model.notice = Some("there is no other bus".into());
-        return None;
-    }
-    let at = model
-        .buses
-        .iter()
-        .position(|bus| *bus == model.bus)
-        .unwrap_or(0);
-    model.freeze(false);
-    model.bus = model.buses[(at + step) % model.buses.len()].clone();
-    (model.selected, model.selected_slot, model.view_slot) = (None, None, None);
-    if matches!(model.overlay, Overlay::Detail(_)) {
-        model.overlay = Overlay::None;
-    }
-    Some(Effect::Sample)
 }
 
 fn change_interval(model: &mut Model, step: impl Fn(u64) -> Option<u64>) {

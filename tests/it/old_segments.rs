@@ -38,7 +38,6 @@ fn an_older_version_is_named_beside_ones_own_by_everybody_and_replaced() {
         &["-q", "consume", "--timeout", "1ms"][..],
         &["-q", "peek", "-o", "-"],
         &["-q", "top", "--once"],
-        &["-q", "ls"],
         &["-q", "check"],
     ] {
         let run = bus.run(command);

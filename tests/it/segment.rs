@@ -187,7 +187,7 @@ fn a_page_that_a_consumer_may_not_write_cannot_be_written_through_proc_either() 
         .write(true)
         .open(format!("/proc/{}/mem", taker.pid()))
         .expect("its memory");
-    let image = address + bus.segment().header("gray_offset");
+    let image = address + bus.segment().plane(0, "offset");
     assert!(memory.write_at(b"scratch", image).is_err());
     Report::of(&taker.end(Signal::TERM));
     assert_eq!(producer.end(Signal::INT).exit, Exit::Code(130));

@@ -56,8 +56,8 @@ fn keys_and_sizes_do_what_they_say() {
     assert_eq!(terminal.modes(), (true, false));
     for (key, words) in [
         ("2", "[2]Consumers"),
-        ("Enter", "LAST 60 s, ms"),
-        ("Escape", "FINDINGS"),
+        ("Enter", "next consumer"),
+        ("Escape", "reverse"),
         ("3", "NOW AT RIGHT"),
         ("4", "sharpness"),
         ("5", "times in UTC"),

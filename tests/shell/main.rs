@@ -1,6 +1,8 @@
 //! The verbs, as a shell and a script use them: real processes, real exit codes.
 
 mod bench;
+mod buses;
+mod cameras;
 mod configuration;
 mod containers;
 mod examples;

@@ -205,10 +205,21 @@ fn the_dashboard_asks_for_metrics_that_there_are() {
     let _producer = place.produce(&["--fps", "50"]);
     let _consumer = place.start(&["consume"]);
     let mut text = String::new();
+    // What a process uses is known from the second look on.
+    let looks = ["--interval", "300ms", "--duration", "700ms"];
     until("the consumer has had frames", || {
-        text = place.run(&["metrics", "-b", &place.bus]).is(0).text();
+        let file = ["metrics", "-b", &place.bus, "--textfile", "looks.prom"];
+        place.run(&[&file[..], &looks[..]].concat()).is(0);
+        text = std::fs::read_to_string(place.path("looks.prom")).expect("a file");
         text.contains("framebus_consumer_busy_seconds{")
+            && text.contains("framebus_consumer_cpu_ratio{")
     });
+    let own = format!(
+        "framebus_findings{{bus=\"{}\",kind=\"stuck-consumer\"}} 0\n",
+        place.bus
+    );
+    assert!(text.contains(&own), "a kind that is not found is 0: {text}");
+    assert!(text.contains(",state=\"stuck\"} 0\n"), "{text}");
     let json = include_str!("../../config/grafana.json");
     let _: serde_json::Value = serde_json::from_str(json).expect("JSON");
     let kind = |name: &str| {

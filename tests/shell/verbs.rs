@@ -68,7 +68,7 @@ fn gc_removes_what_is_dead_and_nothing_else() {
     let pid = producer.pid();
     producer.kill();
     let text = gc(&["--dry-run"]);
-    let left = format!(": segment of 48.0 KiB, 2 named pipes, lock, left by pid {pid}\n");
+    let left = format!(": segment of 512.0 KiB, 2 named pipes, lock, left by pid {pid}\n");
     assert_eq!(text, format!("would remove bus {}{left}", place.bus));
     assert_eq!(place.shm_files(), before);
     assert_eq!(gc(&[]), format!("removed bus {}{left}", place.bus));

@@ -22,6 +22,7 @@ int main(int argc, char **argv)
         .bus = argc > 1 ? argv[1] : NULL,
         .name = "mean",
         .timeout_ns = 10000000000,
+        .needs = "gray",
     };
     uint64_t frames = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX;
 

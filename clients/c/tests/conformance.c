@@ -93,13 +93,100 @@ static int consume(char **argv)
     return 0;
 }
 
+/* The planes that every language writes and reads: byte k of plane i in frame n. */
+#define PLANES "gray,bgr,nv12,gray/2,meta"
+#define BYTE(k, i, n) ((uint8_t)((k) % 251 + 31 * (i) + (n)))
+
+static int metadata_of(uint64_t number, char *text)
+{
+    return sprintf(text, "frame %" PRIu64 "%.*s", number, (int)(number % 7), "xxxxxxx");
+}
+
+static int produce_planes(char **argv)
+{
+    framebus_producer_options options = {
+        .size = sizeof options, .bus = argv[0], .width = 64, .height = 48, .consumers = strtoul(argv[1], NULL, 10),
+        .history = strtoul(argv[2], NULL, 10), .planes = PLANES,
+    };
+    framebus_producer *producer = NULL;
+    if (framebus_producer_create(&options, &producer))
+        return fail("produce");
+    framebus_producer_stats stats = { .size = sizeof stats };
+    do {
+        framebus_producer_get_stats(producer, &stats);
+        usleep(2000);
+    } while (stats.connected < options.consumers);
+    for (uint64_t number = 0; number < options.history; number++) {
+        usleep(20000);
+        framebus_target target = { .size = sizeof target };
+        char text[64];
+        framebus_meta meta = {
+            .size = sizeof meta, .source_frame = number, .metadata = (uint8_t *)text, .metadata_len = metadata_of(number, text),
+        };
+        if (framebus_producer_claim(producer, &target))
+            return fail("claim");
+        for (uint32_t index = 0; index < target.plane_count; index++) {
+            framebus_target_plane plane = { .size = sizeof plane };
+            if (framebus_producer_plane(producer, index, &plane))
+                return fail("plane");
+            for (uint64_t k = 0; plane.data && k < plane.len; k++)
+                plane.data[k] = BYTE(k, index, number);
+        }
+        if (framebus_producer_publish(producer, &meta, NULL))
+            return fail("publish");
+    }
+    framebus_producer_close(producer);
+    return printf("{\"published\": %u}\n", options.history) < 0;
+}
+
+static int consume_planes(char **argv)
+{
+    framebus_consumer_options options = {
+        .size = sizeof options, .bus = argv[0], .index_plus_1 = strtoul(argv[1], NULL, 10) + 1, .every_frame = 1,
+        .timeout_ns = 60000000000, .needs = PLANES,
+    };
+    framebus_consumer *consumer = NULL;
+    if (framebus_consumer_open(&options, &consumer))
+        return fail("consume");
+    uint64_t taken = 0, wrong = 0;
+    char names[128];
+    framebus_frame frame = { .size = sizeof frame };
+    while (framebus_consumer_next(consumer, -1, &frame) == FRAMEBUS_RESULT_OK) {
+        char text[64];
+        uint32_t len = metadata_of(frame.source_frame, text);
+        framebus_plane plane = { .size = sizeof plane };
+        taken++;
+        wrong += frame.metadata_len != len || memcmp(frame.metadata, text, len);
+        names[0] = 0;
+        for (uint32_t index = 0; index < frame.plane_count; index++) {
+            if (framebus_consumer_plane(consumer, index, &plane))
+                return fail("plane");
+            strcat(strcat(names, *names ? " " : ""), plane.name);
+            for (uint64_t k = 0; plane.format != FRAMEBUS_FORMAT_META && k < plane.len; k++)
+                wrong += plane.data[k] != BYTE(k, index, frame.source_frame);
+        }
+        wrong += framebus_consumer_plane(consumer, 0, &plane) || plane.data != frame.gray || plane.len != 64 * 48;
+        wrong += framebus_consumer_plane(consumer, 1, &plane) || plane.data != frame.bgr;
+        wrong += framebus_consumer_find_plane(consumer, FRAMEBUS_FORMAT_NV12, &plane) || plane.index != 2 || plane.rows != 72;
+        wrong += framebus_consumer_named_plane(consumer, "gray/2", &plane) || plane.index != 3 || plane.width != 32;
+    }
+    framebus_consumer_close(consumer);
+    return printf("{\"taken\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"planes\": \"%s\"}\n", taken, wrong, names) < 0;
+}
+
 /* usage: conformance produce BUS WIDTH HEIGHT FPS CONSUMERS SECONDS
- *        conformance consume BUS INDEX newest|every|hold TIMEOUT_SECONDS */
+ *        conformance consume BUS INDEX newest|every|hold TIMEOUT_SECONDS
+ *        conformance produce-planes BUS CONSUMERS FRAMES
+ *        conformance consume-planes BUS INDEX */
 int main(int argc, char **argv)
 {
     if (argc == 8 && !strcmp(argv[1], "produce"))
         return produce(argv + 2);
     if (argc == 6 && !strcmp(argv[1], "consume"))
         return consume(argv + 2);
+    if (argc == 5 && !strcmp(argv[1], "produce-planes"))
+        return produce_planes(argv + 2);
+    if (argc == 4 && !strcmp(argv[1], "consume-planes"))
+        return consume_planes(argv + 2);
     return 2;
 }

@@ -54,6 +54,11 @@ static void in_the_child(void)
     IS(framebus_consumer_wait(consumer, 0), OTHER_PROCESS);
     SAYS("this consumer of bus");
     IS(framebus_consumer_acquire(consumer, &frame), OTHER_PROCESS);
+    /* The frame of its parent; next gives up its copy. */
+    framebus_plane plane = { .size = sizeof plane };
+    framebus_target_plane slot = { .size = sizeof slot };
+    IS(framebus_consumer_plane(consumer, 0, &plane), OTHER_PROCESS);
+    IS(framebus_producer_plane(producer, 0, &slot), OTHER_PROCESS);
     IS(framebus_consumer_next(consumer, 0, &frame), OTHER_PROCESS);
     IS(framebus_producer_claim(producer, &target), OTHER_PROCESS);
     SAYS("this producer of bus");

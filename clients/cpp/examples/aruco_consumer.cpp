@@ -79,6 +79,7 @@ try {
     options.index = index;
     options.name = index == 0 ? "aruco 6x6" : "aruco 4x4";
     options.timeout = std::chrono::seconds(10);
+    options.needs = "gray";
     framebus::Consumer consumer(options);
     Detector detector(index);
     while (frames-- != 0) {

@@ -16,7 +16,9 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #if defined(__has_include) && __cplusplus >= 202002L
 #if __has_include(<span>)
@@ -76,6 +78,70 @@ enum class End {
     Interrupted,
 };
 
+/// The formats of planes; a test holds them to the library's table.
+namespace format {
+constexpr std::uint32_t gray = FRAMEBUS_FORMAT_GRAY;
+constexpr std::uint32_t gray16 = FRAMEBUS_FORMAT_GRAY16;
+constexpr std::uint32_t bgr = FRAMEBUS_FORMAT_BGR;
+constexpr std::uint32_t rgb = FRAMEBUS_FORMAT_RGB;
+constexpr std::uint32_t nv12 = FRAMEBUS_FORMAT_NV12;
+constexpr std::uint32_t i420 = FRAMEBUS_FORMAT_I420;
+constexpr std::uint32_t yuyv = FRAMEBUS_FORMAT_YUYV;
+constexpr std::uint32_t meta = FRAMEBUS_FORMAT_META;
+} // namespace format
+
+namespace detail {
+
+/// What a plane is, whether it is read or written.
+template <class Info, class Byte> class PlaneOf {
+public:
+    explicit PlaneOf(const Info &info) noexcept : info_(info) {}
+
+    /// What it is called: "nv12", or "gray/2" for one of half the width and height.
+    std::string name() const { return info_.name; }
+    /// One of framebus::format.
+    std::uint32_t format() const noexcept { return info_.format; }
+    int width() const noexcept { return static_cast<int>(info_.width); }
+    int height() const noexcept { return static_cast<int>(info_.height); }
+    std::size_t stride() const noexcept { return info_.stride; }
+    /// Everything that is known of it.
+    const Info &info() const noexcept { return info_; }
+
+    Byte *data() const noexcept { return info_.data; }
+    /// Bytes of it.
+    std::size_t size() const noexcept { return static_cast<std::size_t>(info_.len); }
+
+#ifdef FRAMEBUS_SPAN
+    std::span<Byte> bytes() const noexcept { return {data(), data() ? size() : 0}; }
+#endif
+
+#ifdef FRAMEBUS_MAT
+    /// The image as OpenCV has it, no copy: gray CV_8UC1, gray16 CV_16UC1, bgr and rgb CV_8UC3, yuyv CV_8UC2, nv12 and i420
+    /// CV_8UC1 with half as many rows again, as COLOR_YUV2BGR_NV12 wants them. Metadata are one row.
+    cv::Mat mat() const
+    {
+        const int type = CV_MAKETYPE(info_.sample_bytes == 2 ? CV_16U : CV_8U, static_cast<int>(info_.channels));
+        const bool is_meta = info_.format == FRAMEBUS_FORMAT_META;
+        const int columns = static_cast<int>(is_meta ? info_.len : info_.width);
+        if (!data() || columns == 0)
+            return cv::Mat();
+        auto *pixels = const_cast<std::uint8_t *>(data());
+        return is_meta ? cv::Mat(1, columns, type, pixels) : cv::Mat(static_cast<int>(info_.rows), columns, type, pixels, info_.stride);
+    }
+#endif
+
+private:
+    Info info_;
+};
+
+} // namespace detail
+
+/// A plane of a frame, a view without a copy that must not outlive the frame. Read only, its mat() too: the pages are, and
+/// writing to them is a fault.
+using Plane = detail::PlaneOf<framebus_plane, const std::uint8_t>;
+/// A plane of a claimed slot, to write.
+using TargetPlane = detail::PlaneOf<framebus_target_plane, std::uint8_t>;
+
 /// A frame under a lease. It gives itself back when it goes; its consumer may go before it.
 class Frame {
 public:
@@ -106,7 +172,46 @@ public:
     /// Everything that is known of it.
     const framebus_frame &info() const noexcept { return info_; }
 
+    /// Every plane of the bus that a frame has an image, or metadata, of.
+    std::vector<Plane> planes() const
+    {
+        std::vector<Plane> planes;
+        for (std::uint32_t index = 0; index < info_.plane_count; index++) {
+            auto plane = empty_plane();
+            detail::check(framebus_consumer_plane(handle(), index, &plane));
+            if (!plane.one_for_all)
+                planes.emplace_back(plane);
+        }
+        return planes;
+    }
+
+    /// The plane of a format, such as framebus::format::nv12: in the frame's own size where there is one, else the first. An
+    /// Error (NO_IMAGE) that says what there is on a bus without it.
+    Plane plane(std::uint32_t format) const
+    {
+        auto plane = empty_plane();
+        detail::check(framebus_consumer_find_plane(handle(), format, &plane));
+        return Plane(plane);
+    }
+
+    /// The plane of a name: "nv12" in the frame's own size, "gray/2" in half of its width and height, "meta".
+    Plane plane(const std::string &name) const
+    {
+        auto plane = empty_plane();
+        detail::check(framebus_consumer_named_plane(handle(), name.c_str(), &plane));
+        return Plane(plane);
+    }
+
+    /// What its producer says of it; empty on a bus without metadata.
+    std::string_view metadata() const noexcept
+    {
+        return {reinterpret_cast<const char *>(info_.metadata), info_.metadata ? info_.metadata_len : 0u};
+    }
+
+    bool has_gray() const noexcept { return info_.gray != nullptr; }
+    /// The gray image; null on a bus without gray.
     const std::uint8_t *data() const noexcept { return info_.gray; }
+    /// Bytes of the gray image.
     std::size_t size() const noexcept { return std::size_t{info_.stride} * info_.height; }
     bool has_bgr() const noexcept { return info_.bgr != nullptr; }
 
@@ -119,11 +224,12 @@ public:
 #endif
 
 #ifdef FRAMEBUS_MAT
-    /// The gray image as a header over shared memory, no copy. Read only: the pages are, and writing to them is a fault.
-    /// It must not outlive the frame; clone() what is kept.
+    /// The gray image as a header over shared memory, no copy; empty on a bus without gray. Read only: the pages are, and writing
+    /// to them is a fault. It must not outlive the frame; clone() what is kept.
     const cv::Mat mat() const
     {
-        return cv::Mat(height(), width(), CV_8UC1, const_cast<std::uint8_t *>(info_.gray), info_.stride);
+        return has_gray() ? cv::Mat(height(), width(), CV_8UC1, const_cast<std::uint8_t *>(info_.gray), info_.stride)
+                          : cv::Mat();
     }
 
     /// The BGR image in the same way; empty on a bus without colour.
@@ -137,6 +243,20 @@ public:
 private:
     friend class Consumer;
     Frame(const framebus_frame &info, std::shared_ptr<framebus_consumer> lease) : info_(info), lease_(std::move(lease)) {}
+
+    static framebus_plane empty_plane() noexcept
+    {
+        framebus_plane plane{};
+        plane.size = sizeof plane;
+        return plane;
+    }
+
+    const framebus_consumer *handle() const
+    {
+        if (!lease_)
+            throw Error(FRAMEBUS_RESULT_NOT_CLAIMED, "the frame was released");
+        return lease_.get();
+    }
 
     framebus_frame info_;
     std::shared_ptr<framebus_consumer> lease_;
@@ -157,6 +277,8 @@ struct ConsumerOptions {
     std::chrono::nanoseconds timeout{0};
     /// Go on from this sequence of an earlier consumer.
     std::uint64_t resume_from = 0;
+    /// The planes without which it is of no use, such as "gray,nv12": an Error (NO_IMAGE) on a bus that has them not.
+    std::string needs{};
 };
 
 /// Takes frames from a bus.
@@ -175,6 +297,7 @@ public:
         wanted.every_frame = options.every_frame;
         wanted.timeout_ns = options.timeout.count();
         wanted.resume_from = options.resume_from;
+        wanted.needs = detail::text(options.needs);
         framebus_consumer *handle = nullptr;
         detail::check(framebus_consumer_open(&wanted, &handle));
         handle_.reset(handle, framebus_consumer_close);
@@ -262,6 +385,8 @@ struct ProducerOptions {
     unsigned mode = 0600;
     /// What is captured, as a person calls it.
     std::string source;
+    /// The images of each frame, such as "gray,bgr", "nv12", "gray,gray/4,meta". Empty: gray, and BGR with color.
+    std::string planes{};
 };
 
 /// A bus with its producer, which is this process; ends the stream when it goes.
@@ -270,7 +395,11 @@ public:
     /// A slot to write. It gives the slot back when it goes without publish(); it must not outlive its producer.
     class Claim {
     public:
-        Claim(Claim &&other) noexcept : target_(other.target_), producer_(std::exchange(other.producer_, nullptr)) {}
+        Claim(Claim &&other) noexcept
+            : target_(other.target_), producer_(std::exchange(other.producer_, nullptr)),
+              metadata_(std::move(other.metadata_))
+        {
+        }
         Claim(const Claim &) = delete;
         Claim &operator=(const Claim &) = delete;
         Claim &operator=(Claim &&) = delete;
@@ -282,12 +411,57 @@ public:
 
         int width() const noexcept { return static_cast<int>(target_.width); }
         int height() const noexcept { return static_cast<int>(target_.height); }
+        /// Every plane of the bus; who publishes has written each, or calls fill_rest().
+        std::vector<TargetPlane> planes() const
+        {
+            std::vector<TargetPlane> planes;
+            for (std::uint32_t index = 0; index < target_.plane_count; index++) {
+                auto plane = empty_plane();
+                detail::check(framebus_producer_plane(handle(), index, &plane));
+                planes.emplace_back(plane);
+            }
+            return planes;
+        }
+
+        /// The plane of a format, such as framebus::format::nv12, to write; an Error (NO_IMAGE) on a bus without it.
+        TargetPlane plane(std::uint32_t format) const
+        {
+            auto plane = empty_plane();
+            detail::check(framebus_producer_find_plane(handle(), format, &plane));
+            return TargetPlane(plane);
+        }
+
+        /// The plane of a name: "nv12", or "gray/2" for one of half the width and height.
+        TargetPlane plane(const std::string &name) const
+        {
+            auto plane = empty_plane();
+            detail::check(framebus_producer_named_plane(handle(), name.c_str(), &plane));
+            return TargetPlane(plane);
+        }
+
+        /// Makes all other images from those that are written; an Error (NO_IMAGE) where that cannot be.
+        void fill_rest(const std::vector<TargetPlane> &written)
+        {
+            std::vector<std::uint32_t> numbers;
+            for (const auto &plane : written)
+                numbers.push_back(plane.info().index);
+            detail::check(framebus_producer_fill_rest(handle(), numbers.data(), numbers.size()));
+        }
+
+        /// What publish() says of the frame, as bytes that mean something to whoever reads them: on a bus with the plane meta.
+        void set_metadata(std::string metadata) { metadata_ = std::move(metadata); }
+
+        /// The gray image; null on a bus without gray.
         std::uint8_t *gray() const noexcept { return target_.gray; }
+        /// The BGR image; null on a bus without colour.
         std::uint8_t *bgr() const noexcept { return target_.bgr; }
 
 #ifdef FRAMEBUS_MAT
         /// The gray image to write into, no copy.
-        cv::Mat mat() const { return cv::Mat(height(), width(), CV_8UC1, target_.gray, target_.stride); }
+        cv::Mat mat() const
+        {
+            return target_.gray ? cv::Mat(height(), width(), CV_8UC1, target_.gray, target_.stride) : cv::Mat();
+        }
         /// The BGR image; empty on a bus without colour.
         cv::Mat bgr_mat() const
         {
@@ -307,8 +481,10 @@ public:
             meta.source_frame = source_frame;
             meta.sequence = sequence;
             meta.origin = origin;
+            meta.metadata = metadata_.empty() ? nullptr : reinterpret_cast<const std::uint8_t *>(metadata_.data());
+            meta.metadata_len = metadata_.size();
             std::uint64_t published = 0;
-            detail::check(framebus_producer_publish(producer_, &meta, &published));
+            detail::check(framebus_producer_publish(handle(), &meta, &published));
             producer_ = nullptr;
             return published;
         }
@@ -317,8 +493,23 @@ public:
         friend class Producer;
         Claim(const framebus_target &target, framebus_producer *producer) : target_(target), producer_(producer) {}
 
+        static framebus_target_plane empty_plane() noexcept
+        {
+            framebus_target_plane plane{};
+            plane.size = sizeof plane;
+            return plane;
+        }
+
+        framebus_producer *handle() const
+        {
+            if (!producer_)
+                throw Error(FRAMEBUS_RESULT_NOT_CLAIMED, "no slot is claimed");
+            return producer_;
+        }
+
         framebus_target target_;
         framebus_producer *producer_;
+        std::string metadata_;
     };
 
     explicit Producer(const ProducerOptions &options)
@@ -335,6 +526,7 @@ public:
         wanted.nominal_fps = options.nominal_fps;
         wanted.mode = options.mode;
         wanted.source = detail::text(options.source);
+        wanted.planes = detail::text(options.planes);
         framebus_producer *handle = nullptr;
         detail::check(framebus_producer_create(&wanted, &handle));
         handle_.reset(handle);

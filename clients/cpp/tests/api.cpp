@@ -26,6 +26,57 @@ static bool is(const framebus::Frame &frame, int value)
     return frame.size() == 64 * 48;
 }
 
+static void planes_and_metadata()
+{
+    framebus::ProducerOptions made;
+    made.width = 64;
+    made.height = 48;
+    made.planes = "nv12,yuyv/2,meta";
+    framebus::Producer producer(made);
+    framebus::ConsumerOptions wanted;
+    wanted.needs = "gray";
+    try {
+        framebus::Consumer consumer(wanted);
+        HOLDS(!"attached");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_NO_IMAGE && std::strstr(error.what(), "it has nv12, yuyv/2, meta;"));
+    }
+    wanted.needs = "nv12";
+    framebus::Consumer consumer(wanted);
+    auto claim = producer.claim();
+    HOLDS(!claim->gray() && claim->planes().size() == 3);
+    const auto luma = claim->plane(framebus::format::nv12);
+    std::memset(luma.data(), 128, luma.size());
+    claim->fill_rest({luma});
+    claim->set_metadata(std::string("a\0b", 3));
+    auto moved = std::move(*claim);
+    moved.publish(1);
+    try {
+        moved.plane("nv12");
+        HOLDS(!"a plane of a slot that is published");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_NOT_CLAIMED);
+    }
+    auto frame = consumer.next();
+    HOLDS(frame && !frame->has_gray() && !frame->data() && frame->size() == 0 && frame->planes().size() == 3);
+    HOLDS(frame->metadata() == std::string("a\0b", 3));
+    const auto half = frame->plane("yuyv/2");
+    HOLDS(half.width() == 32 && half.stride() == 64 && half.data()[1] == 128 && half.name() == "yuyv/2");
+    try {
+        frame->plane("bgr");
+        HOLDS(!"a plane that is not there");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_NO_IMAGE && std::strstr(error.what(), "has no plane bgr"));
+    }
+    frame->release();
+    try {
+        frame->plane("nv12");
+        HOLDS(!"a plane of a frame that was given back");
+    } catch (const framebus::Error &error) {
+        HOLDS(error.result() == FRAMEBUS_RESULT_NOT_CLAIMED);
+    }
+}
+
 // usage: FRAMEBUS_BUS=… api
 int main()
 {
@@ -116,5 +167,7 @@ int main()
     HOLDS(framebus::Observer().snapshot().find("\"dropped\":1") != std::string::npos);
     producer.reset();
     HOLDS(!consumer->next() && consumer->end() == framebus::End::Ended);
+    consumer.reset();
+    planes_and_metadata();
     return failures;
 }

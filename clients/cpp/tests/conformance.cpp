@@ -72,6 +72,66 @@ int consume(char **argv)
     return 0;
 }
 
+// As in clients/c/tests/conformance.c.
+const char *const planes = "gray,bgr,nv12,gray/2,meta";
+
+uint8_t byte_of(size_t k, size_t index, uint64_t number) { return static_cast<uint8_t>(k % 251 + 31 * index + number); }
+
+std::string metadata_of(uint64_t number) { return "frame " + std::to_string(number) + std::string(number % 7, 'x'); }
+
+int produce_planes(char **argv)
+{
+    framebus::ProducerOptions options;
+    options.bus = argv[0];
+    options.width = 64;
+    options.height = 48;
+    options.consumers = static_cast<unsigned>(std::stoul(argv[1]));
+    options.history = static_cast<unsigned>(std::stoul(argv[2]));
+    options.planes = planes;
+    framebus::Producer producer(options);
+    while (producer.stats().connected < options.consumers)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    for (uint64_t number = 0; number < options.history; number++) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        auto claim = producer.claim();
+        for (const auto &plane : claim->planes())
+            for (size_t k = 0; plane.data() && k < plane.size(); k++)
+                plane.data()[k] = byte_of(k, plane.info().index, number);
+        claim->set_metadata(metadata_of(number));
+        claim->publish(number);
+    }
+    std::printf("{\"published\": %u}\n", options.history);
+    return 0;
+}
+
+int consume_planes(char **argv)
+{
+    framebus::ConsumerOptions options;
+    options.bus = argv[0];
+    options.index = static_cast<unsigned>(std::stoul(argv[1]));
+    options.every_frame = true;
+    options.timeout = std::chrono::minutes(1);
+    options.needs = planes;
+    framebus::Consumer consumer(options);
+    uint64_t taken = 0, wrong = 0;
+    std::string names;
+    while (auto frame = consumer.next()) {
+        const auto number = frame->info().source_frame;
+        taken++;
+        wrong += frame->metadata() != metadata_of(number);
+        names.clear();
+        for (const auto &plane : frame->planes()) {
+            names += (names.empty() ? "" : " ") + plane.name();
+            for (size_t k = 0; plane.format() != framebus::format::meta && k < plane.size(); k++)
+                wrong += plane.data()[k] != byte_of(k, plane.info().index, number);
+        }
+        wrong += frame->plane("gray").data() != frame->data() || frame->plane("bgr").data() != frame->info().bgr;
+        wrong += frame->plane(framebus::format::nv12).info().index != 2 || frame->plane("gray/2").width() != 32;
+    }
+    std::printf("{\"taken\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"planes\": \"%s\"}\n", taken, wrong, names.c_str());
+    return 0;
+}
+
 } // namespace
 
 // usage: as clients/c/tests/conformance.c
@@ -81,6 +141,10 @@ try {
         return produce(argv + 2);
     if (argc == 6 && !std::strcmp(argv[1], "consume"))
         return consume(argv + 2);
+    if (argc == 5 && !std::strcmp(argv[1], "produce-planes"))
+        return produce_planes(argv + 2);
+    if (argc == 4 && !std::strcmp(argv[1], "consume-planes"))
+        return consume_planes(argv + 2);
     return 2;
 } catch (const framebus::Error &error) {
     std::fprintf(stderr, "%s\n", error.what());

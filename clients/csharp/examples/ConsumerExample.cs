@@ -24,6 +24,7 @@ internal static class ConsumerExample
             Bus = arguments.Length > 0 ? arguments[0] : null,
             Name = "mean",
             Timeout = TimeSpan.FromSeconds(10),
+            Needs = "gray",
         };
         var left = arguments.Length > 1 ? long.Parse(arguments[1]) : long.MaxValue;
         var cancellation = new CancellationTokenSource();

@@ -51,6 +51,12 @@ namespace Framebus
         /// <summary>Every frame in order, as far as the bus keeps them, instead of the newest.</summary>
         public bool EveryFrame { get; set; }
 
+        /// <summary>
+        /// The planes without which it is of no use, such as "gray,nv12": a bus that has them not is a NoPlaneException, when the
+        /// consumer is opened and when the bus goes on without them.
+        /// </summary>
+        public string Needs { get; set; }
+
         /// <summary>How long to wait for the bus; Timeout.InfiniteTimeSpan: for as long as it takes.</summary>
         public TimeSpan Timeout { get; set; }
     }
@@ -102,6 +108,7 @@ namespace Framebus
                 Trigger = (uint)options.Trigger,
                 EveryFrame = options.EveryFrame ? 1u : 0u,
                 TimeoutNs = Nanoseconds(options.Timeout),
+                Needs = Native.ToNative(options.Needs),
             };
             try
             {
@@ -112,6 +119,7 @@ namespace Framebus
                 Marshal.FreeHGlobal(wanted.Bus);
                 Marshal.FreeHGlobal(wanted.Name);
                 Marshal.FreeHGlobal(wanted.Language);
+                Marshal.FreeHGlobal(wanted.Needs);
             }
             handle = new ConsumerHandle(pointer);
             interrupt = () => Native.framebus_consumer_interrupt(handle);
@@ -187,6 +195,46 @@ namespace Framebus
             // The lease outlives Dispose: the handle closes when the frame is given back.
             Interlocked.Increment(ref owners);
             return new Frame(this, ref info);
+        }
+
+        // The frame that asks is the one that is held, and keeps the handle.
+        internal Plane PlaneOf(uint format, Action check)
+        {
+            var plane = Plane.Empty();
+            Native.Check(Native.framebus_consumer_find_plane(pointer, format, ref plane));
+            GC.KeepAlive(handle);
+            return new Plane(ref plane, check, false);
+        }
+
+        internal Plane PlaneOf(string name, Action check)
+        {
+            var plane = Plane.Empty();
+            var native = Native.ToNative(name);
+            try
+            {
+                Native.Check(Native.framebus_consumer_named_plane(pointer, native, ref plane));
+            }
+            finally
+            {
+                Marshal.FreeHGlobal(native);
+            }
+            GC.KeepAlive(handle);
+            return new Plane(ref plane, check, false);
+        }
+
+        internal Plane[] PlanesOf(uint count, Action check)
+        {
+            var planes = new List<Plane>();
+            for (uint index = 0; index < count; index++)
+            {
+                var native = Plane.Empty();
+                Native.Check(Native.framebus_consumer_plane(pointer, index, ref native));
+                var plane = new Plane(ref native, check, false);
+                if (!plane.OneForAll)
+                    planes.Add(plane);
+            }
+            GC.KeepAlive(handle);
+            return planes.ToArray();
         }
 
         internal void Release()

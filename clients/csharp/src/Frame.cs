@@ -11,6 +11,7 @@ namespace Framebus
     public sealed unsafe class Frame : IDisposable
     {
         private readonly Consumer consumer;
+        private Plane[] planes;
         private readonly Native.FrameInfo info;
         private int held = 1;
 
@@ -32,7 +33,7 @@ namespace Framebus
             get { return (int)info.Height; }
         }
 
-        /// <summary>Bytes from row to row of the gray image.</summary>
+        /// <summary>Bytes from row to row of the gray image; 0 on a bus without gray.</summary>
         public int Stride
         {
             get { return (int)info.Stride; }
@@ -80,7 +81,51 @@ namespace Framebus
             get { return info.WallNs; }
         }
 
-        /// <summary>The gray image, Height rows of Width bytes, Stride apart. Not to be used after Dispose.</summary>
+        /// <summary>Every plane of the bus that a frame has an image, or metadata, of.</summary>
+        public System.Collections.Generic.IReadOnlyList<Plane> Planes
+        {
+            get
+            {
+                Check();
+                if (planes == null)
+                    planes = consumer.PlanesOf(info.PlaneCount, Check);
+                return planes;
+            }
+        }
+
+        /// <summary>
+        /// The plane of a name: "nv12" in the frame's own size, "gray/2" in half of its width and height. A NoPlaneException that
+        /// says what there is on a bus without it.
+        /// </summary>
+        public Plane Plane(string name)
+        {
+            Check();
+            return consumer.PlaneOf(name, Check);
+        }
+
+        /// <summary>The plane of a format, such as Format.Nv12: in the frame's own size where there is one, else the first.</summary>
+        public Plane Plane(uint format)
+        {
+            Check();
+            return consumer.PlaneOf(format, Check);
+        }
+
+        /// <summary>A copy of what its producer says of it; empty on a bus without metadata.</summary>
+        public byte[] Metadata
+        {
+            get
+            {
+                Check();
+                var copy = new byte[info.Metadata == IntPtr.Zero ? 0 : info.MetadataLen];
+                if (copy.Length > 0)
+                    Marshal.Copy(info.Metadata, copy, 0, copy.Length);
+                return copy;
+            }
+        }
+
+        /// <summary>
+        /// The gray image, Height rows of Width bytes, Stride apart; null on a bus without gray. Not to be used after Dispose.
+        /// </summary>
         public byte* GrayPointer
         {
             get
@@ -101,10 +146,10 @@ namespace Framebus
         }
 
 #if FRAMEBUS_SPAN
-        /// <summary>The gray image as packed rows.</summary>
+        /// <summary>The gray image as packed rows; empty on a bus without gray.</summary>
         public ReadOnlySpan<byte> Gray
         {
-            get { return new ReadOnlySpan<byte>(GrayPointer, Stride * Height); }
+            get { return GrayPointer == null ? default(ReadOnlySpan<byte>) : new ReadOnlySpan<byte>(GrayPointer, Stride * Height); }
         }
 
         /// <summary>The BGR image as packed rows; empty on a bus without colour.</summary>
@@ -114,9 +159,11 @@ namespace Framebus
         }
 #endif
 
-        /// <summary>Copies the gray image.</summary>
+        /// <summary>Copies the gray image; a NoPlaneException on a bus without gray.</summary>
         public byte[] CopyGray()
         {
+            if (GrayPointer == null)
+                return Plane("gray").Copy();
             var copy = new byte[Stride * Height];
             Marshal.Copy((IntPtr)GrayPointer, copy, 0, copy.Length);
             return copy;

@@ -21,6 +21,7 @@ namespace Framebus
             internal uint EveryFrame;
             internal long TimeoutNs;
             internal ulong ResumeFrom;
+            internal IntPtr Needs;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -43,6 +44,30 @@ namespace Framebus
             internal ulong WallNs;
             internal ulong Missing;
             internal ulong Origin;
+            internal uint PlaneCount;
+            internal uint MetadataLen;
+            internal IntPtr Metadata;
+        }
+
+        // framebus_plane and framebus_target_plane, which differ in whether the image may be written.
+        [StructLayout(LayoutKind.Sequential)]
+        internal unsafe struct Plane
+        {
+            internal uint Size;
+            internal uint Format;
+            internal uint Width;
+            internal uint Height;
+            internal uint Stride;
+            internal uint Range;
+            internal uint Matrix;
+            internal uint OneForAll;
+            internal uint Rows;
+            internal uint Channels;
+            internal uint SampleBytes;
+            internal uint Index;
+            internal fixed byte Name[16];
+            internal IntPtr Data;
+            internal ulong Len;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -84,6 +109,7 @@ namespace Framebus
             internal double NominalFps;
             internal IntPtr Bus;
             internal IntPtr Source;
+            internal IntPtr Planes;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -97,6 +123,8 @@ namespace Framebus
             internal IntPtr Bgr;
             internal uint BgrStride;
             internal uint Slot;
+            internal uint PlaneCount;
+            internal uint Reserved;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -109,6 +137,8 @@ namespace Framebus
             internal ulong SourceFrame;
             internal ulong Sequence;
             internal ulong Origin;
+            internal IntPtr Metadata;
+            internal ulong MetadataLen;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -142,6 +172,15 @@ namespace Framebus
         internal static extern int framebus_consumer_release(IntPtr consumer);
 
         [DllImport(Library)]
+        internal static extern int framebus_consumer_plane(IntPtr consumer, uint index, ref Plane plane);
+
+        [DllImport(Library)]
+        internal static extern int framebus_consumer_find_plane(IntPtr consumer, uint format, ref Plane plane);
+
+        [DllImport(Library)]
+        internal static extern int framebus_consumer_named_plane(IntPtr consumer, IntPtr name, ref Plane plane);
+
+        [DllImport(Library)]
         internal static extern int framebus_consumer_stream(ConsumerHandle consumer, ref Stream stream);
 
         [DllImport(Library)]
@@ -161,6 +200,18 @@ namespace Framebus
 
         [DllImport(Library)]
         internal static extern int framebus_producer_publish(ProducerHandle producer, ref Meta meta, out ulong sequence);
+
+        [DllImport(Library)]
+        internal static extern int framebus_producer_plane(ProducerHandle producer, uint index, ref Plane plane);
+
+        [DllImport(Library)]
+        internal static extern int framebus_producer_find_plane(ProducerHandle producer, uint format, ref Plane plane);
+
+        [DllImport(Library)]
+        internal static extern int framebus_producer_named_plane(ProducerHandle producer, IntPtr name, ref Plane plane);
+
+        [DllImport(Library)]
+        internal static extern int framebus_producer_fill_rest(ProducerHandle producer, uint[] written, UIntPtr count);
 
         [DllImport(Library)]
         internal static extern int framebus_producer_abandon(ProducerHandle producer);

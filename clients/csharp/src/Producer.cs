@@ -22,6 +22,12 @@ namespace Framebus
         /// <summary>Slots beyond consumers + 2: how far a reader of every frame may fall behind.</summary>
         public int History { get; set; }
 
+        /// <summary>
+        /// The images of each frame, such as "gray,bgr", "nv12", "gray,gray/4" (a quarter of the width and of the height) or
+        /// "gray,meta" (with metadata). Null: gray, and BGR with Color.
+        /// </summary>
+        public string Planes { get; set; }
+
         /// <summary>A BGR plane in every slot.</summary>
         public bool Color { get; set; }
 
@@ -81,6 +87,7 @@ namespace Framebus
                 NominalFps = options.NominalFps,
                 Bus = Native.ToNative(options.Bus),
                 Source = Native.ToNative(options.Source),
+                Planes = Native.ToNative(options.Planes),
             };
             IntPtr made;
             try
@@ -91,6 +98,7 @@ namespace Framebus
             {
                 Marshal.FreeHGlobal(wanted.Bus);
                 Marshal.FreeHGlobal(wanted.Source);
+                Marshal.FreeHGlobal(wanted.Planes);
             }
             handle = new ProducerHandle(made);
         }
@@ -118,6 +126,45 @@ namespace Framebus
                 return null;
             Interlocked.Increment(ref owners);
             return claimed = new Slot(this, target);
+        }
+
+        internal Plane PlaneOf(uint format, Action check)
+        {
+            var plane = Plane.Empty();
+            Native.Check(Native.framebus_producer_find_plane(handle, format, ref plane));
+            return new Plane(ref plane, check, true);
+        }
+
+        internal Plane PlaneOf(string name, Action check)
+        {
+            var plane = Plane.Empty();
+            var native = Native.ToNative(name);
+            try
+            {
+                Native.Check(Native.framebus_producer_named_plane(handle, native, ref plane));
+            }
+            finally
+            {
+                Marshal.FreeHGlobal(native);
+            }
+            return new Plane(ref plane, check, true);
+        }
+
+        internal Plane[] PlanesOf(uint count, Action check)
+        {
+            var planes = new Plane[count];
+            for (uint index = 0; index < count; index++)
+            {
+                var native = Plane.Empty();
+                Native.Check(Native.framebus_producer_plane(handle, index, ref native));
+                planes[index] = new Plane(ref native, check, true);
+            }
+            return planes;
+        }
+
+        internal void FillRest(uint[] written)
+        {
+            Native.Check(Native.framebus_producer_fill_rest(handle, written, (UIntPtr)written.Length));
         }
 
         internal ulong Publish(ref Native.Meta meta)
@@ -195,7 +242,46 @@ namespace Framebus
             get { return (int)target.Height; }
         }
 
-        /// <summary>The gray image to write: packed rows. Not to be used after Publish or Dispose.</summary>
+        /// <summary>Every plane of the bus: who publishes has written each, or calls FillRest.</summary>
+        public System.Collections.Generic.IReadOnlyList<Plane> Planes
+        {
+            get
+            {
+                Check();
+                return producer.PlanesOf(target.PlaneCount, Check);
+            }
+        }
+
+        /// <summary>
+        /// The plane of a name, to write: "nv12" in the frame's own size, "gray/2" in half of its width and height. A
+        /// NoPlaneException on a bus without it.
+        /// </summary>
+        public Plane Plane(string name)
+        {
+            Check();
+            return producer.PlaneOf(name, Check);
+        }
+
+        /// <summary>The plane of a format, such as Format.Nv12, to write.</summary>
+        public Plane Plane(uint format)
+        {
+            Check();
+            return producer.PlaneOf(format, Check);
+        }
+
+        /// <summary>
+        /// Makes all other images from those that are written: gray from gray, else from BGR, or from another image in the frame's
+        /// own size. A NoPlaneException where that cannot be.
+        /// </summary>
+        public void FillRest(params Plane[] written)
+        {
+            Check();
+            producer.FillRest(Array.ConvertAll(written, plane => plane.Index));
+        }
+
+        /// <summary>
+        /// The gray image to write: packed rows; null on a bus without gray. Not to be used after Publish or Dispose.
+        /// </summary>
         public byte* GrayPointer
         {
             get
@@ -219,7 +305,7 @@ namespace Framebus
         /// <summary>The gray image to write.</summary>
         public Span<byte> Gray
         {
-            get { return new Span<byte>(GrayPointer, Width * Height); }
+            get { return GrayPointer == null ? default(Span<byte>) : new Span<byte>(GrayPointer, Width * Height); }
         }
 #endif
 
@@ -228,14 +314,18 @@ namespace Framebus
         {
             if (gray == null || gray.Length != Width * Height)
                 throw new ArgumentException("it must have Width * Height bytes", "gray");
-            Marshal.Copy(gray, 0, (IntPtr)GrayPointer, gray.Length);
+            if (GrayPointer == null)
+                Plane("gray").Write(gray);
+            else
+                Marshal.Copy(gray, 0, (IntPtr)GrayPointer, gray.Length);
         }
 
         /// <summary>
         /// Publishes the frame; captured now, unless captureNs says when. Returns its sequence. A frame that has a number
-        /// elsewhere keeps it with sequence (above the last one) and origin (whose number that is).
+        /// elsewhere keeps it with sequence (above the last one) and origin (whose number that is). Metadata, on a bus with the
+        /// plane "meta", are bytes that mean something to whoever reads them.
         /// </summary>
-        public ulong Publish(ulong sourceFrame = 0, ulong captureNs = 0, ulong sequence = 0, ulong origin = 0)
+        public ulong Publish(ulong sourceFrame = 0, ulong captureNs = 0, ulong sequence = 0, ulong origin = 0, byte[] metadata = null)
         {
             Check();
             var meta = new Native.Meta
@@ -246,7 +336,13 @@ namespace Framebus
                 Sequence = sequence,
                 Origin = origin,
             };
-            var published = producer.Publish(ref meta);
+            ulong published;
+            fixed (byte* bytes = metadata)
+            {
+                meta.Metadata = (IntPtr)bytes;
+                meta.MetadataLen = metadata == null ? 0 : (ulong)metadata.Length;
+                published = producer.Publish(ref meta);
+            }
             End();
             return published;
         }

@@ -45,7 +45,7 @@ namespace Framebus
         Denied = -11,
         /// <summary>The frame taken before is still held.</summary>
         Held = -12,
-        /// <summary>Nothing is claimed.</summary>
+        /// <summary>Nothing is claimed, or no frame is held.</summary>
         NotClaimed = -13,
         /// <summary>The bus has a producer already.</summary>
         HasProducer = -14,
@@ -57,7 +57,7 @@ namespace Framebus
         Full = -17,
         /// <summary>The image was overwritten while it was copied: try again.</summary>
         Torn = -18,
-        /// <summary>The bus keeps no such image.</summary>
+        /// <summary>The bus has no such plane; the message says which it has.</summary>
         NoImage = -19,
         /// <summary>The buffer is too small.</summary>
         BufferTooSmall = -20,
@@ -83,11 +83,27 @@ namespace Framebus
 
         internal static FramebusException Of(Result result, string message)
         {
-            return result == Result.Held ? new FrameHeldException(message) : new FramebusException(result, message);
+            switch (result)
+            {
+                case Result.Held:
+                    return new FrameHeldException(message);
+                case Result.NoImage:
+                    return new NoPlaneException(message);
+                default:
+                    return new FramebusException(result, message);
+            }
         }
 
         /// <summary>Its code.</summary>
         public Result Result { get; private set; }
+    }
+
+    /// <summary>The bus has no such plane; the message says which it has.</summary>
+    public sealed class NoPlaneException : FramebusException
+    {
+        internal NoPlaneException(string message) : base(Result.NoImage, message)
+        {
+        }
     }
 
     /// <summary>The frame taken before has not been disposed: a consumer takes one at a time.</summary>

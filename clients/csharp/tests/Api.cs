@@ -184,6 +184,44 @@ internal static class Api
         Frees("the second bus", () => new Producer(options));
     }
 
+    private static unsafe void PlanesAndMetadata()
+    {
+        var options = new ProducerOptions { Width = 64, Height = 48, Planes = "nv12,gray/2,meta/4" };
+        Says(Result.InvalidArgument, "is no plane", () => new Producer(new ProducerOptions { Width = 64, Height = 48, Planes = "green" }));
+        using (var producer = new Producer(options))
+        {
+            Throws<NoPlaneException>("needs", () => new Consumer(new ConsumerOptions { Needs = "gray,nv12" }));
+            Says(Result.NoImage, "has no plane gray: it has nv12, gray/2, meta/4", () => new Consumer(new ConsumerOptions { Needs = "gray,nv12" }));
+            using (var consumer = new Consumer(new ConsumerOptions { Needs = "nv12,gray/2" }))
+            {
+                var slot = producer.Claim();
+                var nv12 = slot.Plane(Format.Nv12);
+                var image = new byte[nv12.Length];
+                for (var k = 0; k < image.Length; k++)
+                    image[k] = 128;
+                Holds(slot.GrayPointer == null && slot.Planes.Count == 3 && nv12.Range == ColorRange.Limited, "a slot without gray");
+                Throws<NoPlaneException>("gray", () => slot.CopyGray(new byte[64 * 48]));
+                Throws<InvalidOperationException>("metadata", () => slot.Plane("meta").Write(new byte[4]));
+                Throws<ArgumentException>("too short", () => nv12.Write(new byte[1]));
+                nv12.Write(image);
+                slot.FillRest(nv12);
+                Says(Result.InvalidArgument, "do not fit", () => slot.Publish(metadata: new byte[5]));
+                slot.Publish(7, metadata: new byte[] { 1, 0, 2 });
+                Throws<ObjectDisposedException>("a plane of a slot that is published", () => nv12.Write(image));
+                var frame = consumer.Next();
+                Holds(frame.GrayPointer == null && frame.Planes.Count == 3 && frame.Metadata.Length == 3 && frame.Metadata[2] == 2, "planes");
+                var half = frame.Plane("gray/2");
+                Holds(half.Width == 32 && half.Rows == 24 && half.Copy()[5] == 130 && half.Name == "gray/2", "gray/2");
+                Says(Result.NoImage, "has no plane bgr", () => frame.Plane("bgr"));
+                Throws<NoPlaneException>("gray", () => frame.CopyGray());
+                Throws<InvalidOperationException>("written", () => half.Write(new byte[half.Length]));
+                frame.Dispose();
+                Throws<ObjectDisposedException>("a plane of a frame that was given back", () => half.Copy());
+                Throws<ObjectDisposedException>("planes", () => frame.Plane("nv12"));
+            }
+        }
+    }
+
     private static int Main()
     {
         Says(Result.NoBus, "there is no bus", () => new Consumer());
@@ -196,6 +234,7 @@ internal static class Api
         NumbersFromElsewhereAreKept(producer);
         WhatIsCollectedWithAFrameOrASlotInHandFreesIt(producer);
         FramesAndWaits(producer);
+        PlanesAndMetadata();
         return failures;
     }
 

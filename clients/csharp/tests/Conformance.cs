@@ -2,6 +2,7 @@
 using System;
 using System.Diagnostics;
 using System.Globalization;
+using System.Linq;
 using System.Threading;
 using Framebus;
 
@@ -67,6 +68,64 @@ internal static class Conformance
         }
     }
 
+    // As in clients/c/tests/conformance.c.
+    private const string Planes = "gray,bgr,nv12,gray/2,meta";
+
+    private static byte[] BytesOf(int length, int index, ulong number)
+    {
+        var bytes = new byte[length];
+        for (var k = 0; k < length; k++)
+            bytes[k] = (byte)(k % 251 + 31 * index + (int)number);
+        return bytes;
+    }
+
+    private static byte[] MetadataOf(ulong number)
+    {
+        return System.Text.Encoding.ASCII.GetBytes("frame " + number + new string('x', (int)(number % 7)));
+    }
+
+    private static void ProducePlanes(string bus, int consumers, int frames)
+    {
+        var options = new ProducerOptions { Bus = bus, Width = 64, Height = 48, Consumers = consumers, History = frames, Planes = Planes };
+        using (var producer = new Producer(options))
+        {
+            while (producer.Stats.Connected < consumers)
+                Thread.Sleep(2);
+            for (ulong number = 0; number < (ulong)frames; number++)
+            {
+                Thread.Sleep(20);
+                using (var slot = producer.Claim())
+                {
+                    for (var index = 0; index < slot.Planes.Count - 1; index++)
+                        slot.Planes[index].Write(BytesOf(slot.Planes[index].Length, index, number));
+                    slot.Publish(number, metadata: MetadataOf(number));
+                }
+            }
+        }
+        Console.WriteLine("{{\"published\": {0}}}", frames);
+    }
+
+    private static unsafe void ConsumePlanes(string bus, int index)
+    {
+        var options = new ConsumerOptions { Bus = bus, Index = index, EveryFrame = true, Timeout = TimeSpan.FromSeconds(60), Needs = Planes };
+        int taken = 0, wrong = 0;
+        var names = "";
+        using (var consumer = new Consumer(options))
+        {
+            foreach (var frame in consumer.Frames())
+            {
+                taken++;
+                names = string.Join(" ", frame.Planes.Select(plane => plane.Name));
+                wrong += frame.Metadata.SequenceEqual(MetadataOf(frame.SourceFrame)) ? 0 : 1;
+                for (var i = 0; i < frame.Planes.Count - 1; i++)
+                    wrong += frame.Planes[i].Copy().SequenceEqual(BytesOf(frame.Planes[i].Length, i, frame.SourceFrame)) ? 0 : 1;
+                wrong += frame.Plane("gray").Pointer == frame.GrayPointer && frame.Plane(Format.Bgr).Pointer == frame.BgrPointer ? 0 : 1;
+                wrong += frame.Plane("nv12").Rows == 72 && frame.Plane("gray/2").Width == 32 ? 0 : 1;
+            }
+        }
+        Console.WriteLine("{{\"taken\": {0}, \"wrong\": {1}, \"planes\": \"{2}\"}}", taken, wrong, names);
+    }
+
     private static int Main(string[] a)
     {
         var plain = CultureInfo.InvariantCulture;
@@ -76,6 +135,10 @@ internal static class Conformance
                 Produce(a[1], int.Parse(a[2]), int.Parse(a[3]), double.Parse(a[4], plain), int.Parse(a[5]), double.Parse(a[6], plain));
             else if (a.Length == 5 && a[0] == "consume")
                 Consume(a[1], int.Parse(a[2]), a[3], double.Parse(a[4], plain));
+            else if (a.Length == 4 && a[0] == "produce-planes")
+                ProducePlanes(a[1], int.Parse(a[2]), int.Parse(a[3]));
+            else if (a.Length == 3 && a[0] == "consume-planes")
+                ConsumePlanes(a[1], int.Parse(a[2]));
             else
                 return 2;
             return 0;

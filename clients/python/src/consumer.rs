@@ -17,6 +17,7 @@ use pyo3::types::PyDict;
 
 use crate::errors::{FrameHeldError, ProducerLostError, attach, closed, handle};
 use crate::frame::{Cell, Frame};
+use crate::views::{PlaneList, described};
 
 /// How long Python's own signal handlers (KeyboardInterrupt) may have to wait.
 const SLICE: Duration = Duration::from_millis(100);
@@ -202,7 +203,7 @@ fn lost() -> PyErr {
 #[pymethods]
 impl Consumer {
     #[new]
-    #[pyo3(signature = (bus=None, index=None, *, name="", every_frame=false, trigger="eventfd", timeout=Some(0.0), resume_from=None))]
+    #[pyo3(signature = (bus=None, index=None, *, name="", every_frame=false, trigger="eventfd", timeout=Some(0.0), resume_from=None, needs=None))]
     #[allow(clippy::too_many_arguments, reason = "Python's keywords")]
     fn new(
         py: Python<'_>,
@@ -213,7 +214,9 @@ impl Consumer {
         trigger: &str,
         timeout: Option<f64>,
         resume_from: Option<u64>,
+        needs: Option<PlaneList>,
     ) -> PyResult<Consumer> {
+        let needs = needs.map_or(Ok(Vec::new()), |needs| needs.specs())?;
         let options = ConsumerOptions::new(bus_name(bus)?)
             .index(match index.map(u8::try_from) {
                 None => IndexChoice::Any,
@@ -227,6 +230,7 @@ impl Consumer {
                 _ => return Err(PyValueError::new_err("a trigger is eventfd, pipe or spin")),
             })
             .every_frame(every_frame)
+            .needs(needs)
             .name(name.to_owned())
             .language("py")
             .resume_from(resume_from, None);
@@ -315,7 +319,8 @@ impl Consumer {
         self.index
     }
 
-    /// What the frames are: width, height, fps, generation, epoch_ms, color, limited_range.
+    /// What the frames are: width, height, fps, generation, epoch_ms, color, limited_range, and planes, each with its name,
+    /// width, height, range and matrix.
     #[getter]
     fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (_, stream) = self.known()?;
@@ -327,6 +332,7 @@ impl Consumer {
         dict.set_item("epoch_ms", stream.epoch_ms)?;
         dict.set_item("color", stream.has_color())?;
         dict.set_item("limited_range", stream.has_limited_gray())?;
+        dict.set_item("planes", described(py, &stream.planes, stream.geometry)?)?;
         Ok(dict)
     }
 

@@ -24,6 +24,12 @@ pyo3::create_exception!(
 );
 pyo3::create_exception!(
     framebus,
+    NoPlaneError,
+    Error,
+    "The bus has no such plane; the text says which it has."
+);
+pyo3::create_exception!(
+    framebus,
     FrameHeldError,
     Error,
     "A view of the frame taken before is still alive: copy what is kept, and delete the view."
@@ -47,6 +53,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Error", py.get_type::<Error>())?;
     module.add("NoBusError", py.get_type::<NoBusError>())?;
     module.add("InUseError", py.get_type::<InUseError>())?;
+    module.add("NoPlaneError", py.get_type::<NoPlaneError>())?;
     module.add("FrameHeldError", py.get_type::<FrameHeldError>())?;
     module.add("ProducerLostError", py.get_type::<ProducerLostError>())?;
     module.add("CutShortError", py.get_type::<CutShortError>())?;
@@ -58,6 +65,7 @@ pub(crate) fn handle(error: &HandleError) -> PyErr {
     match error {
         HandleError::CutShort { .. } => CutShortError::new_err(text),
         HandleError::OtherProcess { .. } => OtherProcessError::new_err(text),
+        HandleError::NoPlane(_) => NoPlaneError::new_err(text),
         _ => Error::new_err(text),
     }
 }
@@ -67,6 +75,7 @@ pub(crate) fn attach(error: &AttachError) -> PyErr {
     match error {
         error if error.is_passing() => NoBusError::new_err(text),
         AttachError::InUse { .. } | AttachError::AllInUse { .. } => InUseError::new_err(text),
+        AttachError::NoPlane(_) => NoPlaneError::new_err(text),
         _ => Error::new_err(text),
     }
 }

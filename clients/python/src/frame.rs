@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use framebus::bus::{FrameInfo, OwnedFrame};
-use framebus::layout::Geometry;
+use framebus::layout::{Format, Geometry, PlaneSpec};
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::errors::{closed, handle};
-use crate::views::{Image, Keep, array};
+use crate::views::{Image, Keep, Views, array, missing, names, spec};
 
 /// The lease. A forked child has a copy of it, and the library sees to it that the child gives nothing back.
 pub(crate) struct Lease(OwnedFrame);
@@ -24,14 +25,7 @@ impl Lease {
 /// What a frame has until it is released.
 struct Held {
     lease: Arc<Lease>,
-    gray: Option<Py<PyAny>>,
-    bgr: Option<Py<PyAny>>,
-}
-
-impl Held {
-    fn view(&mut self, bgr: bool) -> &mut Option<Py<PyAny>> {
-        if bgr { &mut self.bgr } else { &mut self.gray }
-    }
+    views: Views,
 }
 
 /// Shared by a frame and its consumer, who releases it when the next one is taken.
@@ -52,21 +46,25 @@ impl Cell {
         drop(held);
     }
 
-    /// The view that has been made, or the lease to make it from.
-    fn find(&self, py: Python<'_>, bgr: bool) -> PyResult<Result<Py<PyAny>, Arc<Lease>>> {
-        let mut held = self.lock();
-        let held = held.as_mut().ok_or_else(|| closed("frame"))?;
+    /// The lease of a frame that is still held.
+    fn lease(&self) -> PyResult<Arc<Lease>> {
+        let held = self.lock();
+        let held = held.as_ref().ok_or_else(|| closed("frame"))?;
         held.lease.check()?;
-        Ok(match held.view(bgr) {
-            Some(array) => Ok(array.clone_ref(py)),
-            None => Err(Arc::clone(&held.lease)),
-        })
+        Ok(Arc::clone(&held.lease))
+    }
+
+    /// The view of a plane that has been made.
+    fn made(&self, py: Python<'_>, index: usize) -> PyResult<Option<Py<PyAny>>> {
+        let held = self.lock();
+        let held = held.as_ref().ok_or_else(|| closed("frame"))?;
+        Ok(held.views[index].as_ref().map(|view| view.clone_ref(py)))
     }
 
     /// Keeps a view that has been made, unless another thread was quicker: everybody gets the same array.
-    fn keep(&self, py: Python<'_>, bgr: bool, array: Py<PyAny>) -> PyResult<Py<PyAny>> {
+    fn keep(&self, py: Python<'_>, index: usize, array: Py<PyAny>) -> PyResult<Py<PyAny>> {
         let mut held = self.lock();
-        let kept = held.as_mut().ok_or_else(|| closed("frame"))?.view(bgr);
+        let kept = &mut held.as_mut().ok_or_else(|| closed("frame"))?.views[index];
         let other = kept.as_ref().map(|other| other.clone_ref(py));
         if other.is_none() {
             *kept = Some(array.clone_ref(py));
@@ -89,8 +87,7 @@ impl Frame {
         let (info, geometry) = (*frame.info(), frame.geometry());
         let held = Held {
             lease: Arc::new(Lease(frame)),
-            gray: None,
-            bgr: None,
+            views: Views::default(),
         };
         Frame {
             cell: Arc::new(Cell(Mutex::new(Some(held)))),
@@ -103,39 +100,63 @@ impl Frame {
         &self.cell
     }
 
-    /// A view, which is made when it is first asked for; `None` when there is no such image.
-    fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
-        let lease = match self.cell.find(py, bgr)? {
-            Ok(array) => return Ok(Some(array)),
-            Err(lease) => lease,
+    /// The view of a plane, which is made when it is first asked for.
+    fn view(&self, py: Python<'_>, spec: PlaneSpec) -> PyResult<Py<PyAny>> {
+        let lease = self.cell.lease()?;
+        let planes = lease.0.bus_planes();
+        let Some((index, _)) = planes.find(&spec, self.geometry) else {
+            return Err(match lease.0.find(spec) {
+                Err(error) => missing(&error),
+                Ok(_) => closed("frame"),
+            });
         };
-        let pixels = if bgr { lease.0.bgr() } else { lease.0.gray() };
-        let Some(pixels) = pixels else {
-            return Ok(None);
-        };
-        let image = Image {
-            address: pixels.as_ptr().expose_provenance(),
-            width: self.geometry.width,
-            height: self.geometry.height,
-            bgr,
-        };
+        if let Some(array) = self.cell.made(py, index)? {
+            return Ok(array);
+        }
+        let view = lease.0.plane_at(index).ok_or_else(|| closed("frame"))?;
+        let image = Image::new(view.plane, view.data);
         let made = array(py, image, true, lease)?;
-        self.cell.keep(py, bgr, made).map(Some)
+        self.cell.keep(py, index, made)
     }
 }
 
 #[pymethods]
 impl Frame {
-    /// The gray image: a read-only NumPy array of shape (height, width) over shared memory.
+    /// The gray image: a read-only NumPy array of shape (height, width) over shared memory. NoPlaneError on a bus without gray.
     #[getter]
-    fn gray(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.view(py, false)
+    fn gray(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.view(py, Format::GRAY8.into())
     }
 
     /// The BGR image: a read-only array of shape (height, width, 3), or None on a bus without colour.
     #[getter]
     fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.view(py, true)
+        let bgr = PlaneSpec::from(Format::BGR8);
+        let lease = self.cell.lease()?;
+        if lease.0.bus_planes().find(&bgr, self.geometry).is_none() {
+            return Ok(None);
+        }
+        self.view(py, bgr).map(Some)
+    }
+
+    /// The image of a plane, as a read-only array in OpenCV's shape: gray (height, width), gray16 the same in uint16, bgr and
+    /// rgb (height, width, 3), yuyv (height, width, 2), nv12 and i420 (height * 3 // 2, width). "gray/2" is the plane of half
+    /// the width and height, "meta" the metadata. NoPlaneError on a bus without it.
+    fn plane(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        self.view(py, spec(name)?)
+    }
+
+    /// What the planes are called: ("gray", "nv12", "gray/2").
+    #[getter]
+    fn planes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let lease = self.cell.lease()?;
+        PyTuple::new(py, names(lease.0.bus_planes(), self.geometry))
+    }
+
+    /// What its producer says of it; empty on a bus without metadata.
+    #[getter]
+    fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.cell.lease()?.0.metadata()))
     }
 
     /// Gives the frame back, once the last view of it is gone too. Taking the next one does it as well.

@@ -2,27 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use framebus::bus::{self, FrameMeta, Numbered, ProducerOptions, SequenceError};
-use framebus::clock;
+use framebus::bus::{self, ProducerOptions};
 use framebus::layout::Geometry;
-use pyo3::exceptions::{PyBufferError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::consumer::bus_name;
-use crate::errors::{closed, create, handle};
-use crate::views::{Image, Keep, array};
-
-/// The bus, kept alive by the producer and by every view of a slot.
-struct Bus(Mutex<Option<bus::Producer>>);
-
-/// One claim: while more than its slot and its producer hold it, somebody has a view.
-struct Claimed {
-    #[allow(dead_code, reason = "kept alive, not used")]
-    bus: Arc<Bus>,
-}
-
-impl Keep for Claimed {}
+use crate::errors::{closed, create};
+use crate::slot::{Bus, Claim, Slot};
+use crate::views::PlaneList;
 
 /// Makes a bus: this process is its producer.
 #[pyclass(frozen, subclass, module = "framebus")]
@@ -31,56 +20,9 @@ pub(crate) struct Producer {
     current: Mutex<Option<Arc<Claim>>>,
 }
 
-/// What a slot has until it is published or given back.
-struct Claim {
-    images: (Option<Image>, Option<Image>),
-    parts: Mutex<Option<Parts>>,
-}
-
-struct Parts {
-    claimed: Arc<Claimed>,
-    gray: Option<Py<PyAny>>,
-    bgr: Option<Py<PyAny>>,
-}
-
-impl Parts {
-    fn view(&mut self, bgr: bool) -> &mut Option<Py<PyAny>> {
-        if bgr { &mut self.bgr } else { &mut self.gray }
-    }
-}
-
-impl Claim {
-    /// Locked for a few instructions and never while Python runs: arrays are made, and let go, outside it.
-    fn parts(&self) -> MutexGuard<'_, Option<Parts>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends it, unless somebody still has a view into it.
-    fn end(&self) -> PyResult<bool> {
-        let own_views = match self.parts().as_mut() {
-            None => return Ok(false),
-            Some(parts) => (parts.gray.take(), parts.bgr.take()),
-        };
-        drop(own_views);
-        let mut guard = self.parts();
-        let Some(parts) = guard.as_ref() else {
-            return Ok(false);
-        };
-        if Arc::strong_count(&parts.claimed) > 1 {
-            return Err(PyBufferError::new_err(
-                "a view of the claimed slot is still alive: del it (or let it go with its function) first",
-            ));
-        }
-        let ended = guard.take();
-        drop(guard);
-        drop(ended);
-        Ok(true)
-    }
-}
-
 impl Producer {
     fn lock(&self) -> MutexGuard<'_, Option<bus::Producer>> {
-        self.bus.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bus.lock()
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Arc<Claim>>> {
@@ -107,7 +49,7 @@ impl Producer {
 #[pymethods]
 impl Producer {
     #[new]
-    #[pyo3(signature = (width, height, *, bus=None, consumers=4, history=0, color=false, limited_range=false, fps=None, source="", mode=0o600))]
+    #[pyo3(signature = (width, height, *, bus=None, consumers=4, history=0, color=false, limited_range=false, fps=None, source="", mode=0o600, planes=None))]
     #[allow(clippy::too_many_arguments, reason = "Python's keywords")]
     fn new(
         py: Python<'_>,
@@ -121,14 +63,23 @@ impl Producer {
         fps: Option<f64>,
         source: &str,
         mode: u32,
+        planes: Option<PlaneList>,
     ) -> PyResult<Producer> {
         let geometry = Geometry::new(width, height)
             .ok_or_else(|| PyValueError::new_err("width and height must be 1 to 32768"))?;
-        let options = ProducerOptions::new(bus_name(bus)?, geometry)
+        let mut options = ProducerOptions::new(bus_name(bus)?, geometry);
+        if let Some(planes) = planes {
+            options = options.planes(planes.specs()?);
+        }
+        if color {
+            options = options.color(true);
+        }
+        if limited_range {
+            options = options.limited_range(true);
+        }
+        let options = options
             .consumers(consumers)
             .history(history)
-            .color(color)
-            .limited_range(limited_range)
             .nominal_fps(fps.filter(|fps| (0.0..=4e6).contains(fps) && *fps > 0.0))
             .mode(mode & 0o666)
             .source(source.to_owned());
@@ -136,7 +87,7 @@ impl Producer {
             .detach(|| bus::Producer::create(options))
             .map_err(|error| create(&error))?;
         Ok(Producer {
-            bus: Arc::new(Bus(Mutex::new(Some(made)))),
+            bus: Arc::new(Bus::new(made)),
             current: Mutex::new(None),
         })
     }
@@ -145,42 +96,12 @@ impl Producer {
     fn claim(this: Bound<'_, Self>) -> PyResult<Option<Slot>> {
         let producer = this.get();
         producer.end_claim()?;
-        let mut bus = producer.lock();
-        let bus = bus.as_mut().ok_or_else(|| closed("producer"))?;
-        if let Some(pid) = bus.taken_by() {
-            return Err(crate::errors::taken(pid));
-        }
-        let Some(mut claim) = bus.claim().map_err(|error| handle(&error))? else {
+        let Some(claim) = Claim::take(&producer.bus)? else {
             return Ok(None);
         };
-        let target = claim.target();
-        let image = |pixels: &mut [u8], bgr| Image {
-            address: pixels.as_mut_ptr().expose_provenance(),
-            width: target.geometry.width,
-            height: target.geometry.height,
-            bgr,
-        };
-        let images = (
-            target.gray.map(|pixels| image(pixels, false)),
-            target.bgr.map(|pixels| image(pixels, true)),
-        );
-        claim.keep();
-        let parts = Parts {
-            claimed: Arc::new(Claimed {
-                bus: Arc::clone(&producer.bus),
-            }),
-            gray: None,
-            bgr: None,
-        };
-        let claim = Arc::new(Claim {
-            images,
-            parts: Mutex::new(Some(parts)),
-        });
+        let claim = Arc::new(claim);
         *producer.current() = Some(Arc::clone(&claim));
-        Ok(Some(Slot {
-            producer: this.clone().unbind(),
-            claim,
-        }))
+        Ok(Some(Slot::new(Arc::clone(&producer.bus), claim)))
     }
 
     /// What it has done: sequence, published, dropped, starved, and how many consumers are connected.
@@ -214,134 +135,5 @@ impl Producer {
     #[pyo3(signature = (*_error))]
     fn __exit__(&self, py: Python<'_>, _error: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
         self.close(py)
-    }
-}
-
-fn invalid(error: SequenceError) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
-/// A slot to write. As a context manager it publishes at the end, or gives the slot back after an exception.
-#[pyclass(frozen, module = "framebus")]
-pub(crate) struct Slot {
-    producer: Py<Producer>,
-    claim: Arc<Claim>,
-}
-
-impl Slot {
-    /// Refuses a bus that was cut short, and a slot that belongs to the process that this one was forked from.
-    fn check(&self) -> PyResult<()> {
-        match self.producer.get().lock().as_ref() {
-            Some(bus) => bus.check().map_err(|error| handle(&error)),
-            None => Ok(()),
-        }
-    }
-
-    fn view(&self, py: Python<'_>, bgr: bool) -> PyResult<Option<Py<PyAny>>> {
-        self.check()?;
-        let (gray, color) = self.claim.images;
-        let Some(image) = (if bgr { color } else { gray }) else {
-            return Ok(None);
-        };
-        let claimed = {
-            let mut guard = self.claim.parts();
-            let parts = guard.as_mut().ok_or_else(|| closed("slot"))?;
-            if let Some(array) = parts.view(bgr) {
-                return Ok(Some(array.clone_ref(py)));
-            }
-            Arc::clone(&parts.claimed)
-        };
-        let made = array(py, image, false, claimed)?;
-        let mut guard = self.claim.parts();
-        let kept = guard.as_mut().ok_or_else(|| closed("slot"))?.view(bgr);
-        // Another thread may have been quicker: everybody gets the same array.
-        let other = kept.as_ref().map(|other| other.clone_ref(py));
-        if other.is_none() {
-            *kept = Some(made.clone_ref(py));
-        }
-        drop(guard);
-        Ok(other.or(Some(made)))
-    }
-}
-
-#[pymethods]
-impl Slot {
-    /// The gray image to write: an array of shape (height, width) over shared memory.
-    #[getter]
-    fn gray(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.view(py, false)
-    }
-
-    /// The BGR image to write: an array of shape (height, width, 3), or None on a bus without colour.
-    #[getter]
-    fn bgr(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.view(py, true)
-    }
-
-    /// Publishes the frame; no view of the slot may be left. Returns its sequence. A frame that has a number elsewhere keeps
-    /// it with `sequence` (above the last one) and `origin` (whose number that is).
-    #[pyo3(signature = (source_frame=0, *, capture_ns=None, wall_ns=None, sequence=None, origin=0))]
-    fn publish(
-        &self,
-        source_frame: u64,
-        capture_ns: Option<u64>,
-        wall_ns: Option<u64>,
-        sequence: Option<u64>,
-        origin: u64,
-    ) -> PyResult<u64> {
-        self.check()?;
-        let number = {
-            let bus = self.producer.get().lock();
-            let bus = bus.as_ref().ok_or_else(|| closed("producer"))?;
-            let sequence = sequence.unwrap_or_else(|| bus.stats().sequence + 1);
-            bus.check_sequence(sequence).map_err(invalid)?;
-            Numbered { sequence, origin }
-        };
-        if !self.claim.end()? {
-            return Err(closed("slot"));
-        }
-        let mut bus = self.producer.get().lock();
-        let claim = bus
-            .as_mut()
-            .and_then(bus::Producer::kept_claim)
-            .ok_or_else(|| closed("slot"))?;
-        let meta = FrameMeta {
-            capture_ns: capture_ns.unwrap_or_else(clock::monotonic_ns),
-            wall_ns: wall_ns.unwrap_or_else(clock::wall_ns),
-            source_frame,
-        };
-        claim.publish_as(meta, number).map_err(invalid)
-    }
-
-    /// Gives the slot back without publishing it, and counts the frame as dropped.
-    fn abandon(&self) -> PyResult<()> {
-        if self.claim.end()?
-            && let Some(bus) = self.producer.get().lock().as_mut()
-            && bus.kept_claim().is_some()
-        {
-            bus.count_dropped();
-        }
-        Ok(())
-    }
-
-    fn __enter__(this: Py<Self>) -> Py<Self> {
-        this
-    }
-
-    #[pyo3(signature = (error, *_rest))]
-    fn __exit__(
-        &self,
-        error: &Bound<'_, PyAny>,
-        _rest: &Bound<'_, pyo3::types::PyTuple>,
-    ) -> PyResult<()> {
-        if self.claim.parts().is_none() {
-            return Ok(());
-        }
-        if !error.is_none() {
-            // A view may be in the exception's traceback; the next claim gives the slot back then.
-            let _ = self.abandon();
-            return Ok(());
-        }
-        self.publish(0, None, None, None, 0).map(|_| ())
     }
 }

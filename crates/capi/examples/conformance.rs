@@ -8,7 +8,7 @@ use framebus::bus::{
     Consumer, ConsumerOptions, FrameMeta, IndexChoice, Producer, ProducerOptions, Waited,
 };
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::layout::Geometry;
+use framebus::layout::{Format, Geometry, PlaneSpec};
 use framebus::source::{PatternSource, pattern};
 use framebus::stop::Stop;
 
@@ -20,6 +20,8 @@ fn main() {
             produce([bus, width, height, fps, consumers, seconds])
         }
         ["consume", bus, index, mode, timeout] => consume([bus, index, mode, timeout]),
+        ["produce-planes", bus, consumers, frames] => produce_planes(bus, consumers, frames),
+        ["consume-planes", bus, index] => consume_planes(bus, index),
         _ => std::process::exit(2),
     };
     if let Err(error) = done {
@@ -104,5 +106,79 @@ fn consume(arguments: [&str; 4]) -> Result<(), Box<dyn Error>> {
         "{{\"attached\": {}, \"taken\": {}, \"skipped\": {}, \"last\": {}, \"torn\": {torn}, \"backwards\": {backwards}, \"end\": \"{end}\"}}",
         stats.attach_sequence, stats.taken, stats.skipped, stats.last_sequence
     );
+    Ok(())
+}
+
+/// As in `clients/c/tests/conformance.c`.
+const PLANES: &str = "gray,bgr,nv12,gray/2,meta";
+
+fn byte_of(k: usize, index: usize, number: u64) -> u8 {
+    (k % 251 + 31 * index + number as usize) as u8
+}
+
+fn metadata_of(number: u64) -> String {
+    format!("frame {number}{}", "x".repeat((number % 7) as usize))
+}
+
+fn produce_planes(bus: &str, consumers: &str, frames: &str) -> Result<(), Box<dyn Error>> {
+    let geometry = Geometry::new(64, 48).ok_or("no size")?;
+    let options = ProducerOptions::new(bus.parse()?, geometry)
+        .consumers(consumers.parse()?)
+        .history(frames.parse()?)
+        .planes(PlaneSpec::list(PLANES)?);
+    let (consumers, frames) = (options.consumers, options.history);
+    let mut producer = Producer::create(options)?;
+    let stop = Stop::new()?;
+    while producer.connected() < usize::from(consumers) {
+        let _ = stop.sleep(Duration::from_millis(2));
+    }
+    for number in 0..u64::from(frames) {
+        let _ = stop.sleep(Duration::from_millis(20));
+        let mut claim = producer.claim()?.ok_or("starved")?;
+        for (index, (plane, image)) in claim.images().enumerate() {
+            if plane.format != Format::META {
+                for (k, byte) in image.iter_mut().enumerate() {
+                    *byte = byte_of(k, index, number);
+                }
+            }
+        }
+        claim.set_metadata(metadata_of(number).as_bytes())?;
+        claim.publish(FrameMeta {
+            source_frame: number,
+            ..FrameMeta::default()
+        });
+    }
+    println!("{{\"published\": {frames}}}");
+    Ok(())
+}
+
+fn consume_planes(bus: &str, index: &str) -> Result<(), Box<dyn Error>> {
+    let options = ConsumerOptions::new(bus.parse()?)
+        .index(IndexChoice::Index(index.parse()?))
+        .every_frame(true)
+        .needs(PlaneSpec::list(PLANES)?);
+    let mut consumer = options.attach_within(Duration::from_secs(60))?;
+    let (mut taken, mut wrong, mut names) = (0, 0, Vec::new());
+    for frame in &mut consumer {
+        let frame = frame?;
+        let number = frame.info().source_frame;
+        taken += 1;
+        wrong += usize::from(frame.metadata() != metadata_of(number).as_bytes());
+        names.clear();
+        for (index, view) in frame.planes().enumerate() {
+            names.extend(PlaneSpec::of(&view.plane, frame.geometry()).map(|spec| spec.to_string()));
+            let is_wrong = |(k, byte): &(usize, &u8)| **byte != byte_of(*k, index, number);
+            if view.plane.format != Format::META {
+                wrong += view.data.iter().enumerate().filter(is_wrong).count();
+            }
+        }
+        let gray = frame.find(Format::GRAY8)?.data;
+        wrong += usize::from(frame.gray() != Some(gray) || gray.len() != 64 * 48);
+        wrong += usize::from(frame.find(Format::NV12)?.data.len() != 64 * 72);
+        let small: PlaneSpec = "gray/2".parse()?;
+        wrong += usize::from(frame.find(small)?.plane.width != 32);
+    }
+    let names = names.join(" ");
+    println!("{{\"taken\": {taken}, \"wrong\": {wrong}, \"planes\": \"{names}\"}}");
     Ok(())
 }

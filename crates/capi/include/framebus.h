@@ -18,6 +18,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Formats of planes, each a fourcc.
+#define FRAMEBUS_FORMAT_GRAY 0x59455247u // GREY
+#define FRAMEBUS_FORMAT_GRAY16 0x20363159u // Y16 
+#define FRAMEBUS_FORMAT_BGR 0x33524742u // BGR3
+#define FRAMEBUS_FORMAT_RGB 0x33424752u // RGB3
+#define FRAMEBUS_FORMAT_NV12 0x3231564eu // NV12
+#define FRAMEBUS_FORMAT_I420 0x32315559u // YU12
+#define FRAMEBUS_FORMAT_YUYV 0x56595559u // YUYV
+#define FRAMEBUS_FORMAT_META 0x4154454du // META
+
+
 // How a call ended.
 enum framebus_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -65,7 +76,7 @@ enum framebus_result
     FRAMEBUS_RESULT_DENIED = -11,
     // The frame taken before is still held.
     FRAMEBUS_RESULT_HELD = -12,
-    // Nothing is claimed.
+    // Nothing is claimed, or no frame is held.
     FRAMEBUS_RESULT_NOT_CLAIMED = -13,
     // The bus has a producer already.
     FRAMEBUS_RESULT_HAS_PRODUCER = -14,
@@ -77,7 +88,7 @@ enum framebus_result
     FRAMEBUS_RESULT_FULL = -17,
     // The image was overwritten while it was copied: try again.
     FRAMEBUS_RESULT_TORN = -18,
-    // The bus keeps no such image.
+    // The bus has no such plane; the sentence says which it has.
     FRAMEBUS_RESULT_NO_IMAGE = -19,
     // The buffer is too small.
     FRAMEBUS_RESULT_BUFFER_TOO_SMALL = -20,
@@ -123,6 +134,48 @@ typedef uint32_t framebus_trigger;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// Which numbers of a plane mean black and white.
+enum framebus_range
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Not known, or no image.
+    FRAMEBUS_RANGE_UNKNOWN = 0,
+    // 0 is black, 255 white.
+    FRAMEBUS_RANGE_FULL = 1,
+    // Luma from 16 to 235, chroma from 16 to 240.
+    FRAMEBUS_RANGE_LIMITED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum framebus_range framebus_range;
+#else
+typedef uint32_t framebus_range;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How YCbCr becomes RGB.
+enum framebus_matrix
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Not known, or not YCbCr.
+    FRAMEBUS_MATRIX_UNKNOWN = 0,
+    // ITU-R BT.601.
+    FRAMEBUS_MATRIX_BT601 = 1,
+    // ITU-R BT.709.
+    FRAMEBUS_MATRIX_BT709 = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum framebus_matrix framebus_matrix;
+#else
+typedef uint32_t framebus_matrix;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // A consumer of a bus.
 typedef struct framebus_consumer framebus_consumer;
 
@@ -155,6 +208,9 @@ typedef struct framebus_consumer_options {
     int64_t timeout_ns;
     // Go on from this sequence, of an earlier handle: what was published since counts as skipped. 0: from now.
     uint64_t resume_from;
+    // The planes without which it is of no use, such as "gray,nv12": a bus that has them not is NO_IMAGE, when it is opened and
+    // when it goes on without them. NULL: none.
+    const char *needs;
 } framebus_consumer_options;
 
 // A frame. Its pixels do not change, and may be read, until the frame is released.
@@ -165,9 +221,9 @@ typedef struct framebus_frame {
     uint32_t width;
     // Rows.
     uint32_t height;
-    // Bytes from row to row of the gray image.
+    // Bytes from row to row of the gray image; 0 without one.
     uint32_t stride;
-    // The gray image: `height` rows of `width` bytes, `stride` apart.
+    // The gray image: `height` rows of `width` bytes, `stride` apart; NULL on a bus without gray.
     const uint8_t *gray;
     // The BGR image: `height` rows of 3 * `width` bytes, `bgr_stride` apart; NULL on a bus without colour.
     const uint8_t *bgr;
@@ -193,6 +249,12 @@ typedef struct framebus_frame {
     uint64_t missing;
     // Whose number the sequence is: 0 for this bus's own.
     uint64_t origin;
+    // How many planes its bus has: framebus_consumer_plane tells of each.
+    uint32_t plane_count;
+    // Bytes of its metadata.
+    uint32_t metadata_len;
+    // What its producer says of it; NULL on a bus without metadata.
+    const uint8_t *metadata;
 } framebus_frame;
 
 // What the frames of a bus are.
@@ -209,7 +271,7 @@ typedef struct framebus_stream {
     uint32_t limited_range;
     // The index that this consumer has.
     uint32_t index;
-    // Generation of the segment: 1 more at every producer start and every change of size.
+    // Generation of the segment: 1 more at every producer start and every change of size or planes.
     uint64_t generation;
     // Frames a second that the source announces; 0: not known.
     double nominal_fps;
@@ -249,6 +311,74 @@ typedef struct framebus_picture {
     uint64_t capture_ns;
 } framebus_picture;
 
+// An image of a frame, or its metadata. Its bytes do not change, and may be read, until the frame is released.
+typedef struct framebus_plane {
+    // sizeof(framebus_plane).
+    uint32_t size;
+    // What its bytes mean: a FRAMEBUS_FORMAT, or the fourcc of one that this library has no name for.
+    uint32_t format;
+    // Pixels in a row; of metadata the most bytes that a frame can have.
+    uint32_t width;
+    // Rows of pixels; of metadata 1.
+    uint32_t height;
+    // Bytes from row to row.
+    uint32_t stride;
+    // Which numbers are black and white: a framebus_range.
+    uint32_t range;
+    // How YCbCr becomes RGB: a framebus_matrix.
+    uint32_t matrix;
+    // Not 0: there is one image for all slots, which no frame has (the debugging image); `data` is NULL.
+    uint32_t one_for_all;
+    // Rows of `stride` bytes: `height`, or half as many again with the chroma of 4:2:0. As OpenCV's cv::Mat has them.
+    uint32_t rows;
+    // Numbers for each pixel in a row: 3 for BGR, 2 for YUYV, 1 for gray and 4:2:0.
+    uint32_t channels;
+    // Bytes of each number: 2 for 16-bit gray, else 1.
+    uint32_t sample_bytes;
+    // Its number among the planes of the bus.
+    uint32_t index;
+    // What it is called, such as "nv12" or, of half the width and height, "gray/2"; ends with a zero.
+    char name[16];
+    // The image: `rows` rows, `stride` apart; or the metadata.
+    const uint8_t *data;
+    // Bytes of the image, or of the frame's metadata.
+    uint64_t len;
+} framebus_plane;
+
+// An image of a claimed slot to write, or the room for its metadata. Rows are packed.
+typedef struct framebus_target_plane {
+    // sizeof(framebus_target_plane).
+    uint32_t size;
+    // What its bytes mean: a FRAMEBUS_FORMAT.
+    uint32_t format;
+    // Pixels in a row; of metadata the most bytes that a frame can have.
+    uint32_t width;
+    // Rows of pixels; of metadata 1.
+    uint32_t height;
+    // Bytes from row to row.
+    uint32_t stride;
+    // Which numbers are black and white: a framebus_range.
+    uint32_t range;
+    // How YCbCr becomes RGB: a framebus_matrix.
+    uint32_t matrix;
+    // Not 0: there is one image for all slots.
+    uint32_t one_for_all;
+    // Rows of `stride` bytes: `height`, or half as many again with the chroma of 4:2:0. As OpenCV's cv::Mat has them.
+    uint32_t rows;
+    // Numbers for each pixel in a row: 3 for BGR, 2 for YUYV, 1 for gray and 4:2:0.
+    uint32_t channels;
+    // Bytes of each number: 2 for 16-bit gray, else 1.
+    uint32_t sample_bytes;
+    // Its number among the planes of the bus.
+    uint32_t index;
+    // What it is called, such as "nv12" or, of half the width and height, "gray/2"; ends with a zero.
+    char name[16];
+    // The image; its old contents are an older frame's. Of metadata: NULL, they are published by framebus_meta.
+    uint8_t *data;
+    // Bytes of the image, or the most bytes of metadata.
+    uint64_t len;
+} framebus_target_plane;
+
 // What a bus is to be.
 typedef struct framebus_producer_options {
     // sizeof(framebus_producer_options).
@@ -273,6 +403,9 @@ typedef struct framebus_producer_options {
     const char *bus;
     // What is captured, as a person calls it; NULL: nothing.
     const char *source;
+    // The images of each frame, such as "gray,bgr", "nv12", "gray,gray/4" (a quarter of the width and of the height) or
+    // "gray,meta/512" (512 bytes of metadata at most; 4096 without a number). NULL: gray, and BGR with color.
+    const char *planes;
 } framebus_producer_options;
 
 // A slot to write. Rows are packed: `stride` is `width`, `bgr_stride` is 3 * `width`.
@@ -283,9 +416,9 @@ typedef struct framebus_target {
     uint32_t width;
     // Rows.
     uint32_t height;
-    // Bytes from row to row of the gray image.
+    // Bytes from row to row of the gray image; 0 without one.
     uint32_t stride;
-    // The gray image; its old contents are an older frame's.
+    // The gray image; its old contents are an older frame's. NULL on a bus without gray.
     uint8_t *gray;
     // The BGR image; NULL on a bus without colour.
     uint8_t *bgr;
@@ -293,6 +426,10 @@ typedef struct framebus_target {
     uint32_t bgr_stride;
     // The slot's number.
     uint32_t slot;
+    // How many planes the bus has: framebus_producer_plane tells of each. Who publishes has written all of them.
+    uint32_t plane_count;
+    // Zero.
+    uint32_t reserved;
 } framebus_target;
 
 // What is known of a frame.
@@ -312,6 +449,11 @@ typedef struct framebus_meta {
     uint64_t sequence;
     // Whose number that is, as you like: such as a hash of the far bus's name and start. 0: this bus's own.
     uint64_t origin;
+    // What is known of the frame beside that, as bytes that mean something to whoever reads them, such as JSON or CBOR: on a
+    // bus with the plane "meta". NULL: nothing.
+    const uint8_t *metadata;
+    // Bytes of it.
+    uint64_t metadata_len;
 } framebus_meta;
 
 // What a producer has done.
@@ -436,6 +578,51 @@ framebus_result framebus_pattern_verify(uint32_t width,
                                         const uint8_t *gray,
                                         uint64_t *number);
 
+// Tells of a plane of the frame that is held, by its number: 0 to the frame's plane_count - 1. Returns OK, NO_IMAGE,
+// NOT_CLAIMED when no frame is held, or another error. Waits for nobody.
+framebus_result framebus_consumer_plane(const struct framebus_consumer *consumer,
+                                        uint32_t index,
+                                        struct framebus_plane *plane);
+
+// Finds a plane of the frame that is held by its format (FRAMEBUS_FORMAT_NV12): that in the frame's own size where there is
+// one, else the first. Returns as framebus_consumer_plane; the sentence of NO_IMAGE says which planes there are.
+framebus_result framebus_consumer_find_plane(const struct framebus_consumer *consumer,
+                                             uint32_t format,
+                                             struct framebus_plane *plane);
+
+// Finds a plane of the frame that is held by its name: "nv12" in the frame's own size, "gray/2" in half of its width and
+// height, "meta". Returns as framebus_consumer_find_plane, or INVALID_ARGUMENT for what is no plane's name.
+framebus_result framebus_consumer_named_plane(const struct framebus_consumer *consumer,
+                                              const char *name,
+                                              struct framebus_plane *plane);
+
+// Tells of a plane of the slot that is claimed, by its number: 0 to the target's plane_count - 1. Returns OK, NO_IMAGE,
+// NOT_CLAIMED, or another error. The image may be written until the slot is published or given back.
+framebus_result framebus_producer_plane(const struct framebus_producer *producer,
+                                        uint32_t index,
+                                        struct framebus_target_plane *plane);
+
+// Finds a plane of the slot that is claimed by its format: see framebus_consumer_find_plane.
+framebus_result framebus_producer_find_plane(const struct framebus_producer *producer,
+                                             uint32_t format,
+                                             struct framebus_target_plane *plane);
+
+// Finds a plane of the slot that is claimed by its name: see framebus_consumer_named_plane.
+framebus_result framebus_producer_named_plane(const struct framebus_producer *producer,
+                                              const char *name,
+                                              struct framebus_target_plane *plane);
+
+// Makes the images of the claimed slot that its producer does not write from those that it has written, whose numbers
+// (framebus_target_plane's index) `written` names: gray from gray, else from BGR, or from another image in the frame's own
+// size; smaller ones by their mean. Returns OK, NO_IMAGE where an image cannot be made from those, NOT_CLAIMED, or another
+// error. Metadata are left as they are.
+framebus_result framebus_producer_fill_rest(const struct framebus_producer *producer,
+                                            const uint32_t *written,
+                                            size_t count);
+
+// Returns the name of a format, such as "nv12" for FRAMEBUS_FORMAT_NV12; NULL for one that this library has no name for.
+const char *framebus_format_name(uint32_t format);
+
 // Makes a bus, replacing what a dead producer left under its name. Close it with framebus_producer_close, which ends the
 // stream.
 framebus_result framebus_producer_create(const struct framebus_producer_options *options,
@@ -447,8 +634,8 @@ framebus_result framebus_producer_claim(const struct framebus_producer *producer
                                         struct framebus_target *target);
 
 // Publishes the claimed slot and triggers the consumers; never waits. meta may be NULL (captured now), sequence too. The
-// images must not be written any more. Returns OK, NOT_CLAIMED, or INVALID_ARGUMENT when meta's sequence is not above the
-// last: the slot is still claimed then.
+// images must not be written any more. Returns OK, NOT_CLAIMED, INVALID_ARGUMENT when meta's sequence is not above the
+// last or its metadata are too long, or NO_IMAGE for metadata on a bus without them: the slot is still claimed then.
 framebus_result framebus_producer_publish(const struct framebus_producer *producer,
                                           const struct framebus_meta *meta,
                                           uint64_t *sequence);

@@ -5,15 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use framebus::bus::{
-    BusName, Consumer, ConsumerOptions, ConsumerStats, HandleError, IndexChoice, OwnedFrame,
-    Stream, Waited,
+    BusName, Consumer, ConsumerOptions, ConsumerStats, FrameHeld, HandleError, IndexChoice,
+    OwnedFrame, Stream, Waited,
 };
 use framebus::clock::monotonic_ns;
 use framebus::layout::{MAX_CONSUMERS, TriggerKind};
 use framebus::stop::Stop;
 
 use crate::consumer_types::*;
-use crate::guard::{Outcome, borrow, guard, hand_out, take_back, text};
+use crate::guard::{Outcome, borrow, guard, hand_out, planes, take_back, text};
 use crate::plain;
 use crate::result::{fail, framebus_result, usable};
 
@@ -86,6 +86,11 @@ impl framebus_consumer {
 
     fn acquire(&self, consumer: &mut Consumer) -> Result<Option<framebus_frame>, framebus_result> {
         usable(consumer.check())?;
+        // One of the segment before is still somebody's here.
+        if let Some(held) = &self.shared().frame {
+            let sequence = held.info().sequence;
+            return Err(fail(framebus_result::Held, FrameHeld { sequence }));
+        }
         let taken = consumer
             .acquire_owned()
             .map_err(|held| fail(framebus_result::Held, held))?;
@@ -96,6 +101,16 @@ impl framebus_consumer {
             shared.frame = taken;
         }
         Ok(value)
+    }
+
+    /// Looks at the frame that is held.
+    pub(crate) fn with_frame<R>(
+        &self,
+        look: impl FnOnce(&OwnedFrame) -> Result<R, framebus_result>,
+    ) -> Result<R, framebus_result> {
+        let shared = self.shared();
+        let frame = shared.frame.as_ref();
+        look(frame.ok_or_else(|| fail(framebus_result::NotClaimed, "no frame is held"))?)
     }
 
     fn release(&self) {
@@ -137,7 +152,10 @@ pub unsafe extern "C" fn framebus_consumer_open(
         let name = unsafe { text(options.name, "the name of the consumer") }?;
         // SAFETY: the header asks for it.
         let language = unsafe { text(options.language, "the language") }?;
+        // SAFETY: the header asks for it.
+        let needs = unsafe { planes(options.needs, "the list of planes that are needed") }?;
         let wanted = ConsumerOptions::new(bus_name(bus)?)
+            .needs(needs)
             .index(index(options.index_plus_1)?)
             .trigger(trigger(options.trigger)?)
             .every_frame(options.every_frame != 0)

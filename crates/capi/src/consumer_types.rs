@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 
 use framebus::bus::{ConsumerStats, OwnedFrame, Stream};
+use framebus::layout::Format;
 
 use crate::plain::Plain;
 
@@ -42,6 +43,9 @@ pub struct framebus_consumer_options {
     pub timeout_ns: i64,
     /// Go on from this sequence, of an earlier handle: what was published since counts as skipped. 0: from now.
     pub resume_from: u64,
+    /// The planes without which it is of no use, such as "gray,nv12": a bus that has them not is NO_IMAGE, when it is opened and
+    /// when it goes on without them. NULL: none.
+    pub needs: *const c_char,
 }
 
 // SAFETY: numbers and raw pointers, the size first.
@@ -57,9 +61,9 @@ pub struct framebus_frame {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// Bytes from row to row of the gray image.
+    /// Bytes from row to row of the gray image; 0 without one.
     pub stride: u32,
-    /// The gray image: `height` rows of `width` bytes, `stride` apart.
+    /// The gray image: `height` rows of `width` bytes, `stride` apart; NULL on a bus without gray.
     pub gray: *const u8,
     /// The BGR image: `height` rows of 3 * `width` bytes, `bgr_stride` apart; NULL on a bus without colour.
     pub bgr: *const u8,
@@ -85,6 +89,12 @@ pub struct framebus_frame {
     pub missing: u64,
     /// Whose number the sequence is: 0 for this bus's own.
     pub origin: u64,
+    /// How many planes its bus has: framebus_consumer_plane tells of each.
+    pub plane_count: u32,
+    /// Bytes of its metadata.
+    pub metadata_len: u32,
+    /// What its producer says of it; NULL on a bus without metadata.
+    pub metadata: *const u8,
 }
 
 // SAFETY: numbers and raw pointers, the size first.
@@ -93,13 +103,14 @@ unsafe impl Plain for framebus_frame {}
 impl framebus_frame {
     pub(crate) fn of(frame: &OwnedFrame) -> framebus_frame {
         let geometry = frame.geometry();
-        let (info, bgr) = (frame.info(), frame.bgr());
+        let (info, gray, bgr) = (frame.info(), frame.gray(), frame.bgr());
+        let metadata = frame.plane(Format::META);
         framebus_frame {
             size: 0,
             width: geometry.width,
             height: geometry.height,
-            stride: geometry.width,
-            gray: frame.gray().map_or(std::ptr::null(), <[u8]>::as_ptr),
+            stride: gray.map_or(0, |_| geometry.width),
+            gray: gray.map_or(std::ptr::null(), <[u8]>::as_ptr),
             bgr: bgr.map_or(std::ptr::null(), <[u8]>::as_ptr),
             bgr_stride: bgr.map_or(0, |_| 3 * geometry.width),
             slot: info.slot.into(),
@@ -112,6 +123,9 @@ impl framebus_frame {
             wall_ns: info.wall_ns,
             missing: info.missing,
             origin: info.origin,
+            plane_count: frame.bus_planes().len() as u32,
+            metadata_len: info.metadata_len,
+            metadata: metadata.map_or(std::ptr::null(), |view| view.data.as_ptr()),
         }
     }
 }
@@ -132,7 +146,7 @@ pub struct framebus_stream {
     pub limited_range: u32,
     /// The index that this consumer has.
     pub index: u32,
-    /// Generation of the segment: 1 more at every producer start and every change of size.
+    /// Generation of the segment: 1 more at every producer start and every change of size or planes.
     pub generation: u64,
     /// Frames a second that the source announces; 0: not known.
     pub nominal_fps: f64,

@@ -3,6 +3,8 @@
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use framebus::layout::PlaneSpec;
+
 use crate::result::{fail, framebus_result};
 
 /// What stops a call.
@@ -88,4 +90,19 @@ pub(crate) unsafe fn text<'a>(
             format_args!("{what} is not UTF-8"),
         )),
     }
+}
+
+/// Reads a list of planes such as "gray,bgr,gray/4"; none for null.
+///
+/// # Safety
+/// As for [`text`].
+pub(crate) unsafe fn planes(
+    pointer: *const c_char,
+    what: &str,
+) -> Result<Vec<PlaneSpec>, framebus_result> {
+    // SAFETY: this function's contract.
+    let Some(text) = (unsafe { text(pointer, what) })? else {
+        return Ok(Vec::new());
+    };
+    PlaneSpec::list(text).map_err(|error| fail(framebus_result::InvalidArgument, error))
 }

@@ -20,6 +20,8 @@ mod guard;
 mod observer;
 mod pattern;
 mod plain;
+mod plane_types;
+mod planes;
 mod producer;
 mod result;
 
@@ -27,6 +29,8 @@ pub use consumer::*;
 pub use consumer_types::*;
 pub use observer::*;
 pub use pattern::*;
+pub use plane_types::*;
+pub use planes::*;
 pub use producer::*;
 pub use result::*;
 

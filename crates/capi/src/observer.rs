@@ -96,6 +96,13 @@ pub unsafe extern "C" fn framebus_observer_snapshot(
     })
 }
 
+fn no_gray() -> framebus_result {
+    fail(
+        framebus_result::NoImage,
+        "the bus has no plane that can be shown in gray",
+    )
+}
+
 /// Copies the newest gray frame, checked to be whole, as packed rows; takes no lease. With too small a buffer (NULL and 0
 /// will do) it returns BUFFER_TOO_SMALL and tells the size. Returns OK, NO_FRAME, NO_BUS, TORN, or another error.
 #[unsafe(no_mangle)]
@@ -121,7 +128,7 @@ pub unsafe extern "C" fn framebus_observer_peek(
             return Ok(framebus_result::NoFrame);
         };
         let Some(plane) = view.layout().best_for_gray() else {
-            return Ok(framebus_result::NoImage);
+            return Err(no_gray());
         };
         let geometry = plane.size().unwrap_or(view.layout().geometry);
         let mut value = framebus_picture {
@@ -150,7 +157,7 @@ pub unsafe extern "C" fn framebus_observer_peek(
         // SAFETY: the buffer has `gray_len` bytes, as the header asks, and is the caller's own.
         let buffer = unsafe { std::slice::from_raw_parts_mut(gray, geometry.gray_len()) };
         if !gray_into(plane, &inner.image, buffer) {
-            return Ok(framebus_result::NoImage);
+            return Err(no_gray());
         }
         // SAFETY: the header asks for it.
         unsafe { plain::write(picture, len, &value) };

@@ -4,12 +4,12 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use framebus::bus::{FrameMeta, Numbered, Producer, ProducerOptions, SequenceError};
+use framebus::bus::{Claim, FrameMeta, Numbered, Producer, ProducerOptions, SequenceError};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 
 use crate::consumer::bus_name;
-use crate::guard::{borrow, guard, hand_out, take_back, text};
+use crate::guard::{borrow, guard, hand_out, planes, take_back, text};
 use crate::plain::{self, Plain};
 use crate::result::{fail, framebus_result, usable};
 
@@ -39,6 +39,9 @@ pub struct framebus_producer_options {
     pub bus: *const c_char,
     /// What is captured, as a person calls it; NULL: nothing.
     pub source: *const c_char,
+    /// The images of each frame, such as "gray,bgr", "nv12", "gray,gray/4" (a quarter of the width and of the height) or
+    /// "gray,meta/512" (512 bytes of metadata at most; 4096 without a number). NULL: gray, and BGR with color.
+    pub planes: *const c_char,
 }
 
 // SAFETY: numbers and raw pointers, the size first.
@@ -54,9 +57,9 @@ pub struct framebus_target {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// Bytes from row to row of the gray image.
+    /// Bytes from row to row of the gray image; 0 without one.
     pub stride: u32,
-    /// The gray image; its old contents are an older frame's.
+    /// The gray image; its old contents are an older frame's. NULL on a bus without gray.
     pub gray: *mut u8,
     /// The BGR image; NULL on a bus without colour.
     pub bgr: *mut u8,
@@ -64,6 +67,10 @@ pub struct framebus_target {
     pub bgr_stride: u32,
     /// The slot's number.
     pub slot: u32,
+    /// How many planes the bus has: framebus_producer_plane tells of each. Who publishes has written all of them.
+    pub plane_count: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: numbers and raw pointers, the size first.
@@ -88,9 +95,14 @@ pub struct framebus_meta {
     pub sequence: u64,
     /// Whose number that is, as you like: such as a hash of the far bus's name and start. 0: this bus's own.
     pub origin: u64,
+    /// What is known of the frame beside that, as bytes that mean something to whoever reads them, such as JSON or CBOR: on a
+    /// bus with the plane "meta". NULL: nothing.
+    pub metadata: *const u8,
+    /// Bytes of it.
+    pub metadata_len: u64,
 }
 
-// SAFETY: numbers, the size first.
+// SAFETY: numbers and raw pointers, the size first.
 unsafe impl Plain for framebus_meta {}
 
 /// What a producer has done.
@@ -122,6 +134,21 @@ impl framebus_producer {
     fn lock(&self) -> MutexGuard<'_, Producer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Uses the slot that is claimed, which stays claimed.
+    pub(crate) fn with_claim<R>(
+        &self,
+        use_it: impl FnOnce(&mut Claim<'_>) -> Result<R, framebus_result>,
+    ) -> Result<R, framebus_result> {
+        let mut producer = self.lock();
+        usable(producer.check())?;
+        let Some(mut claim) = producer.kept_claim() else {
+            return Err(fail(framebus_result::NotClaimed, "no slot is claimed"));
+        };
+        let used = use_it(&mut claim);
+        claim.keep();
+        used
+    }
 }
 
 impl framebus_producer_options {
@@ -140,9 +167,17 @@ impl framebus_producer_options {
         }
         options.history =
             u8::try_from(self.history).map_err(|_| invalid("a bus has at most 254 slots"))?;
-        options = options
-            .color(self.color != 0)
-            .limited_range(self.limited_range != 0);
+        // SAFETY: the header asks for it.
+        let planes = unsafe { planes(self.planes, "the list of planes") }?;
+        if !planes.is_empty() {
+            options = options.planes(planes);
+        }
+        if self.color != 0 {
+            options = options.color(true);
+        }
+        if self.limited_range != 0 {
+            options = options.limited_range(true);
+        }
         let fps = self.nominal_fps;
         if !(0.0..=4e6).contains(&fps) {
             return Err(invalid("nominal_fps makes no sense"));
@@ -196,6 +231,7 @@ pub unsafe extern "C" fn framebus_producer_claim(
             return Ok(framebus_result::Starved);
         };
         let slot = claim.slot().into();
+        let plane_count = claim.bus_planes().len() as u32;
         let images = claim.target();
         let width = images.geometry.width;
         let bgr_stride = if images.bgr.is_some() { 3 * width } else { 0 };
@@ -203,11 +239,13 @@ pub unsafe extern "C" fn framebus_producer_claim(
             size: 0,
             width,
             height: images.geometry.height,
-            stride: width,
+            stride: if images.gray.is_some() { width } else { 0 },
             gray: images.gray.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr),
             bgr: images.bgr.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr),
             bgr_stride,
             slot,
+            plane_count,
+            reserved: 0,
         };
         claim.keep();
         // SAFETY: the header asks for it.
@@ -217,8 +255,8 @@ pub unsafe extern "C" fn framebus_producer_claim(
 }
 
 /// Publishes the claimed slot and triggers the consumers; never waits. meta may be NULL (captured now), sequence too. The
-/// images must not be written any more. Returns OK, NOT_CLAIMED, or INVALID_ARGUMENT when meta's sequence is not above the
-/// last: the slot is still claimed then.
+/// images must not be written any more. Returns OK, NOT_CLAIMED, INVALID_ARGUMENT when meta's sequence is not above the
+/// last or its metadata are too long, or NO_IMAGE for metadata on a bus without them: the slot is still claimed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_producer_publish(
     producer: *const framebus_producer,
@@ -242,9 +280,18 @@ pub unsafe extern "C" fn framebus_producer_publish(
         };
         let invalid = |error: SequenceError| fail(framebus_result::InvalidArgument, error);
         producer.check_sequence(number.sequence).map_err(invalid)?;
-        let Some(claim) = producer.kept_claim() else {
+        let Some(mut claim) = producer.kept_claim() else {
             return Err(fail(framebus_result::NotClaimed, "no slot is claimed"));
         };
+        if !meta.metadata.is_null() {
+            let len = usize::try_from(meta.metadata_len).unwrap_or(usize::MAX);
+            // SAFETY: not null, and the header asks for so many bytes.
+            let bytes = unsafe { std::slice::from_raw_parts(meta.metadata, len) };
+            if let Err(error) = claim.set_metadata(bytes) {
+                claim.keep();
+                return Err(fail((&error).into(), error));
+            }
+        }
         let known = FrameMeta {
             capture_ns: or_now(meta.capture_ns, monotonic_ns),
             wall_ns: or_now(meta.wall_ns, wall_ns),

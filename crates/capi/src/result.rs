@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::fmt::Display;
 
-use framebus::bus::{AttachError, CopyError, CreateError, HandleError};
+use framebus::bus::{AttachError, CopyError, CreateError, HandleError, MetadataError};
 use framebus::layout::PlanError;
 
 /// How a call ended.
@@ -52,7 +52,7 @@ pub enum framebus_result {
     Denied = -11,
     /// The frame taken before is still held.
     Held = -12,
-    /// Nothing is claimed.
+    /// Nothing is claimed, or no frame is held.
     NotClaimed = -13,
     /// The bus has a producer already.
     HasProducer = -14,
@@ -64,7 +64,7 @@ pub enum framebus_result {
     Full = -17,
     /// The image was overwritten while it was copied: try again.
     Torn = -18,
-    /// The bus keeps no such image.
+    /// The bus has no such plane; the sentence says which it has.
     NoImage = -19,
     /// The buffer is too small.
     BufferTooSmall = -20,
@@ -85,6 +85,7 @@ impl From<&HandleError> for framebus_result {
         match error {
             HandleError::CutShort { .. } => Self::CutShort,
             HandleError::OtherProcess { .. } => Self::OtherProcess,
+            HandleError::NoPlane(_) => Self::NoImage,
             _ => Self::System,
         }
     }
@@ -104,6 +105,7 @@ impl From<&AttachError> for framebus_result {
             AttachError::InUse { .. } => Self::InUse,
             AttachError::AllInUse { .. } => Self::AllInUse,
             AttachError::OutOfRange { .. } => Self::OutOfRange,
+            AttachError::NoPlane(_) => Self::NoImage,
             AttachError::Version { .. } => Self::Version,
             AttachError::Malformed { .. } => Self::Malformed,
             AttachError::Untrusted { .. } => Self::Untrusted,
@@ -124,6 +126,15 @@ impl From<&CreateError> for framebus_result {
             CreateError::Handle(error) => error.into(),
             CreateError::Full { .. } => Self::Full,
             _ => Self::System,
+        }
+    }
+}
+
+impl From<&MetadataError> for framebus_result {
+    fn from(error: &MetadataError) -> Self {
+        match error {
+            MetadataError::NoPlane => Self::NoImage,
+            _ => Self::InvalidArgument,
         }
     }
 }

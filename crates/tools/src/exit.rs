@@ -27,6 +27,15 @@ pub const EXIT_VERSION: u8 = 5;
 /// A reader that has closed its end of a pipe is no failure: silence and 0.
 #[must_use]
 pub fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
+    end_saying(result, |error| error)
+}
+
+/// As [`end`], with what `say` makes of the error: it may add to the sentence, and the exit code stays.
+#[must_use]
+pub fn end_saying(
+    result: anyhow::Result<ExitCode>,
+    say: impl FnOnce(anyhow::Error) -> anyhow::Error,
+) -> ExitCode {
     let error = match result {
         Ok(code) => return code,
         Err(error) => error,
@@ -34,7 +43,7 @@ pub fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
     match code_of(&error) {
         None => ExitCode::SUCCESS,
         Some(code) => {
-            log::error(error.as_ref());
+            log::error(say(error).as_ref());
             ExitCode::from(code)
         }
     }
@@ -48,7 +57,8 @@ pub fn stopped(stop: &Stop) -> ExitCode {
 }
 
 /// The exit code of an error; `None` is a reader that has gone. What the bus says comes before what the system says.
-fn code_of(error: &anyhow::Error) -> Option<u8> {
+#[must_use]
+pub fn code_of(error: &anyhow::Error) -> Option<u8> {
     let of_bus = error.chain().find_map(of_bus);
     of_bus.map_or_else(|| of_system(error), Some)
 }

@@ -12,6 +12,7 @@
 //! | [`mod@log`], [`exit`] | lines on standard error; exit codes |
 //! | [`mod@file`] | files that are read: their kind, and a bound |
 
+pub mod backoff;
 pub mod consume;
 pub mod exit;
 pub mod file;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use framebus::bus::{Producer, ProducerOptions, SlowConsumer};
-use framebus::layout::Geometry;
+use framebus::layout::{Geometry, Plane};
 use framebus::pump::{self, FeedError, FeedOptions, Feeder};
 use framebus::source::{FrameSource, SourceError, SourceInfo};
 use framebus::stop::Stop;
@@ -61,6 +61,7 @@ impl Production {
         }
         let options = FeedOptions::default()
             .fps(self.pace(&info))
+            .shared_fps(self.bgr_fps.filter(|fps| *fps > 0.0))
             .count(self.count)
             .duration(self.duration)
             .lockstep(self.lockstep)
@@ -200,10 +201,14 @@ impl Feeder for Told<'_> {
     fn ended(&mut self, frames: u64, producer: &Producer) {
         let stats = producer.stats();
         tracing::info!(
-            "bus {} ended: {frames} frames published, {} dropped, {} starved",
+            "bus {} ended: {frames} frames published, {} dropped, {} starved{}",
             producer.options().bus,
             stats.dropped,
-            stats.starved
+            stats.starved,
+            match stats.source_dropped {
+                0 => String::new(),
+                lost => format!(", {lost} lost by the source"),
+            }
         );
     }
 }
@@ -216,7 +221,11 @@ fn announce(producer: &Producer) {
         .map_or(String::new(), |fps| format!(" at {fps} fps"));
     let layout = producer.layout();
     let in_slots = layout.planes.iter().filter(|plane| !plane.one_for_all);
-    let names: Vec<String> = in_slots.map(|plane| plane.format.to_string()).collect();
+    let named = |plane: &Plane| match options.geometry.width / plane.width.max(1) {
+        smaller @ 2.. if plane.size().is_some() => format!("{}/{smaller}", plane.format),
+        _ => plane.format.to_string(),
+    };
+    let names: Vec<String> = in_slots.map(named).collect();
     let image = layout.planes.one_for_all();
     let color = format!(
         " {}{}",

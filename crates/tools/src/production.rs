@@ -49,6 +49,10 @@ pub struct Production {
     pub color: bool,
     /// Where that was set, if not by its flag.
     pub color_by: Option<String>,
+    /// How often the BGR debugging image is renewed; 0 is never, `None` is with every frame.
+    pub bgr_fps: Option<f64>,
+    /// Whether the source's own word of its rate counts more than what it was asked for: a camera's.
+    pub own_rate: bool,
     /// Mode bits of the segment and the named pipes.
     pub mode: Option<u32>,
     /// Their group.
@@ -120,6 +124,8 @@ impl Production {
             planes: None,
             color: false,
             color_by: None,
+            bgr_fps: None,
+            own_rate: false,
             mode: None,
             group: None,
             show: false,
@@ -171,7 +177,7 @@ impl Production {
             }
         }
         // The seed's image for debugging, where there is no better one.
-        if self.planes.is_none() && info.bgr && !self.color {
+        if self.planes.is_none() && info.bgr && !self.color && self.bgr_fps != Some(0.0) {
             planes.push(bgr.one_for_all(true));
         }
         planes
@@ -185,7 +191,11 @@ impl Production {
             .consumers(self.consumers.unwrap_or(consumers))
             .history(self.history.unwrap_or(history))
             .planes(self.bus_planes(info))
-            .nominal_fps(self.rate().or(info.fps))
+            .nominal_fps(if self.own_rate {
+                info.fps.or(self.rate())
+            } else {
+                self.rate().or(info.fps)
+            })
             .mode(self.mode.unwrap_or(mode))
             .gid(self.group)
             .source(&info.description)

@@ -2,6 +2,7 @@
 //!
 //! `bin/bench` runs it after the benchmark of the bus, with the same words and the same rules.
 
+mod cameras;
 #[path = "../../../benches/bus/figures.rs"]
 mod figures;
 #[path = "../../../benches/bus/pixels.rs"]
@@ -50,6 +51,10 @@ fn run(quick: bool) -> io::Result<ExitCode> {
     }
     report.part("The producer's whole frame, 1080p, eight consumers, 30 fps: convert, claim, publish, notify");
     whole_frame(often(60, 400), &mut report, &stop)?;
+    report.part("A camera's frame, from its buffer to published, against OpenCV's way to gray: to BGR, then to gray");
+    for geometry in [VGA, FULL_HD] {
+        cameras::measure(geometry, often(40, 300), &mut report, &stop)?;
+    }
     if !stop.is_set() {
         report.end();
     }

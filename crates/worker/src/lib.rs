@@ -18,7 +18,6 @@
 //! | `last_words` | what is said when the window system ends the process |
 //! | `quiet` | keeps the libraries' own noise off the terminal |
 
-mod backoff;
 mod call;
 mod check;
 mod connect;

@@ -13,7 +13,6 @@ use framebus::stop::Stop;
 use opencv::core::Mat;
 use opencv::videoio::VideoCapture;
 
-use crate::backoff::Backoff;
 use crate::call::Call;
 use crate::connect::{Connection, connect, in_bgr};
 use crate::convert::to_gray;
@@ -22,6 +21,7 @@ use crate::images::{ImageSource, is_image};
 use crate::mat::{self, Landed};
 use crate::options::OpenOptions;
 use crate::quiet;
+use framebus_tools::backoff::Backoff;
 
 /// Opens a source and reads its first frame; `None` when somebody asks to stop meanwhile.
 ///

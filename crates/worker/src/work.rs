@@ -17,6 +17,14 @@ use crate::watch::Watch;
 /// Does the job that `framebus` has given, and ends the process without C++'s own clearing up.
 pub fn main() -> ! {
     quiet();
+    // `framebus doctor` asks for it: whether the libraries are there shows in a program that starts.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "--version")
+    {
+        println!("framebus-worker {}", env!("CARGO_PKG_VERSION"));
+        leave(ExitCode::SUCCESS);
+    }
     leave(end(work()))
 }
 

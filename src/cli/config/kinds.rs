@@ -8,10 +8,14 @@ use clap::ValueEnum;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::super::camera_words::{
+    Backend, parse_backend, parse_fourcc, parse_settings, show_backend, show_settings,
+};
 use super::super::units::{
     parse_duration, parse_fps_or_unpaced, parse_mode, parse_range, parse_size, show_duration,
 };
 use super::table::Kind;
+use crate::source::v4l2::FourCc;
 use framebus::layout::{Format, Geometry, MAX_CONSUMERS, PlaneSpec, TriggerKind};
 use framebus::observe::HEARTBEAT_MS;
 use framebus::redact::without_secrets;
@@ -51,7 +55,10 @@ kinds! {
     Consumers: u8, i64, parse_consumers, u8::to_string;
     History: u8, i64, parse_history, u8::to_string;
     Time: Duration, String, parse_duration, |time: &Duration| show_duration(*time);
-    PlaneNames: PlaneList, String, parse_planes, PlaneList::to_string;
+    PlaneNames: PlaneList, String, parse_listed, PlaneList::to_string;
+    PixelFormat: FourCc, String, parse_fourcc, FourCc::to_string;
+    Controls: Vec<(String, i64)>, String, parse_settings, |settings: &Vec<(String, i64)>| show_settings(settings);
+    BackendName: Backend, String, parse_backend, |backend: &Backend| show_backend(*backend).to_owned();
     Mode: u32, String, parse_mode, |mode: &u32| format!("{mode:04o}");
     TriggerName: Trigger, String, parse_trigger, Trigger::name;
     Limit: Duration, String, parse_limit, Time::show;
@@ -158,6 +165,11 @@ impl fmt::Display for PlaneList {
         let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&names.join(","))
     }
+}
+
+/// As a message has it: behind the value.
+fn parse_listed(text: &str) -> Result<PlaneList, String> {
+    parse_planes(text).map_err(|error| format!("cannot be: {error}"))
 }
 
 /// Reads a list of planes.

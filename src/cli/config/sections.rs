@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::super::camera_words::Backend;
 use super::ConfigError;
 use super::kinds::{
-    Consumers, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name, Percent, Periods, PlaneList,
-    PlaneNames, Size, Source, Time, Trigger, TriggerName,
+    BackendName, Consumers, Controls, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name,
+    Percent, Periods, PixelFormat, PlaneList, PlaneNames, Size, Source, Time, Trigger, TriggerName,
 };
 use super::table::{Kind, OfFile, Section, Variables, of_variable, settings};
+use crate::source::v4l2::FourCc;
 use framebus::layout::Geometry;
 use framebus::observe::Thresholds;
 use framebus::source::Range;
@@ -45,6 +47,14 @@ settings! {
         mode: u32 = "mode", Mode, Some(0o600);
         /// The group of the shared memory and the named pipes, as `units::parse_group` reads it.
         group: String = "group", Name, None;
+        /// The pixel format that a camera is asked for.
+        fourcc: FourCc = "fourcc", PixelFormat, None;
+        /// Values of a camera's controls.
+        settings: Vec<(String, i64)> = "set", Controls, None;
+        /// What reads cameras and pictures over HTTP.
+        backend: Backend = "backend", BackendName, Some(Backend::Native);
+        /// How often the BGR debugging image is renewed; 0 is never, `None` as the source's kind has it.
+        bgr_fps: f64 = "bgr_fps", Fps, None;
     }
 
     /// Settings of `consume`.

@@ -2,9 +2,10 @@
 //!
 //! Names end with their unit (seconds, bytes, ratio) and counters with `_total`, as `promtool check metrics` wants it.
 
-use std::fmt::Write;
-
-use framebus::observe::{BusState, Consumer, ConsumerState, Percentiles, Producer, Snapshot};
+use super::page::Page;
+use framebus::observe::{
+    BusState, Consumer, ConsumerState, FINDING_KINDS, Percentiles, Producer, Snapshot,
+};
 
 /// The states that a bus can have, as labels.
 const STATES: [(BusState, &str); 7] = [
@@ -57,6 +58,7 @@ pub(super) fn render(snapshots: &[Snapshot]) -> String {
             );
         }
     }
+    findings(&mut page, snapshots);
     summaries(&mut page, snapshots);
     consumers(&mut page, snapshots);
     page.text
@@ -89,6 +91,12 @@ const PRODUCER: &[Metric<Producer>] = &[
         value: |producer| Some(producer.starved as f64),
     },
     Metric {
+        name: "framebus_frames_source_dropped_total",
+        kind: "counter",
+        help: "Frames that the source lost by itself, before the producer had them.",
+        value: |producer| Some(producer.source_dropped as f64),
+    },
+    Metric {
         name: "framebus_newest_sequence",
         kind: "gauge",
         help: "Sequence of the newest frame.",
@@ -117,6 +125,12 @@ const PRODUCER: &[Metric<Producer>] = &[
         kind: "gauge",
         help: "Time between frames that the source announced.",
         value: |producer| producer.nominal_fps.map(|fps| 1.0 / fps),
+    },
+    Metric {
+        name: "framebus_producer_cpu_ratio",
+        kind: "gauge",
+        help: "Part of a core that the producer and what it has started use, since the look before.",
+        value: |producer| producer.cpu_percent.map(|percent| percent / 100.0),
     },
     Metric {
         name: "framebus_producer_resident_memory_bytes",
@@ -165,12 +179,6 @@ const BUS: &[Metric<Snapshot>] = &[
             snapshot.segment.as_ref().map(|_| attached.count() as f64)
         },
     },
-    Metric {
-        name: "framebus_findings",
-        kind: "gauge",
-        help: "Things to look at, as framebus top and framebus check name them.",
-        value: |snapshot| Some(snapshot.findings.len() as f64),
-    },
 ];
 
 const CONSUMER: &[Metric<Consumer>] = &[
@@ -205,11 +213,45 @@ const CONSUMER: &[Metric<Consumer>] = &[
         value: |consumer| Some(consumer.held_ms.map_or(0.0, seconds)),
     },
     Metric {
+        name: "framebus_consumer_cpu_ratio",
+        kind: "gauge",
+        help: "Part of a core that the consumer and what it has started use, since the look before.",
+        value: |consumer| consumer.cpu_percent.map(|percent| percent / 100.0),
+    },
+    Metric {
         name: "framebus_consumer_resident_memory_bytes",
         kind: "gauge",
         help: "Resident memory of the consumer and what it has started, without shared memory.",
         value: |consumer| consumer.rss_bytes.map(|bytes| bytes as f64),
     },
+];
+
+/// Every kind has a line, also where nothing is found: what was never there cannot be missed by an alert.
+fn findings(page: &mut Page, snapshots: &[Snapshot]) {
+    let name = "framebus_findings";
+    page.family(
+        name,
+        "gauge",
+        "Things to look at, by kind, as framebus top and framebus check name them.",
+    );
+    for snapshot in snapshots {
+        for kind in FINDING_KINDS {
+            let found = snapshot.findings.iter();
+            let count = found.filter(|finding| finding.kind == kind).count();
+            let labels = [("bus", snapshot.bus.as_str()), ("kind", kind)];
+            page.line(name, &labels, Some(count as f64));
+        }
+    }
+}
+
+/// The states of a consumer that is attached, as labels.
+const CONSUMER_STATES: [(ConsumerState, &str); 6] = [
+    (ConsumerState::Reading, "reading"),
+    (ConsumerState::Waiting, "waiting"),
+    (ConsumerState::Slow, "slow"),
+    (ConsumerState::Stuck, "stuck"),
+    (ConsumerState::Idle, "idle"),
+    (ConsumerState::PipeOnly, "pipe-only"),
 ];
 
 /// Percentiles of the last minute, as summaries without a sum: the histograms count, and do not add up.
@@ -267,6 +309,20 @@ fn consumers(page: &mut Page, snapshots: &[Snapshot]) {
         .filter(|(_, consumer)| consumer.state != ConsumerState::Gone)
         .map(|(bus, consumer)| (bus, consumer.index.to_string(), consumer))
         .collect();
+    let name = "framebus_consumer_state";
+    page.family(name, "gauge", "1 for the state that the consumer has.");
+    for (bus, index, consumer) in &attached {
+        for (state, word) in CONSUMER_STATES {
+            let labels = [
+                ("bus", *bus),
+                ("index", index.as_str()),
+                ("name", &consumer.name),
+                ("state", word),
+            ];
+            let value = f64::from(u8::from(consumer.state == state));
+            page.line(name, &labels, Some(value));
+        }
+    }
     for metric in CONSUMER {
         page.family(metric.name, metric.kind, metric.help);
         for (bus, index, consumer) in &attached {
@@ -295,60 +351,9 @@ fn seconds(millis: f64) -> f64 {
     millis / 1e3
 }
 
-#[derive(Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    /// What is not known has no line.
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
-        let Some(value) = value else {
-            return;
-        };
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
-            .collect();
-        let _ = writeln!(self.text, "{name}{{{}}} {value}", labels.join(","));
-    }
-
-    fn quantiles(&mut self, name: &str, labels: &[(&str, &str)], of: &Percentiles) {
-        for (quantile, value) in [
-            ("0.5", of.p50),
-            ("0.9", of.p90),
-            ("0.99", of.p99),
-            ("1", of.max),
-        ] {
-            let labels = [labels, &[("percentile", quantile)]].concat();
-            self.line(name, &labels, value.map(seconds));
-        }
-    }
-}
-
-/// A consumer's name is anybody's text.
-fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_cannot_break_out() {
-        let mut page = Page::default();
-        page.line("a", &[("name", "x\"} 1\n\\")], Some(2.0));
-        assert_eq!(page.text, "a{name=\"x\\\"} 1\\n\\\\\"} 2\n");
-    }
 
     #[test]
     fn counters_end_with_total_and_nothing_else_does() {

@@ -2,7 +2,9 @@
 
 use anyhow::bail;
 
+use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, too_many_slots};
+use super::camera::is_camera;
 use super::{ProduceArgs, RawFormat, RawPixels};
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
@@ -135,6 +137,20 @@ fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
         bail!(
             "--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for"
         );
+    }
+    if args.fourcc.is_some() && !is_camera(spec) {
+        bail!("--fourcc is for a camera");
+    }
+    if !args.settings.is_empty() && !is_camera(spec) {
+        bail!("--set is for a camera: other sources have no controls");
+    }
+    if args.backend == Some(Backend::Opencv) && is_camera(spec) {
+        if args.fourcc.is_some() {
+            bail!("--fourcc is for cameras that framebus reads itself: leave out --backend opencv");
+        }
+        if !args.settings.is_empty() {
+            bail!("--set is for cameras that framebus reads itself: leave out --backend opencv");
+        }
     }
     if args.speed.is_some() && !recording {
         bail!("--speed is for a recording (a .y4m file): use --fps for other sources");

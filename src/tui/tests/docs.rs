@@ -17,18 +17,7 @@ fn the_page_names_every_key() {
     }
 }
 
-const KINDS: [&str; 10] = [
-    "stuck-consumer",
-    "dead-consumer",
-    "slow-consumer",
-    "starved",
-    "producer-stalled",
-    "producer-gone",
-    "unlinked-segment",
-    "shm-nearly-full",
-    "trigger-backlog",
-    "layout-mismatch",
-];
+use framebus::observe::FINDING_KINDS as KINDS;
 
 #[test]
 fn the_page_has_an_entry_for_every_finding() {

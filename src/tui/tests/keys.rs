@@ -3,7 +3,6 @@
 use super::super::files;
 use super::super::input::{Input, Key};
 use super::super::keys::{Action, KEYS, Screen};
-use super::super::lens::Renderer;
 use super::super::model::{Overlay, Target};
 use super::super::rows::Sort;
 use super::super::theme::{ASCII, Theme};
@@ -40,18 +39,18 @@ fn q_and_ctrl_c_quit_and_capital_q_leaves_the_screen_behind() {
 #[test]
 fn screens_are_reached_by_number_tab_and_arrows() {
     let mut model = model(fixture::live());
-    for (number, screen) in ('1'..='5').zip(Screen::ALL) {
-        press(&mut model, Key::Char(number));
+    for screen in Screen::ALL {
+        press(&mut model, Key::Char(screen.key()));
         assert_eq!(model.screen, screen);
     }
     press(&mut model, Key::Tab);
-    assert_eq!(model.screen, Screen::Overview);
+    assert_eq!(model.screen, Screen::Buses);
     press(&mut model, Key::BackTab);
     assert_eq!(model.screen, Screen::Log);
     press(&mut model, Key::Right);
-    assert_eq!(model.screen, Screen::Overview);
+    assert_eq!(model.screen, Screen::Buses);
     type_in(&mut model, "lh");
-    assert_eq!(model.screen, Screen::Overview);
+    assert_eq!(model.screen, Screen::Buses);
     press(&mut model, Key::Left);
     assert_eq!(model.screen, Screen::Log);
     type_in(&mut model, "v");
@@ -212,7 +211,10 @@ fn s_r_x_and_c_change_what_is_listed() {
     assert!(draw(&model, 100, 30).contains("80423"));
     type_in(&mut model, "c");
     assert!(!draw(&model, 100, 30).contains("80423"));
+    assert!(draw(&model, 100, 30).contains("zeroed 14:03:35"));
     type_in(&mut model, "c");
+    assert!(!draw(&model, 100, 30).contains("80423"), "it counts anew");
+    type_in(&mut model, "u");
     assert!(draw(&model, 100, 30).contains("80423"));
 }
 

@@ -1,5 +1,7 @@
 //! The view as a person meets it: keys in, screens out.
 
+mod buses;
+mod crowd;
 mod docs;
 mod keys;
 mod moments;
@@ -15,7 +17,7 @@ use ratatui::layout::Rect;
 use super::input::{Input, Key};
 use super::model::Model;
 use super::update::{Effect, Message, update};
-use super::{Options, fixture, terminal, view};
+use super::{Options, Renderer, fixture, terminal, view};
 use framebus::observe::Snapshot;
 
 /// Makes a model that has seen `snapshot` for some seconds, and a picture of every slot.
@@ -24,6 +26,8 @@ fn model(snapshot: Snapshot) -> Model {
         (name == "LANG").then(|| "C.UTF-8".to_owned())
     });
     options.interval = Duration::from_millis(500);
+    // A picture that is text can be read in a snapshot.
+    options.renderer = Renderer::Ramp;
     let mut model = Model::new(&options);
     let pictures = fixture::pictures(&snapshot);
     for second in 0..5 {

@@ -4,7 +4,6 @@ use insta::assert_snapshot;
 use ratatui::style::Color;
 
 use super::super::keys::Screen;
-use super::super::lens::Renderer;
 use super::super::theme::Theme;
 use super::super::{Wants, fixture, view};
 use super::*;

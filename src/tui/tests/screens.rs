@@ -9,7 +9,6 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::super::input::Key;
-use super::super::lens::Renderer;
 use super::super::theme::{ASCII, Theme};
 use super::super::{TextOptions, fixture, render_text, terminal, view};
 use super::*;

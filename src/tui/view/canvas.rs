@@ -8,7 +8,7 @@ use crate::tui::format::width;
 use crate::tui::palette;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Theme, Tone};
-use crate::tui::thumbnail::Art;
+use crate::tui::thumbnail::{self, Art};
 
 /// Where to draw, and how it looks.
 pub(crate) struct Canvas<'a> {
@@ -114,7 +114,9 @@ impl Canvas<'_> {
     /// Draws two gray pixels in a cell.
     fn gray(&mut self, x: u16, y: u16, [upper, lower]: [u8; 2]) {
         if self.theme == Theme::None {
-            let symbol = match (upper >= 128, lower >= 128) {
+            let bright = |gray, row| thumbnail::is_bright(gray, x.into(), row);
+            let row = usize::from(y) * 2;
+            let symbol = match (bright(upper, row), bright(lower, row + 1)) {
                 (true, true) => "█",
                 (true, false) => "▀",
                 (false, true) => "▄",

@@ -1,7 +1,7 @@
 //! The consumers: who takes frames, how many, how late, how long.
 
 use crate::tui::format::{
-    OPEN, UNKNOWN, clean, count, or_unknown, pair, rate, ratio, span, uptime,
+    OPEN, UNKNOWN, clean, count, cut_middle, or_unknown, pair, rate, ratio, span, uptime, width,
 };
 use crate::tui::rows::{Sort, has_finding};
 use crate::tui::table::{Column, Line, fit, head, row};
@@ -54,23 +54,20 @@ const fn column(
 const COLUMNS: [Column<Kind>; 21] = [
     column(Kind::State, "S", 1, false, 99),
     column(Kind::Id, "ID", 2, true, 98),
-    Column {
-        grow: 20,
-        ..column(Kind::Name, "NAME", 8, false, 97)
-    },
+    column(Kind::Name, "NAME", 8, false, 97),
     column(Kind::Language, "LANG", 4, false, 10),
     column(Kind::Pid, "PID", 7, true, 60),
     column(Kind::Fps, "FPS", 5, true, 95),
-    column(Kind::Share, "%CAM", 4, true, 14),
+    column(Kind::Share, "%CAM", 4, true, 16),
     column(Kind::Skip, "SKIP", 6, true, 50),
-    column(Kind::Triggers, "TRIG/s", 6, true, 12),
-    column(Kind::Slot, "SLOT", 4, true, 40),
+    column(Kind::Triggers, "TRIG/s", 6, true, 30),
+    column(Kind::Slot, "SLOT", 4, true, 20),
     column(Kind::Held, "HELD", 5, true, 96),
-    column(Kind::Wait, "WAIT50/99", 9, true, 30),
+    column(Kind::Wait, "WAIT50/99", 9, true, 12),
     column(Kind::Busy, "BUSY50/99", 9, true, 70),
     column(Kind::Ratio, " B/P", 4, true, 65),
-    column(Kind::Age, "AGE", 5, true, 35),
-    column(Kind::Cpu, "CPU%", 4, true, 20),
+    column(Kind::Age, "AGE", 5, true, 14),
+    column(Kind::Cpu, "CPU%", 4, true, 40),
     column(Kind::Taken, "TAKEN", 8, true, 5),
     column(Kind::Coalesced, "COAL", 6, true, 3),
     column(Kind::Since, "SINCE", 9, true, 4),
@@ -104,17 +101,49 @@ pub(crate) fn lines(
     cells: usize,
     glyphs: &Glyphs,
 ) -> Vec<Line> {
-    let columns = fit(&COLUMNS, cells);
+    let columns = fit_names(snapshot, cells);
+    let name_cells = columns
+        .iter()
+        .find(|column| column.kind == Kind::Name)
+        .map_or(0, |column| usize::from(column.width));
     let mut lines = vec![head(&columns, Some(sorted(sort)))];
     for consumer in rows {
         let flagged = has_finding(snapshot, consumer);
         lines.push(row(&columns, glyphs, |kind| {
-            let (tone, text) = cell(kind, consumer, glyphs);
+            let (tone, text) = match kind {
+                Kind::Name => {
+                    let (tone, text) = cell(kind, consumer, glyphs);
+                    (tone, cut_middle(&text, name_cells, glyphs.cut))
+                }
+                kind => cell(kind, consumer, glyphs),
+            };
             (row_tone(consumer, kind, flagged).unwrap_or(tone), text)
         }));
     }
     lines
 }
+
+/// Chooses the columns: names have what they need before others come, up to a fifth of the row, and grow first of all.
+fn fit_names(snapshot: &Snapshot, cells: usize) -> Vec<Column<Kind>> {
+    let names = snapshot
+        .consumers
+        .iter()
+        .map(|consumer| width(&consumer.name));
+    let longest = names.max().unwrap_or(0).min(LONGEST_NAME);
+    let mut columns = COLUMNS.to_vec();
+    for column in columns
+        .iter_mut()
+        .filter(|column| column.kind == Kind::Name)
+    {
+        let least = longest.clamp(8, (cells / 5).clamp(8, 16));
+        column.width = least as u16;
+        column.grow = longest.saturating_sub(least) as u16;
+    }
+    fit(&columns, cells)
+}
+
+/// Cells that a name may take where there is room.
+const LONGEST_NAME: usize = 40;
 
 const fn sorted(sort: Sort) -> Kind {
     match sort {

@@ -3,23 +3,45 @@
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
+use super::graph::{self, Extreme, Graph};
 use super::{consumers, findings, histogram, inside, section};
-use crate::tui::format::{clean, clock, millis, or_unknown, rate, uptime};
+use crate::tui::format::{clean, clock, millis, or_unknown, uptime};
 use crate::tui::model::Model;
 use crate::tui::rows::Sort;
-use crate::tui::seconds::Seconds;
 use crate::tui::table::{Line, wrap};
 use crate::tui::theme::{Glyphs, Tone};
 use crate::tui::track::{ConsumerKey, ConsumerTrack, HISTORY_S};
 use framebus::observe::{Consumer, ConsumerState, Percentiles, Snapshot};
 
-/// Draws the consumer `key` over the whole screen.
+/// Draws the consumer `key` over the whole screen, its row of the table with it.
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
     body: Rect,
     model: &Model,
     snapshot: &Snapshot,
     key: ConsumerKey,
+) {
+    draw_into(canvas, body, model, snapshot, key, true);
+}
+
+/// Draws the consumer `key` below the table.
+pub(super) fn draw_below(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    model: &Model,
+    snapshot: &Snapshot,
+    key: ConsumerKey,
+) {
+    draw_into(canvas, area, model, snapshot, key, false);
+}
+
+fn draw_into(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    model: &Model,
+    snapshot: &Snapshot,
+    key: ConsumerKey,
+    row: bool,
 ) {
     let glyphs = canvas.glyphs;
     let found = snapshot
@@ -48,19 +70,22 @@ pub(super) fn draw(
         &Line::new(Tone::Head, format!("CONSUMER {} {name}", consumer.index)),
     );
     let cells = usize::from(body.width) - 4;
-    let mut lines = consumers::lines(
-        snapshot,
-        &[consumer],
-        Sort::Id,
-        usize::from(body.width - 2),
-        glyphs,
-    );
-    lines
-        .iter_mut()
-        .for_each(|line| line.0.insert(0, (Tone::Plain, String::new())));
-    canvas.lines(inside(body, body.y + 1, 2), &lines);
+    if row {
+        let mut lines = consumers::lines(
+            snapshot,
+            &[consumer],
+            Sort::Id,
+            usize::from(body.width - 2),
+            glyphs,
+        );
+        lines
+            .iter_mut()
+            .for_each(|line| line.0.insert(0, (Tone::Plain, String::new())));
+        canvas.lines(inside(body, body.y + 1, 2), &lines);
+    }
     let track = model.track().and_then(|track| track.consumers.get(&key));
-    let area = inside(body, body.y + 3, body.height - 3);
+    let above = if row { 3 } else { 1 };
+    let area = inside(body, body.y + above, body.height.saturating_sub(above));
     let area = Rect {
         x: area.x + 1,
         width: area.width - 2,
@@ -70,7 +95,11 @@ pub(super) fn draw(
         identity(consumer, snapshot, cells, glyphs),
         latency(consumer, snapshot, cells, glyphs),
     ];
-    parts.extend(track.map(|track| histories(track, snapshot, cells, glyphs)));
+    let used: usize = parts.iter().map(Vec::len).sum();
+    // Curves say more than gaps, and the histogram has its height first.
+    let room = usize::from(area.height).saturating_sub(used + TALL_BARS);
+    let rows = (room / 2).clamp(1, CURVE);
+    parts.extend(track.map(|track| histories(track, snapshot, cells, rows, glyphs)));
     let used: usize = parts.iter().map(Vec::len).sum();
     let spare = usize::from(area.height).saturating_sub(used);
     // Lines between the parts look better; the bars below them say more.
@@ -89,23 +118,27 @@ pub(super) fn draw(
         height: area.height.saturating_sub(lines.len() as u16),
         ..area
     };
-    draw_below(canvas, below, consumer, track);
+    draw_histogram(canvas, below, consumer, track);
 }
 
 /// Lines that the histogram should have at least: what it is, three of bars, the times.
 const BARS: usize = 5;
+/// Lines that the histogram has before curves get higher than a line.
+const TALL_BARS: usize = 10;
+/// Rows of the highest curve.
+const CURVE: usize = 6;
 /// Cells of the list of frames, and of the gap before it.
 const HELD: u16 = 34;
 
 /// Draws the histogram and beside it, where there is room, the last frames held.
-fn draw_below(
+fn draw_histogram(
     canvas: &mut Canvas<'_>,
     area: Rect,
     consumer: &Consumer,
     track: Option<&ConsumerTrack>,
 ) {
     let mut left = area;
-    if let Some(track) = track.filter(|_| area.width > 2 * HELD) {
+    if let Some(track) = track.filter(|_| area.width > 2 * HELD && area.height > 2) {
         left.width -= HELD;
         let right = Rect {
             x: left.right() + 3,
@@ -236,31 +269,31 @@ fn histories(
     track: &ConsumerTrack,
     snapshot: &Snapshot,
     cells: usize,
+    rows: usize,
     glyphs: &Glyphs,
 ) -> Vec<Line> {
-    let seconds = cells.saturating_sub(28).min(HISTORY_S);
-    let nominal = snapshot
-        .producer
-        .as_ref()
-        .and_then(|producer| producer.nominal_fps)
-        .unwrap_or(0.0);
-    let line = |name: &str, unit: &str, values: &Seconds<f32>, least: f32| {
-        let values: Vec<_> = values.newest(seconds).collect();
-        let top = values.iter().flatten().copied().fold(least, f32::max);
-        let newest = values.last().copied().flatten();
-        let mut line = Line::new(Tone::Plain, format!("{name:<4}{seconds:>3}s "));
-        line.push(Tone::Good, glyphs.bars(values.into_iter(), top));
-        let (newest, top) = (
-            or_unknown(newest, |value| rate(value.into())),
-            rate(top.into()),
-        );
-        line.push(Tone::Plain, format!(" {newest:>6}{unit} of {top}{unit}"));
-        line
+    let producer = snapshot.producer.as_ref();
+    let nominal = producer.and_then(|producer| producer.nominal_fps);
+    let graph = |name, values, least_top, extreme| {
+        let graph = Graph {
+            name,
+            values,
+            least_top,
+            // A consumer may be as slow as it likes.
+            bad_below: 0.0,
+            seconds: HISTORY_S,
+            extreme,
+        };
+        graph::lines(&graph, cells, rows, glyphs)
     };
-    vec![
-        line("fps", "", &track.fps, nominal as f32),
-        line("cpu", "%", &track.cpu, 100.0),
-    ]
+    let fps = graph(
+        "fps",
+        &track.fps,
+        nominal.unwrap_or(0.0) as f32,
+        Extreme::Least,
+    );
+    let cpu = graph("cpu", &track.cpu, 100.0, Extreme::Most);
+    [fps, cpu].concat()
 }
 
 /// Returns the frames that it was seen to hold, the newest first.

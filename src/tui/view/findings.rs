@@ -30,17 +30,19 @@ pub(crate) fn lines(snapshot: &Snapshot, cells: usize, rows: usize, glyphs: &Gly
         return whole;
     }
     let kinds = kinds(snapshot);
-    let start = |finding: &Finding| {
-        let mut line = label(finding, kinds, glyphs);
-        let room = cells.saturating_sub(line.width());
-        let mut text = clean(&finding.text, glyphs.ascii);
-        if width(&text) > room {
-            text = without_asides(&text);
-        }
-        line.push(Tone::Plain, cut(&text, room, glyphs.cut));
-        line
-    };
+    let start = |finding| end_of(label(finding, kinds, glyphs), finding, cells, glyphs);
     snapshot.findings.iter().take(rows).map(start).collect()
+}
+
+/// Ends a line with the text of a finding, as much of it as there is room for.
+pub(super) fn end_of(mut line: Line, finding: &Finding, cells: usize, glyphs: &Glyphs) -> Line {
+    let room = cells.saturating_sub(line.width());
+    let mut text = clean(&finding.text, glyphs.ascii);
+    if width(&text) > room {
+        text = without_asides(&text);
+    }
+    line.push(Tone::Plain, cut(&text, room, glyphs.cut));
+    line
 }
 
 /// Returns the findings with their whole text, over as many lines as that takes.
@@ -63,7 +65,7 @@ fn kinds(snapshot: &Snapshot) -> usize {
 }
 
 /// Leaves out what stands in parentheses: in a short line the end of the sentence says more.
-fn without_asides(text: &str) -> String {
+pub(super) fn without_asides(text: &str) -> String {
     let mut short = String::new();
     let mut rest = text;
     while let Some((before, aside)) = rest.split_once(" (") {
@@ -76,7 +78,7 @@ fn without_asides(text: &str) -> String {
     short + rest
 }
 
-fn label(finding: &Finding, kinds: usize, glyphs: &Glyphs) -> Line {
+pub(super) fn label(finding: &Finding, kinds: usize, glyphs: &Glyphs) -> Line {
     let (sign, tone) = (sign(finding.severity), tone(finding.severity));
     let mut line = Line::new(
         tone,

@@ -3,7 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
-use crate::tui::format::{bytes, clean, width};
+use super::findings;
+use crate::tui::buses;
+use crate::tui::format::{bytes, clean, clock, width};
 use crate::tui::keys::Screen;
 use crate::tui::model::{Hit, Model, Overlay, Target};
 use crate::tui::table::Line;
@@ -49,13 +51,20 @@ fn title_row(canvas: &mut Canvas<'_>, y: u16, (x0, x1): (u16, u16), model: &Mode
     }
     right.push("READ-ONLY".into());
     right.push(format!("{:.1} Hz", 1000.0 / model.interval_ms as f64));
-    right.extend(segment.map(|segment| bytes(segment.bytes)));
+    right.extend(
+        segment
+            .filter(|_| model.screen != Screen::Buses)
+            .map(|segment| bytes(segment.bytes)),
+    );
     let mut left = vec!["framebus top".to_owned(), tabs(model)];
+    // Those of one bus do not tell about all.
+    let segment = segment.filter(|_| model.screen != Screen::Buses);
     left.extend(segment.map(format_of));
     left.extend(segment.map(|segment| format!("gen {}", segment.generation)));
+    let trouble = elsewhere(model);
     let join = |parts: &[String]| parts.join(&format!(" {} ", glyphs.dot));
     // The least needed falls away first: memory, then generation, then format, then the rate.
-    let room = usize::from(x1 - x0).saturating_sub(8);
+    let room = usize::from(x1 - x0).saturating_sub(8 + trouble.width());
     let fits = |left: &[String], right: &[String]| width(&join(left)) + width(&join(right)) <= room;
     for parts in [4, 3, 2] {
         if !fits(&left, &right) {
@@ -69,12 +78,11 @@ fn title_row(canvas: &mut Canvas<'_>, y: u16, (x0, x1): (u16, u16), model: &Mode
             left.truncate(parts - 1);
         }
     }
-    canvas.rule(
-        y,
-        (x0, x1),
-        [glyphs.top[0], glyphs.top[2]],
-        &Line::new(Tone::Title, join(&left)),
-    );
+    canvas.rule(y, (x0, x1), [glyphs.top[0], glyphs.top[2]], &{
+        let mut line = Line::new(Tone::Title, join(&left));
+        line.0.extend(trouble.0);
+        line
+    });
     let tone = if model.is_frozen() {
         Tone::Warn
     } else {
@@ -85,6 +93,35 @@ fn title_row(canvas: &mut Canvas<'_>, y: u16, (x0, x1): (u16, u16), model: &Mode
     }
 }
 
+/// Names the other buses that are in trouble.
+fn elsewhere(model: &Model) -> Line {
+    let troubled = buses::in_trouble(model);
+    let others: Vec<_> = troubled
+        .iter()
+        .filter(|(bus, _)| *bus != model.bus && model.screen != Screen::Buses)
+        .collect();
+    let worst = others.iter().map(|(_, severity)| *severity).max();
+    let Some(worst) = worst else {
+        return Line::default();
+    };
+    let named: Vec<_> = others
+        .iter()
+        .take(NAMED)
+        .map(|(bus, _)| bus.as_str())
+        .collect();
+    let more = match others.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" +{more}"),
+    };
+    let (sign, tone) = (findings::sign(worst), findings::tone(worst));
+    let mut line = Line::new(Tone::Title, format!(" {} ", model.glyphs.dot));
+    line.push(tone, format!("{sign} {}{more}", named.join(" ")));
+    line
+}
+
+/// How many of the other buses in trouble are named.
+const NAMED: usize = 2;
+
 /// Names the buses; the one that is shown stands in brackets when there are more.
 fn tabs(model: &Model) -> String {
     let name = |bus: &String| match *bus == model.bus {
@@ -92,6 +129,10 @@ fn tabs(model: &Model) -> String {
         false => bus.clone(),
     };
     match model.buses.len() {
+        count if model.screen == Screen::Buses => match count {
+            1 => "1 bus".to_owned(),
+            _ => format!("{count} buses"),
+        },
         0 | 1 => model.bus.clone(),
         2..=4 => model.buses.iter().map(name).collect::<Vec<_>>().join(" "),
         count => {
@@ -118,8 +159,8 @@ fn screens_row(
 ) {
     let short = x1 - x0 < 77;
     let mut x = x0 + 2;
-    for (at, screen) in Screen::ALL.into_iter().enumerate() {
-        let number = at + 1;
+    for screen in Screen::ALL {
+        let number = screen.key();
         let name = if short {
             &screen.name()[..screen.name().len().min(4)]
         } else {
@@ -139,13 +180,19 @@ fn screens_row(
     }
     let listing = &model.listing;
     let mut parts = vec!["? help".to_owned()];
-    parts.push(format!("sort: {} {}", listing.sort.name(), listing.arrow()));
+    if model.screen != Screen::Buses {
+        parts.push(format!("sort: {} {}", listing.sort.name(), listing.arrow()));
+    }
+    if let Some(ms) = model.track().and_then(|track| track.zeroed_ms()) {
+        parts.push(format!("zeroed {}", clock(ms)));
+    }
     if listing.only_findings {
         parts.push("only findings".into());
     }
     if !model.editing && !listing.filter.is_empty() {
         parts.push(format!("filter: {}", listing.filter));
     }
+    let plain = if model.screen == Screen::Buses { 1 } else { 2 };
     while parts.len() > 1
         && parts.iter().map(|part| width(part) + 3).sum::<usize>() > usize::from(x1 - x)
     {
@@ -156,7 +203,12 @@ fn screens_row(
     let text = clean(&parts.join("   "), canvas.glyphs.ascii);
     let cells = width(&text) as u16;
     if x + cells + 2 <= x1 {
-        canvas.text(x1 - 1 - cells, y, cells, Tone::Dim, &text);
+        // What leaves something out is not to be overlooked.
+        let tone = match parts.len() > plain {
+            true => Tone::Warn,
+            false => Tone::Dim,
+        };
+        canvas.text(x1 - 1 - cells, y, cells, tone, &text);
     }
 }
 
@@ -182,6 +234,16 @@ fn footer(model: &Model, cells: usize) -> Line {
             ("j k", "next consumer"),
             ("space", "freeze"),
             ("q", "quit"),
+        ],
+        (_, Screen::Buses) => &[
+            ("q", "quit"),
+            ("j k", "select"),
+            ("Enter", "open"),
+            ("space", "freeze"),
+            ("x", "findings"),
+            ("/", "filter"),
+            ("t", "thumbnails"),
+            ("?", "help"),
         ],
         (_, Screen::View) => &[
             ("q", "quit"),
@@ -231,10 +293,6 @@ fn footer(model: &Model, cells: usize) -> Line {
         }
         line.push(Tone::Key, *key);
         line.push(Tone::Plain, format!(" {what}  "));
-    }
-    if let Some(ms) = model.track().and_then(|track| track.zeroed_ms()) {
-        let text = format!("zeroed {} UTC", crate::tui::format::clock(ms));
-        line.push_right(Tone::Warn, &text, cells);
     }
     line
 }

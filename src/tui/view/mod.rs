@@ -1,9 +1,12 @@
 //! The state as cells: one file a panel.
 
+mod bus_table;
+mod buses;
 mod canvas;
 pub(crate) mod consumers;
 mod detail;
 pub(crate) mod findings;
+mod graph;
 mod header;
 mod help;
 mod histogram;
@@ -12,6 +15,7 @@ mod overview;
 mod picture;
 pub(crate) mod producer;
 pub(crate) mod slots;
+mod slots_screen;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -55,6 +59,9 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
     match (model.overlay, readable) {
         (Overlay::Help, _) => help::draw(&mut canvas, body, model),
         (Overlay::None, _) if model.screen == Screen::Log => log::draw(&mut canvas, body, model),
+        (Overlay::None, _) if model.screen == Screen::Buses => {
+            buses::draw(&mut canvas, body, model, &mut hits);
+        }
         (_, None) => {
             section(&mut canvas, body.y, body, &Line::default());
             header::draw_waiting(&mut canvas, body, model);
@@ -67,9 +74,9 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
             Screen::Consumers => {
                 overview::draw_consumers(&mut canvas, body, model, snapshot, &mut hits)
             }
-            Screen::Slots => overview::draw_slots(&mut canvas, body, model, snapshot, &mut hits),
+            Screen::Slots => slots_screen::draw(&mut canvas, body, model, snapshot, &mut hits),
             Screen::View => picture::draw_view(&mut canvas, body, model, snapshot),
-            Screen::Log => {}
+            Screen::Buses | Screen::Log => {}
         },
     }
     header::draw_notice(&mut canvas, area, model);

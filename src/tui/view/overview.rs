@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
-use super::{consumers, findings, inside, picture, producer, section, slots};
+use super::{consumers, detail, findings, inside, picture, producer, section, slots};
 use crate::tui::model::{Hit, Model, Target};
 use crate::tui::scale;
 use crate::tui::table::Line;
 use crate::tui::theme::Tone;
 use crate::tui::track::ConsumerKey;
-use framebus::observe::Snapshot;
+use framebus::observe::{Consumer, Snapshot};
 
 /// How the rows of a screen are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ struct Heights {
     producer: usize,
     slots: usize,
     consumers: usize,
+    detail: usize,
     findings: usize,
 }
 
@@ -30,6 +31,10 @@ struct Wish {
     findings: usize,
     /// Rows that the picture can use beside producer and slots.
     picture: usize,
+    /// Rows that it may have: the rest says more with a consumer's detail.
+    picture_most: usize,
+    /// Rows that the detail of a consumer takes at least; 0 without one.
+    detail: usize,
 }
 
 impl Wish {
@@ -40,6 +45,7 @@ impl Wish {
             && heights.consumers > self.consumers
             && heights.findings >= self.findings
             && heights.producer + heights.slots + 1 >= self.picture
+            && self.picture <= self.picture_most
     }
 }
 
@@ -50,8 +56,9 @@ const TABLES: u16 = 68;
 fn share(rows: usize, wish: Wish) -> Heights {
     let mut heights = Heights {
         producer: 2,
-        slots: 2,
-        consumers: 2,
+        slots: 1,
+        consumers: 3,
+        detail: 0,
         findings: 1,
     };
     let mut left = rows.saturating_sub(7);
@@ -60,21 +67,34 @@ fn share(rows: usize, wish: Wish) -> Heights {
         *height += more;
         left -= more;
     };
-    give(&mut heights.slots, 3);
     give(&mut heights.consumers, wish.consumers.min(5));
+    give(&mut heights.slots, wish.slots.min(3));
     give(&mut heights.findings, wish.findings.min(2));
     give(&mut heights.producer, wish.producer.0);
+    give(&mut heights.slots, wish.slots.min(4));
+    give(&mut heights.consumers, wish.consumers.min(7));
     give(&mut heights.slots, wish.slots.min(7));
-    give(&mut heights.consumers, wish.consumers.min(9));
+    give(&mut heights.consumers, wish.consumers.min(10));
     give(&mut heights.producer, wish.producer.1);
     give(&mut heights.slots, wish.slots);
     give(&mut heights.findings, wish.findings);
     give(&mut heights.consumers, wish.consumers);
     let beside = (heights.producer + 1).min(wish.picture);
     give(&mut heights.slots, wish.picture - beside);
+    // What is left tells more: the rate as a curve, and a consumer in detail.
+    if wish.producer.1 > wish.producer.0 {
+        give(&mut heights.producer, wish.producer.1 + CURVE);
+    }
+    if wish.detail > 0 && left > wish.detail {
+        heights.detail = left;
+        left = 0;
+    }
     heights.consumers += left;
     heights
 }
+
+/// Rows that the rate of the producer gets more where there is room.
+const CURVE: usize = 3;
 
 /// Draws the overview.
 pub(super) fn draw(
@@ -88,19 +108,23 @@ pub(super) fn draw(
     let fps = model.track().map(|track| &track.fps);
     let rows = model.rows();
     let taken = model.picture();
+    let detailed = detailed(model, &rows);
     let cells = |aside: u16| usize::from(body.width - 1 - aside) - 3;
-    let producer_lines = |aside| producer::lines(snapshot, fps, cells(aside), glyphs);
+    let producer_lines = |aside, rows| producer::lines(snapshot, fps, cells(aside), rows, glyphs);
     let finding_lines = findings::wrapped(snapshot, usize::from(body.width) - 4, glyphs).len();
     let shared = |aside: u16| {
-        let lines = producer_lines(aside).len();
+        let lines = producer_lines(aside, 1).len();
+        let slots = slots::wish(snapshot, cells(aside));
         let wish = Wish {
             producer: (lines - 1, lines),
-            slots: snapshot.slots.len() + 1,
+            slots,
             consumers: rows.len().max(1) + 1,
             findings: finding_lines,
             picture: taken
                 .and_then(|picture| scale::size(picture, aside, 200))
                 .map_or(0, |(_, rows)| rows),
+            picture_most: (lines + CURVE + slots + 2).max(usize::from(body.height) * 2 / 5),
+            detail: if detailed.is_some() { DETAIL } else { 0 },
         };
         let heights = share(usize::from(body.height).saturating_sub(4), wish);
         (wish.is_granted(heights), heights)
@@ -116,7 +140,8 @@ pub(super) fn draw(
     };
     let split = body.right() - 1 - aside;
     let heights = shared(aside).1;
-    let producer_lines = producer_lines(aside);
+    let others = producer_lines(aside, 1).len() - 1;
+    let producer_lines = producer_lines(aside, heights.producer.saturating_sub(others).max(1));
 
     let mut y = body.y;
     let top = y;
@@ -126,7 +151,7 @@ pub(super) fn draw(
         &producer_lines,
     );
     y += 1 + heights.producer as u16;
-    section(canvas, y, body, &slots::title(snapshot, heights.slots));
+    section(canvas, y, body, &slots::title(snapshot));
     let area = padded(body, split, y + 1, heights.slots);
     let lines = slots::lines(
         snapshot,
@@ -146,6 +171,7 @@ pub(super) fn draw(
         picture::draw_aside(canvas, area, model, taken);
     }
     y += 1 + heights.consumers as u16;
+    y = draw_detail(canvas, body, (y, heights.detail), model, snapshot, detailed);
     section(
         canvas,
         y,
@@ -155,6 +181,37 @@ pub(super) fn draw(
     let area = padded(body, body.right() - 1, y + 1, heights.findings);
     let lines = findings::lines(snapshot, area.width.into(), heights.findings, glyphs);
     canvas.lines(area, &lines);
+}
+
+/// Returns the consumer whose detail fills what nobody needs: the selected one, else the first.
+fn detailed(model: &Model, rows: &[&Consumer]) -> Option<ConsumerKey> {
+    let selected = model.selected_row().and_then(|at| rows.get(at));
+    selected
+        .or(rows.first())
+        .map(|consumer| ConsumerKey::of(consumer))
+}
+
+/// Rows that the detail of a consumer takes at least, with its rule.
+const DETAIL: usize = 9;
+
+/// Draws the detail of a consumer in `height` rows from `y` on, its rule with them; returns the row after it.
+fn draw_detail(
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    (y, height): (u16, usize),
+    model: &Model,
+    snapshot: &Snapshot,
+    consumer: Option<ConsumerKey>,
+) -> u16 {
+    let area = Rect {
+        y,
+        height: height as u16,
+        ..body
+    };
+    if let Some(key) = consumer.filter(|_| height > 0) {
+        detail::draw_below(canvas, area, model, snapshot, key);
+    }
+    area.bottom()
 }
 
 /// Draws the consumers at full height.
@@ -168,8 +225,14 @@ pub(super) fn draw_consumers(
     let whole = findings::wrapped(snapshot, usize::from(body.width) - 4, canvas.glyphs).len();
     let found = whole.min(usize::from(body.height) / 4);
     let rows = usize::from(body.height).saturating_sub(2 + found);
+    let listed = model.rows();
+    let spare = rows.saturating_sub(listed.len() + 2);
+    let detailed = detailed(model, &listed).filter(|_| spare >= DETAIL);
+    let height = if detailed.is_some() { spare } else { 0 };
+    let rows = rows - height;
     consumers_section(canvas, body, (body.y, rows), model, snapshot, hits);
     let y = body.y + 1 + rows as u16;
+    let y = draw_detail(canvas, body, (y, height), model, snapshot, detailed);
     section(canvas, y, body, &findings::title(snapshot, found));
     let area = padded(body, body.right() - 1, y + 1, found);
     let lines = findings::lines(snapshot, area.width.into(), found, canvas.glyphs);
@@ -239,64 +302,8 @@ fn consumers_section(
     canvas.lines(area, &lines);
 }
 
-/// Draws the slots with their use over a minute, and the picture of every one.
-pub(super) fn draw_slots(
-    canvas: &mut Canvas<'_>,
-    body: Rect,
-    model: &Model,
-    snapshot: &Snapshot,
-    hits: &mut Vec<Hit>,
-) {
-    let all = usize::from(body.height) - 1;
-    let height = if model.thumbnails {
-        (snapshot.slots.len() + 1).min(all * 6 / 10)
-    } else {
-        all
-    };
-    section(canvas, body.y, body, &slots::title(snapshot, height));
-    let area = padded(body, body.right() - 1, body.y + 1, height);
-    let strips = model.track().map(|track| &track.slots);
-    let mut lines = slots::lines(snapshot, strips, area.width.into(), height, canvas.glyphs);
-    for (line, y) in lines.iter_mut().zip(area.y..) {
-        let Some(slot) = line.slot else {
-            continue;
-        };
-        hits.push(Hit {
-            y,
-            x: (body.x, body.right()),
-            target: Target::Slot(slot),
-        });
-        if model.selected_slot == Some(slot) {
-            line.line.select();
-            canvas.text(body.x, y, 1, Tone::Key, canvas.glyphs.marker);
-        }
-    }
-    canvas.lines(
-        area,
-        &lines.into_iter().map(|line| line.line).collect::<Vec<_>>(),
-    );
-    let y = area.bottom();
-    if y + 3 < body.bottom() {
-        let mut title = Line::new(Tone::Head, "PICTURES");
-        let [_, free, latest, written, had, held] = canvas.glyphs.strip;
-        title.push(
-            Tone::Dim,
-            format!(
-                "   strip: {held} held all along  {had} at times  {written} written  {latest} newest  {free} free"
-            ),
-        );
-        section(canvas, y, body, &title);
-        picture::draw_slots(
-            canvas,
-            inside(body, y + 1, body.bottom() - y - 1),
-            model,
-            snapshot,
-        );
-    }
-}
-
 /// Returns the cells from the left side to column `right`, with a space on either side.
-fn padded(body: Rect, right: u16, y: u16, height: usize) -> Rect {
+pub(super) fn padded(body: Rect, right: u16, y: u16, height: usize) -> Rect {
     Rect {
         x: body.x + 2,
         y,
@@ -315,6 +322,8 @@ mod tests {
         consumers: 6,
         findings: 2,
         picture: 9,
+        picture_most: 40,
+        detail: DETAIL,
     };
 
     #[test]
@@ -322,7 +331,11 @@ mod tests {
         for rows in 7..200 {
             let heights = share(rows, WISH);
             assert_eq!(
-                heights.producer + heights.slots + heights.consumers + heights.findings,
+                heights.producer
+                    + heights.slots
+                    + heights.consumers
+                    + heights.detail
+                    + heights.findings,
                 rows,
                 "{rows}"
             );
@@ -335,8 +348,9 @@ mod tests {
             share(16, WISH),
             Heights {
                 producer: 3,
-                slots: 6,
-                consumers: 5,
+                slots: 5,
+                consumers: 6,
+                detail: 0,
                 findings: 2
             }
         );
@@ -344,8 +358,9 @@ mod tests {
             share(9, WISH),
             Heights {
                 producer: 2,
-                slots: 3,
-                consumers: 3,
+                slots: 1,
+                consumers: 5,
+                detail: 0,
                 findings: 1
             }
         );
@@ -362,7 +377,7 @@ mod tests {
         );
         assert_eq!(
             (heights.producer, heights.slots, heights.findings),
-            (4, 25, 2)
+            (7, 25, 2)
         );
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
-use super::{inside, section};
+use super::{inside, section, slots};
 use crate::tui::figures;
 use crate::tui::format::or_unknown;
 use crate::tui::lens::{Lens, Renderer};
@@ -11,7 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::table::Line;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::thumbnail;
-use framebus::observe::{Picture, Snapshot};
+use framebus::observe::{Picture, Slot, SlotState, Snapshot};
 
 /// Draws the newest picture into the right side of the overview; `area` has the frame's lines on all sides.
 pub(super) fn draw_aside(
@@ -55,14 +55,21 @@ pub(super) fn draw_aside(
 
 /// Draws the picture of every slot side by side.
 pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, snapshot: &Snapshot) {
-    let count = snapshot.slots.len() as u16;
     let aspect = snapshot.segment.as_ref().map_or(1.5, |segment| {
         f64::from(segment.width) / f64::from(segment.height.max(1))
     });
-    let Some((columns, width, height)) = grid(count, area, aspect) else {
+    let fits = |count: u16| {
+        let grid = grid(count, area, aspect)?;
+        (grid.1 >= LEAST_WIDTH || count == 1).then_some((count, grid))
+    };
+    let all = snapshot.slots.len() as u16;
+    let Some((count, (columns, width, height))) = (1..=all).rev().find_map(fits) else {
         return;
     };
-    for (at, slot) in snapshot.slots.iter().enumerate() {
+    for (at, slot) in telling(snapshot, model, count.into())
+        .into_iter()
+        .enumerate()
+    {
         let (column, row) = (at as u16 % columns, at as u16 / columns);
         let cell = Rect::new(
             area.x + column * (width + 1),
@@ -83,11 +90,20 @@ pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, sna
             .and_then(|track| track.pictures.get(&slot.slot))
             // One of another frame than the table has would be of another moment.
             .filter(|picture| Some(picture.sequence) == slot.sequence);
-        let title = format!(
-            "{} {}",
-            slot.slot,
-            or_unknown(slot.sequence, |sequence| sequence.to_string())
-        );
+        let mark = match slot.state {
+            _ if slots::stuck(slot, snapshot) => "!",
+            SlotState::Latest => "LATEST",
+            SlotState::Held => "held",
+            SlotState::Writing => "writing",
+            SlotState::Free => "",
+        };
+        let sequence = or_unknown(slot.sequence, |sequence| sequence.to_string());
+        // What it is used for says more than the sequence, which the table has.
+        let whole = format!("{} {sequence} {mark}", slot.slot);
+        let title = match whole.trim_end().len() <= usize::from(width) || mark.is_empty() {
+            true => whole,
+            false => format!("{} {mark}", slot.slot),
+        };
         canvas.text(cell.x, cell.y, cell.width, tone, &title);
         if let Some(picture) = taken {
             draw(
@@ -100,8 +116,27 @@ pub(super) fn draw_slots(canvas: &mut Canvas<'_>, area: Rect, model: &Model, sna
     }
 }
 
+/// Cells of the smallest picture that says something.
+const LEAST_WIDTH: u16 = 14;
+
+/// Chooses the slots whose pictures are drawn when not all have room, by number: the selected one, what is held, the newest frames.
+fn telling<'a>(snapshot: &'a Snapshot, model: &Model, count: usize) -> Vec<&'a Slot> {
+    let importance = |slot: &Slot| match slot.state {
+        _ if model.selected_slot == Some(slot.slot) => 0,
+        _ if slots::stuck(slot, snapshot) => 1,
+        SlotState::Latest => 2,
+        SlotState::Held => 3,
+        SlotState::Free | SlotState::Writing => 4,
+    };
+    let mut slots: Vec<_> = snapshot.slots.iter().collect();
+    slots.sort_by_key(|slot| (importance(slot), std::cmp::Reverse(slot.sequence)));
+    slots.truncate(count);
+    slots.sort_by_key(|slot| slot.slot);
+    slots
+}
+
 /// Returns the columns of the grid that shows `count` pictures largest, and the size of each.
-fn grid(count: u16, area: Rect, aspect: f64) -> Option<(u16, u16, u16)> {
+pub(super) fn grid(count: u16, area: Rect, aspect: f64) -> Option<(u16, u16, u16)> {
     let fits = |columns: u16| {
         let rows = count.div_ceil(columns);
         let width = ((area.width + 1) / columns).checked_sub(1)?;
@@ -234,6 +269,11 @@ fn caption(picture: &Picture, canvas: &Canvas<'_>) -> Line {
         Tone::Plain,
         format!("slot {} {dot} seq {}", picture.slot, picture.sequence),
     )
+}
+
+/// Draws the whole of a picture into a small place.
+pub(super) fn draw_small(canvas: &mut Canvas<'_>, area: Rect, model: &Model, picture: &Picture) {
+    draw(canvas, area, picture, &beside(&model.lens));
 }
 
 fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {

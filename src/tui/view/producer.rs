@@ -1,6 +1,8 @@
 //! The producer: is the camera alive, how fast, how regular.
 
-use crate::tui::format::{self, clean, cut, millis, nominal, or_unknown, pad, rate, span};
+use super::graph;
+use crate::tui::buses;
+use crate::tui::format::{self, clean, cut_source, millis, nominal, or_unknown, pad, rate, span};
 use crate::tui::seconds::Seconds;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Tone};
@@ -11,6 +13,7 @@ pub(crate) fn lines(
     snapshot: &Snapshot,
     fps: Option<&Seconds<f32>>,
     cells: usize,
+    graph_rows: usize,
     glyphs: &Glyphs,
 ) -> Vec<Line> {
     let Some(producer) = &snapshot.producer else {
@@ -23,7 +26,7 @@ pub(crate) fn lines(
     }
     lines.extend(flow(&figures(snapshot, producer), cells));
     if let Some(fps) = fps {
-        lines.push(history(producer, fps, cells, glyphs));
+        lines.extend(history(producer, fps, cells, graph_rows, glyphs));
     }
     lines
 }
@@ -31,22 +34,28 @@ pub(crate) fn lines(
 /// Returns what stands over the panel.
 pub(crate) fn title(snapshot: &Snapshot) -> Line {
     let mut line = Line::new(Tone::Head, "PRODUCER");
-    let (tone, word) = state(snapshot.state);
+    let (tone, word) = state(snapshot.state, buses::state(snapshot.state));
     line.push(Tone::Plain, " ");
     line.push(tone, word);
     line
 }
 
-const fn state(state: BusState) -> (Tone, &'static str) {
-    match state {
-        BusState::Absent => (Tone::Dim, "absent"),
-        BusState::Starting => (Tone::Plain, "starting"),
-        BusState::Unreadable => (Tone::Bad, "UNREADABLE"),
-        BusState::Running => (Tone::Good, "running"),
-        BusState::Stalled => (Tone::Bad, "STALLED"),
-        BusState::Ended => (Tone::Warn, "ended"),
-        BusState::Gone => (Tone::Bad, "GONE"),
-    }
+/// Returns how the word for a state looks.
+pub(super) fn state(state: BusState, word: &str) -> (Tone, String) {
+    let tone = match state {
+        BusState::Absent => Tone::Dim,
+        BusState::Starting => Tone::Plain,
+        BusState::Running => Tone::Good,
+        BusState::Ended => Tone::Warn,
+        BusState::Unreadable | BusState::Stalled | BusState::Gone => Tone::Bad,
+    };
+    (tone, word.to_owned())
+}
+
+/// Returns whether it gives fewer frames than it announced.
+pub(super) fn is_slow(producer: &Producer) -> bool {
+    let low = |(fps, nominal): (f64, f64)| fps < nominal * 0.9;
+    producer.fps.zip(producer.nominal_fps).is_some_and(low)
 }
 
 fn identity(snapshot: &Snapshot, producer: &Producer, cells: usize, glyphs: &Glyphs) -> Line {
@@ -60,7 +69,7 @@ fn identity(snapshot: &Snapshot, producer: &Producer, cells: usize, glyphs: &Gly
     let room = cells.saturating_sub(line.width() + right.len() + 1);
     line.push(
         Tone::Plain,
-        cut(&clean(&producer.source, glyphs.ascii), room, glyphs.cut),
+        cut_source(&clean(&producer.source, glyphs.ascii), room, glyphs.cut),
     );
     let tone = if running { Tone::Plain } else { Tone::Bad };
     line.push_right(tone, &right, cells);
@@ -79,7 +88,7 @@ fn pace(snapshot: &Snapshot, lockstep: &Lockstep, cells: usize, glyphs: &Glyphs)
         }
         None => "lockstep: waits for nobody now".to_owned(),
     };
-    Line::new(Tone::Plain, cut(&text, cells, glyphs.cut))
+    Line::new(Tone::Plain, format::cut(&text, cells, glyphs.cut))
 }
 
 /// The numbers, each as wide as it ever gets, so that nothing moves when it grows.
@@ -89,12 +98,7 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
     let of = producer
         .nominal_fps
         .map_or_else(String::new, |fps| format!(" of {}", nominal(fps)));
-    let low = |fps: f64| {
-        producer
-            .nominal_fps
-            .is_some_and(|nominal| fps < nominal * 0.9)
-    };
-    let fps_tone = if producer.fps.is_some_and(low) {
+    let fps_tone = if is_slow(producer) {
         Tone::Warn
     } else {
         Tone::Plain
@@ -103,7 +107,7 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
     let age_tone = if old { Tone::Bad } else { Tone::Plain };
     let interval = &producer.interval_ms;
     let ms = |value| or_unknown(value, millis);
-    vec![
+    let mut figures = vec![
         (
             Tone::Plain,
             pad(&format!("seq {}", producer.sequence), 11, false, '~'),
@@ -156,7 +160,13 @@ fn figures(snapshot: &Snapshot, producer: &Producer) -> Vec<(Tone, String)> {
                 or_unknown(producer.cpu_percent, |cpu| format!("{cpu:.0}"))
             ),
         ),
-    ]
+    ];
+    // Only cameras that number their frames tell; what is never there needs no room.
+    if producer.source_dropped > 0 {
+        let lost = format!("lost {}", format::count(producer.source_dropped, 4));
+        figures.insert(5, (Tone::Warn, pad(&lost, 9, false, '~')));
+    }
+    figures
 }
 
 /// Puts items beside each other, two cells apart, each into the first line that has room for it.
@@ -183,21 +193,26 @@ fn flow(items: &[(Tone, String)], cells: usize) -> Vec<Line> {
     lines
 }
 
-fn history(producer: &Producer, fps: &Seconds<f32>, cells: usize, glyphs: &Glyphs) -> Line {
-    let label_cells = "fps 60s ".len() + "  min 120.0".len();
-    let seconds = cells.saturating_sub(label_cells).min(60);
-    let values: Vec<_> = fps.newest(seconds).collect();
-    let top = values
-        .iter()
-        .flatten()
-        .copied()
-        .fold(producer.nominal_fps.unwrap_or(0.0) as f32, f32::max);
-    let least = values.iter().flatten().copied().reduce(f32::min);
-    let mut line = Line::new(Tone::Plain, format!("fps {seconds:>2}s "));
-    line.push(Tone::Good, glyphs.bars(values.into_iter(), top));
-    line.push(
-        Tone::Plain,
-        format!("  min {}", or_unknown(least, |fps| rate(fps.into()))),
-    );
-    line
+/// Draws the rate over the last minute in `rows` lines: with a scale, and seconds below nine tenths of what was announced marked.
+pub(super) fn history(
+    producer: &Producer,
+    fps: &Seconds<f32>,
+    cells: usize,
+    rows: usize,
+    glyphs: &Glyphs,
+) -> Vec<Line> {
+    let nominal = producer.nominal_fps.unwrap_or(0.0) as f32;
+    graph::lines(
+        &graph::Graph {
+            name: "fps",
+            values: fps,
+            least_top: nominal,
+            bad_below: nominal * 0.9,
+            seconds: 60,
+            extreme: graph::Extreme::Least,
+        },
+        cells,
+        rows,
+        glyphs,
+    )
 }

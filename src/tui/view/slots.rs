@@ -93,8 +93,8 @@ pub(crate) struct SlotLine {
     pub(crate) line: Line,
 }
 
-/// Returns what stands over the panel when it has `rows` rows.
-pub(crate) fn title(snapshot: &Snapshot, rows: usize) -> Line {
+/// Returns what stands over the panel.
+pub(crate) fn title(snapshot: &Snapshot) -> Line {
     let mut line = Line::new(Tone::Head, format!("SLOTS {}", snapshot.slots.len()));
     let least = snapshot
         .slots_free_min
@@ -105,13 +105,10 @@ pub(crate) fn title(snapshot: &Snapshot, rows: usize) -> Line {
         Tone::Plain
     };
     line.push(tone, format!(" (free {}{least})", snapshot.slots_free));
-    if rows <= snapshot.slots.len() {
-        line.push(Tone::Warn, format!(", {} shown", rows.saturating_sub(1)));
-    }
     line
 }
 
-/// Returns the table in at most `rows` lines. When they are too few, free slots are left out and counted.
+/// Returns the table in at most `rows` lines. When they are too few, every slot is a sign of a map, and those in use have rows.
 ///
 /// `strips` adds what each slot was used for over the last minute.
 pub(crate) fn lines(
@@ -130,11 +127,20 @@ pub(crate) fn lines(
         .iter()
         .find(|column| column.kind == Kind::Strip)
         .map_or(0, |column| column.width);
-    let slots = choose(snapshot, rows.saturating_sub(1));
-    let mut lines = vec![SlotLine {
-        slot: None,
-        line: head(&columns, None),
-    }];
+    let no_slot = |line| SlotLine { slot: None, line };
+    let is_whole = snapshot.slots.len() < rows;
+    let mut lines = Vec::new();
+    if !is_whole {
+        lines.extend(map(snapshot, cells, glyphs).into_iter().map(no_slot));
+        lines.truncate(rows.saturating_sub(2).max(1));
+    }
+    lines.push(no_slot(head(&columns, None)));
+    let left = rows.saturating_sub(lines.len());
+    let slots = match is_whole {
+        true => snapshot.slots.iter().collect(),
+        false => most_telling(snapshot, left, strips.is_some()),
+    };
+    lines.truncate(rows);
     for slot in slots {
         let strip = strips
             .and_then(|strips| strips.get(&slot.slot))
@@ -150,23 +156,71 @@ pub(crate) fn lines(
     lines
 }
 
-/// Chooses the slots that are in use when not all have room.
-fn choose(snapshot: &Snapshot, rows: usize) -> Vec<&Slot> {
+/// Returns how many rows the panel of the overview would like to have: a row each for a few slots, else a map and some rows.
+pub(crate) fn wish(snapshot: &Snapshot, cells: usize) -> usize {
     let all = snapshot.slots.len();
-    if all <= rows {
-        return snapshot.slots.iter().collect();
+    if all <= FEW {
+        return all + 1;
     }
+    let held_for_long = snapshot.slots.iter().filter(|slot| stuck(slot, snapshot));
+    all.div_ceil(map_cells(cells)) + 1 + ROWS + held_for_long.count()
+}
+
+/// So many slots have a row each, in use or not.
+const FEW: usize = 10;
+/// Rows beside the map, for slots in use.
+const ROWS: usize = 5;
+
+/// Cells of the map: whole tens.
+fn map_cells(cells: usize) -> usize {
+    (cells.saturating_sub(MAP_LABEL) / 10 * 10).max(10)
+}
+
+const MAP_LABEL: usize = 4;
+
+/// Draws every slot as a sign, in its place.
+fn map(snapshot: &Snapshot, cells: usize, glyphs: &Glyphs) -> Vec<Line> {
+    let [_, free, latest, written, _, held] = glyphs.strip;
+    let sign = |slot: &Slot| match slot.state {
+        _ if stuck(slot, snapshot) => (Tone::Bad, '!'),
+        SlotState::Free => (Tone::Dim, free),
+        SlotState::Writing => (Tone::Plain, written),
+        SlotState::Held => (Tone::Plain, held),
+        SlotState::Latest => (Tone::Good, latest),
+    };
+    let rows = snapshot.slots.chunks(map_cells(cells));
+    rows.map(|row| {
+        let first = row.first().map_or(0, |slot| slot.slot);
+        let mut line = Line::new(Tone::Dim, format!("{first:>3} "));
+        for slot in row {
+            let (tone, glyph) = sign(slot);
+            line.push(tone, glyph);
+        }
+        line
+    })
+    .collect()
+}
+
+/// Chooses the slots that are in use: those that are stuck, the newest frame, then what has been held for longest; `free` ones
+/// after them, if what they were used for is shown.
+fn most_telling(snapshot: &Snapshot, rows: usize, free: bool) -> Vec<&Slot> {
     let importance = |slot: &Slot| match slot.state {
         _ if stuck(slot, snapshot) => 0,
-        SlotState::Held => 1,
-        SlotState::Latest => 2,
+        SlotState::Latest => 1,
+        SlotState::Held => 2,
         SlotState::Writing => 3,
         SlotState::Free => 4,
     };
     let mut slots: Vec<_> = snapshot.slots.iter().collect();
-    slots.sort_by_key(|slot| (importance(slot), slot.slot));
+    slots.retain(|slot| free || slot.state != SlotState::Free);
+    slots.sort_by_key(|slot| {
+        (
+            importance(slot),
+            slot.sequence.unwrap_or(u64::MAX),
+            slot.slot,
+        )
+    });
     slots.truncate(rows);
-    slots.sort_by_key(|slot| slot.slot);
     slots
 }
 
@@ -224,7 +278,7 @@ fn draw_strip(strip: &Seconds<Use>, seconds: u16, glyphs: &Glyphs) -> String {
     strip.newest(seconds.into()).map(glyph).collect()
 }
 
-fn stuck(slot: &Slot, snapshot: &Snapshot) -> bool {
+pub(crate) fn stuck(slot: &Slot, snapshot: &Snapshot) -> bool {
     let is_stuck = |index: &u8| {
         let mut consumers = snapshot.consumers.iter();
         consumers.any(|consumer| consumer.index == *index && consumer.state == ConsumerState::Stuck)

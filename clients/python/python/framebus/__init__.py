@@ -19,12 +19,14 @@ import numpy as _numpy
 from . import _framebus
 from ._capture import CAP_FRAMEBUS, VideoCapture
 from ._framebus import (
+    FORMATS,
     CutShortError,
     Error,
     Frame,
     FrameHeldError,
     InUseError,
     NoBusError,
+    NoPlaneError,
     OtherProcessError,
     ProducerLostError,
     Slot,
@@ -36,10 +38,12 @@ __all__ = [
     "Consumer",
     "CutShortError",
     "Error",
+    "FORMATS",
     "Frame",
     "FrameHeldError",
     "InUseError",
     "NoBusError",
+    "NoPlaneError",
     "Observer",
     "OtherProcessError",
     "Pattern",
@@ -56,7 +60,8 @@ class Consumer(_framebus.Consumer):
 
     ``bus``: its name (default: $FRAMEBUS_BUS, else cam0). ``index``: the consumer index (default: the first that is free).
     ``every_frame``: every frame in order, as far as the bus keeps them, instead of the newest. ``timeout``: seconds to wait
-    for the bus (0: not at all, None: for as long as it takes). ``name``: what ``framebus top`` calls it.
+    for the bus (0: not at all, None: for as long as it takes). ``name``: what ``framebus top`` calls it. ``needs``: the planes
+    without which it is of no use ("gray,nv12"); a bus that has them not is a NoPlaneError that says what it has.
 
     Iterate over it (``for``, or ``async for`` in asyncio), or call next(timeout) or acquire().
     """
@@ -95,46 +100,84 @@ class Producer(_framebus.Producer):
         with producer.claim() as slot:
             cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=slot.gray)
 
-    or copy an array with publish(). claim() is None when every slot is leased: the frame is lost, and counted.
+    or copy an array with publish(). claim() is None when every slot is leased: the frame is lost, and counted. ``planes``: the
+    images of each frame ("gray,nv12,gray/4,meta"; gray, and with ``color`` bgr, where it is not given); FORMATS has the names.
     """
 
     def publish(
-        self, gray, bgr=None, *, source_frame=0, capture_ns=None, wall_ns=None, sequence=None, origin=0
+        self,
+        gray=None,
+        bgr=None,
+        *,
+        planes=None,
+        metadata=None,
+        source_frame=0,
+        capture_ns=None,
+        wall_ns=None,
+        sequence=None,
+        origin=0,
     ):
-        """Copies an image (and its BGR image, on a bus with color) into a slot and publishes it.
+        """Copies images into a slot and publishes it: a gray and a BGR image, and those of other ``planes`` by their names
+        ({"nv12": array}), each in the shape that slot.plane() has. The planes that are not given are made from those that are.
 
-        Returns its sequence, or None when every slot is leased. A frame that has a number elsewhere keeps it with
-        ``sequence`` (above the last one) and ``origin`` (whose number that is).
+        Returns its sequence, or None when every slot is leased. ``metadata``, on a bus with the plane meta: bytes. A frame that
+        has a number elsewhere keeps it with ``sequence`` (above the last one) and ``origin`` (whose number that is).
         """
-        gray = _numpy.asarray(gray)
-        bgr = None if bgr is None else _numpy.asarray(bgr)
+        images = {} if planes is None else dict(planes)
+        for name, image in (("gray", gray), ("bgr", bgr)):
+            if image is not None:
+                images[name] = image
+        images = {name: _numpy.asarray(image) for name, image in images.items()}
         slot = self.claim()
         if slot is None:
             return None
-        # As a text: an exception's traceback would keep a view of the slot.
-        misfit = _fill(slot.gray, gray, "gray")
-        if misfit is None and bgr is not None and slot.bgr is not None:
-            misfit = _fill(slot.bgr, bgr, "bgr")
-        if misfit is not None:
-            slot.abandon()
-            raise ValueError(misfit)
         try:
+            # As a text: an exception's traceback would keep a view of the slot.
+            misfit = _fill(slot, images)
+            if misfit is not None:
+                raise ValueError(misfit)
             return slot.publish(
-                source_frame, capture_ns=capture_ns, wall_ns=wall_ns, sequence=sequence, origin=origin
+                source_frame,
+                capture_ns=capture_ns,
+                wall_ns=wall_ns,
+                sequence=sequence,
+                origin=origin,
+                metadata=metadata,
             )
-        except ValueError:
+        except (Error, ValueError, TypeError):
             slot.abandon()
             raise
 
 
-def _fill(target, image, what):
-    """Copies an image into a slot, or says why it does not fit; copyto would stretch a smaller one."""
-    if image.shape != target.shape or image.dtype != target.dtype:
-        return (
-            f"{what} has shape {image.shape} and type {image.dtype}, the bus {target.shape} and uint8"
-        )
-    _numpy.copyto(target, image)
+def _fill(slot, images):
+    """Writes a slot, or says why an image does not fit."""
+    names, written, beside = slot.planes, [], {"gray": None, "bgr": None}
+    for name, image in images.items():
+        if name in beside and name not in names:
+            misfit = _misfit(name, image, (slot.height, slot.width, 3)[: 3 if name == "bgr" else 2], "uint8")
+            beside[name] = image.tobytes()
+        else:
+            misfit = _copy_into(slot.plane(name), image, name)
+            written.append(name)
+        if misfit is not None:
+            return misfit
+    if any(name not in written and not name.startswith("meta") for name in names):
+        slot._fill_rest(written, beside["gray"], beside["bgr"])
     return None
+
+
+def _copy_into(target, image, what):
+    """Copies an image into a plane, or says why it does not fit; copyto would stretch a smaller one."""
+    misfit = _misfit(what, image, target.shape, target.dtype)
+    if misfit is None:
+        _numpy.copyto(target, image)
+    return misfit
+
+
+def _misfit(what, image, shape, dtype):
+    if image.shape == shape and image.dtype == dtype:
+        return None
+    return f"{what} has shape {image.shape} and type {image.dtype}, the bus {shape} and {dtype}"
 
 
 class Observer(_framebus.Observer):

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Optional, SupportsIndex, TypedDict, Union, final, type_check_only
 
@@ -11,10 +11,12 @@ __all__ = [
     "Consumer",
     "CutShortError",
     "Error",
+    "FORMATS",
     "Frame",
     "FrameHeldError",
     "InUseError",
     "NoBusError",
+    "NoPlaneError",
     "Observer",
     "OtherProcessError",
     "Pattern",
@@ -26,14 +28,24 @@ __all__ = [
 ]
 
 __version__: str
+FORMATS: Final[dict[str, str]]
 
 class Error(Exception): ...
 class NoBusError(Error): ...
 class InUseError(Error): ...
+class NoPlaneError(Error): ...
 class FrameHeldError(Error): ...
 class ProducerLostError(Error): ...
 class CutShortError(Error): ...
 class OtherProcessError(Error): ...
+
+@type_check_only
+class PlaneInfo(TypedDict):
+    name: str
+    width: int
+    height: int
+    range: Optional[Literal["full", "limited"]]
+    matrix: Optional[Literal["bt601", "bt709"]]
 
 @type_check_only
 class Stream(TypedDict):
@@ -44,6 +56,7 @@ class Stream(TypedDict):
     epoch_ms: int
     color: bool
     limited_range: bool
+    planes: tuple[PlaneInfo, ...]
 
 @type_check_only
 class ConsumerStats(TypedDict):
@@ -67,6 +80,11 @@ class Frame:
     def gray(self) -> NDArray[numpy.uint8]: ...
     @property
     def bgr(self) -> Optional[NDArray[numpy.uint8]]: ...
+    def plane(self, name: str) -> NDArray[Any]: ...
+    @property
+    def planes(self) -> tuple[str, ...]: ...
+    @property
+    def metadata(self) -> bytes: ...
     @property
     def width(self) -> int: ...
     @property
@@ -112,6 +130,7 @@ class Consumer(Iterator[Frame], AsyncIterator[Frame]):
         trigger: Literal["eventfd", "pipe", "spin"] = "eventfd",
         timeout: Optional[float] = ...,  # 0.0
         resume_from: Optional[int] = None,
+        needs: Optional[Union[str, Sequence[str]]] = None,
     ) -> Self: ...
     def __iter__(self) -> Consumer: ...
     def __next__(self) -> Frame: ...
@@ -140,6 +159,14 @@ class Slot:
     def gray(self) -> NDArray[numpy.uint8]: ...
     @property
     def bgr(self) -> Optional[NDArray[numpy.uint8]]: ...
+    def plane(self, name: str) -> NDArray[Any]: ...
+    @property
+    def planes(self) -> tuple[str, ...]: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def fill_rest(self, *written: str) -> None: ...
     def publish(
         self,
         source_frame: int = 0,
@@ -148,6 +175,7 @@ class Slot:
         wall_ns: Optional[int] = None,
         sequence: Optional[int] = None,
         origin: int = 0,
+        metadata: Optional[bytes] = None,
     ) -> int: ...
     def abandon(self) -> None: ...
     def __enter__(self) -> Slot: ...
@@ -167,13 +195,16 @@ class Producer:
         fps: Optional[float] = None,
         source: str = "",
         mode: int = 0o600,
+        planes: Optional[Union[str, Sequence[str]]] = None,
     ) -> Self: ...
     def claim(self) -> Optional[Slot]: ...
     def publish(
         self,
-        gray: ArrayLike,
+        gray: Optional[ArrayLike] = None,
         bgr: Optional[ArrayLike] = None,
         *,
+        planes: Optional[Mapping[str, ArrayLike]] = None,
+        metadata: Optional[bytes] = None,
         source_frame: int = 0,
         capture_ns: Optional[int] = None,
         wall_ns: Optional[int] = None,

@@ -8,7 +8,7 @@ import time
 import numpy
 
 from . import _framebus
-from ._framebus import CutShortError, Error, NoBusError, ProducerLostError
+from ._framebus import CutShortError, Error, NoBusError, NoPlaneError, ProducerLostError
 
 _log = logging.getLogger("framebus")
 
@@ -28,7 +28,8 @@ class VideoCapture:
 
     ``bus``: a name, or a number (0 is cam0); without one it is not open, as in cv2, until open(). ``apiPreference`` chooses
     nothing, since a bus has one way in; ``params`` are pairs of a property and its value, as for set(). ``index``, ``name``
-    and ``every_frame`` are those of Consumer. ``gray``: images of shape (height, width) instead of (height, width, 3).
+    and ``every_frame`` are those of Consumer. ``gray``: images of shape (height, width) instead of (height, width, 3). Images
+    are the bus's plane bgr, else gray; a bus with neither is not opened.
     ``timeout``: seconds to wait for the bus (None: for as long as it takes). ``follow``: wait for the next producer when
     this one ends, and go on with its frames; otherwise every read() is then (False, None), as at the end of a file.
 
@@ -214,7 +215,16 @@ class VideoCapture:
         return False
 
     def _attach(self, bus, timeout):
-        return _framebus.Consumer(bus, timeout=timeout, **self._options)
+        consumer = _framebus.Consumer(bus, timeout=timeout, **self._options)
+        there = [plane["name"] for plane in consumer.stream["planes"]]
+        if "gray" in there or ("bgr" in there and not self._gray):
+            return consumer
+        consumer.close()
+        wanted = "gray" if self._gray else "bgr or gray"
+        raise NoPlaneError(
+            f"a capture takes {wanted}, and bus {bus} has {', '.join(there)}: start its producer with"
+            f" --planes {','.join([*there, 'gray' if self._gray else 'bgr'])}"
+        )
 
     def _reattach(self, bus, deadline):
         """Waits for the next producer, in slices, so that a release() of another thread ends it."""

@@ -40,6 +40,15 @@ fn every_function_does_what_the_header_says() {
 }
 
 #[test]
+fn planes_are_what_the_header_says() {
+    let library = Library::new();
+    let sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let program = compile(&library, "clients/c/tests/planes.c", &sanitize);
+    let ground = Ground::new();
+    run(&mut ground.command(program));
+}
+
+#[test]
 fn handles_of_another_process_and_of_a_cut_segment_are_errors() {
     let library = Library::new();
     let program = compile(&library, "clients/c/tests/handles.c", &[]);

@@ -131,6 +131,60 @@ fn every_language_takes_whole_frames_from_every_language() {
     }
 }
 
+#[test]
+fn every_language_reads_the_planes_and_metadata_of_every_language() {
+    let library = Library::new();
+    let clients = clients(&library);
+    let (count, frames) = (clients.len().to_string(), "40");
+    for producer in &clients {
+        let ground = Ground::new();
+        let arguments = ["produce-planes", &ground.bus, &count, frames];
+        let mut produced = producer.start(&ground, &library, &arguments);
+        let mut consumers = Vec::new();
+        for (index, client) in clients.iter().enumerate() {
+            let arguments = ["consume-planes", &ground.bus, &index.to_string()];
+            consumers.push(client.start(&ground, &library, &arguments));
+        }
+        assert_eq!(report(&mut produced, producer.language)["published"], 40);
+        for (client, child) in clients.iter().zip(&mut consumers) {
+            let pair = format!("{} → {}", producer.language, client.language);
+            let got = report(child, &pair);
+            // Who is connected may still be attaching while the first frames go by.
+            assert!(got["taken"].as_u64() > Some(0), "{pair}: {got}");
+            assert_eq!(got["wrong"], 0, "{pair}: {got}");
+            assert_eq!(got["planes"], "gray bgr nv12 gray/2 meta", "{pair}: {got}");
+        }
+    }
+}
+
+#[test]
+fn a_plane_that_a_bus_has_not_is_named_in_every_language() {
+    let library = Library::new();
+    let clients = clients(&library);
+    let ground = Ground::new();
+    let _producer = endless(&ground, &library, &clients, "1");
+    let bus = ground.bus.parse().expect("name");
+    let stop = framebus::stop::Stop::new().expect("eventfd");
+    let options = framebus::bus::ConsumerOptions::new(bus);
+    // The producer does not begin before it has its consumer, which goes again.
+    let attached = framebus::bus::Consumer::attach(options, None, &stop, |_| {});
+    drop(attached.expect("the bus"));
+    for client in &clients {
+        let arguments = ["consume-planes", &ground.bus, "0"];
+        let output = finish(&mut client.command(&ground, &library, &arguments));
+        let text = String::from_utf8_lossy(&output.stderr);
+        let expected = format!(
+            "bus {} has no planes nv12, gray/2, meta: it has gray, bgr; start its producer with --planes gray,bgr,nv12,gray/2,meta",
+            ground.bus
+        );
+        assert!(
+            !output.status.success() && text.contains(&expected),
+            "{}: {text}",
+            client.language
+        );
+    }
+}
+
 /// A producer of pattern frames for as long as it lives.
 fn endless(ground: &Ground, library: &Library, clients: &[Client], consumers: &str) -> Reaped {
     let arguments = ["produce", &ground.bus, "64", "48", "200", consumers, "3600"];

@@ -52,6 +52,13 @@ fn frames_and_claims_give_themselves_back() {
 }
 
 #[test]
+fn planes_are_opencvs_images() {
+    let library = Library::new();
+    let program = compile_with_opencv(&library, "clients/cpp/tests/planes.cpp");
+    run(&mut Ground::new().command(program));
+}
+
+#[test]
 fn the_aruco_example_finds_each_processs_markers() {
     let library = Library::new();
     let producer = compile_with_opencv(&library, "clients/cpp/tests/marker_producer.cpp");

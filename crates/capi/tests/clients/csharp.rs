@@ -130,6 +130,7 @@ fn csharp_has_the_structures_of_the_header() {
         "ulong" | "uint64_t" => "u64",
         "double" => "f64",
         "IntPtr" => "pointer",
+        "char" | "fixed byte" => "bytes",
         other if other.ends_with('*') => "pointer",
         other => panic!("a type of no known size: {other}"),
     };
@@ -141,6 +142,8 @@ fn csharp_has_the_structures_of_the_header() {
         ("producer_options", "ProducerOptions"),
         ("target", "Target"),
         ("meta", "Meta"),
+        ("plane", "Plane"),
+        ("target_plane", "Plane"),
         ("producer_stats", "ProducerStats"),
     ] {
         let opens = format!("typedef struct framebus_{c} {{");
@@ -155,7 +158,7 @@ fn csharp_has_the_structures_of_the_header() {
             body.lines().filter_map(field).collect::<Vec<_>>()
         };
         let c = fields(body("crates/capi/include/framebus.h", &opens), pascal);
-        let opens = format!("internal struct {csharp}\n");
+        let opens = format!("struct {csharp}\n");
         let csharp = body("clients/csharp/src/Native.cs", &opens);
         assert!(c.len() > 4, "{c:?}");
         assert_eq!(fields(csharp, str::to_owned), c);

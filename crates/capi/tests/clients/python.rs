@@ -85,6 +85,16 @@ fn the_python_client_keeps_its_promises() {
 }
 
 #[test]
+fn planes_are_numpys_arrays_in_opencvs_shapes() {
+    let python = python();
+    let ground = Ground::new();
+    run(ground
+        .command(python)
+        .args(["-X", "dev", "-W", "error"])
+        .arg(root().join("clients/python/tests/test_planes.py")));
+}
+
+#[test]
 fn the_python_aruco_example_finds_each_processs_markers() {
     let python = python();
     let ground = Ground::new();

@@ -83,6 +83,16 @@ fn programs() -> tempfile::TempDir {
                 .expect("a copy");
         }
     }
+    let planes = "import framebus\n\n\
+        with framebus.Producer(64, 48, planes=[\"nv12\", \"meta\"]) as producer:\n\
+        \x20   slot = producer.claim()\n\
+        \x20   if slot is not None:\n\
+        \x20       slot.plane(\"nv12\")[...] = 128\n\
+        \x20       slot.publish(metadata=b\"{}\")\n\
+        for frame in framebus.Consumer(needs=\"nv12\"):\n\
+        \x20   print(frame.planes, frame.plane(\"nv12\").shape, frame.metadata.decode())\n\
+        print(sorted(framebus.FORMATS))\n";
+    std::fs::write(place.path().join("planes.py"), planes).expect("written");
     let wrong = "import framebus\n\nframebus.VideoCapture(1.5)\n";
     std::fs::write(place.path().join("wrong.py"), wrong).expect("written");
     let strict = r#"{ "typeCheckingMode": "strict" }"#;

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::BusName;
 use super::alive::names_live_producer;
 use super::attach_error::AttachError;
 use super::lock::BusLock;
 use super::runtime::{pipes_dir, runtime_dir};
+use super::{BusName, NoPlane};
 use crate::clock::monotonic_ns;
-use crate::layout::{ClaimState, Layout, SegmentState, TriggerKind, read_text};
+use crate::layout::{ClaimState, Layout, PlaneSpec, SegmentState, TriggerKind, read_text};
 use crate::shm::{ConsumerSegment, ObserverSegment, Regions};
 use crate::stop::Stop;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -45,6 +45,7 @@ pub(super) struct Wanted<'a> {
     pub(super) bus: &'a BusName,
     pub(super) index: IndexChoice,
     pub(super) trigger: TriggerKind,
+    pub(super) needs: &'a [PlaneSpec],
     /// `None`: for as long as it takes.
     pub(super) timeout: Option<Duration>,
     pub(super) stop: &'a Stop,
@@ -118,6 +119,7 @@ impl Wanted<'_> {
                 pid: header.producer_pid.load(Relaxed),
             });
         }
+        NoPlane::check(self.bus, segment.regions().layout(), self.needs)?;
         Ok((segment, connection))
     }
 

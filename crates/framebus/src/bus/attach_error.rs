@@ -4,9 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
-use super::BusName;
 use super::alive::is_nameless;
 use super::lock::BusLock;
+use super::{BusName, NoPlane};
 use crate::layout::Malformed;
 use crate::shm::OpenSegmentError;
 use crate::trigger::{is_exhaustion, limit};
@@ -88,6 +88,9 @@ pub enum AttachError {
         /// How many it has.
         consumers: u8,
     },
+    /// It has not the planes that this consumer needs.
+    #[error(transparent)]
+    NoPlane(#[from] NoPlane),
     /// The segment has another layout version.
     #[error("bus {bus} cannot be read: {malformed}")]
     Version {

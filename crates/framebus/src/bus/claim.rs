@@ -1,5 +1,6 @@
 //! A slot between claim and publish.
 
+use super::BusName;
 use super::handle::HandleError;
 use super::numbers::{Numbered, SequenceError};
 use super::producer::Producer;
@@ -139,10 +140,20 @@ impl<'a> Claim<'a> {
         self.slot_pixels().into_iter().flatten()
     }
 
-    /// The image of the first plane of a format.
+    /// The image of a format: that in the frame's own size where there is one, else the first, else the one for all slots.
     pub fn plane(&mut self, format: Format) -> Option<&mut [u8]> {
-        let mut images = self.images();
-        Some(images.find(|(plane, _)| plane.format == format)?.1)
+        let (planes, geometry) = (self.bus_planes(), self.geometry());
+        let index = planes.best(format, geometry);
+        let index = index.or_else(|| planes.iter().position(|plane| plane.format == format))?;
+        Some(self.images().nth(index)?.1)
+    }
+
+    pub(super) fn regions(&self) -> &Regions {
+        self.producer.held.segment.regions()
+    }
+
+    pub(super) fn bus(&self) -> &BusName {
+        &self.producer.options.bus
     }
 
     pub(super) fn slot_pixels(&mut self) -> SlotPixels<'_> {

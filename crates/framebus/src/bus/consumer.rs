@@ -11,7 +11,7 @@ use super::consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, Hold, OwnedFrame};
 use super::numbers::{Place, between, newest};
 use super::process::own_start_ticks;
-use super::{BusName, HandleError};
+use super::{BusName, HandleError, NoPlane};
 use crate::clock::monotonic_ns;
 use crate::layout::{RecordFlags, RecordState, SegmentState, write_text};
 use crate::lease::{LeaseMemory, Ticket, acquire_newest, acquire_next, latest};
@@ -42,7 +42,8 @@ impl Consumer {
     /// time that it is not there yet.
     ///
     /// # Errors
-    /// Fails when the index is taken or out of range, the segment cannot be read, or the time is over.
+    /// Fails when the index is taken or out of range, the bus has not a plane that is needed, the segment cannot be read, or
+    /// the time is over.
     pub fn attach(
         options: ConsumerOptions,
         timeout: Option<Duration>,
@@ -53,6 +54,7 @@ impl Consumer {
             bus: &options.bus,
             index: options.index,
             trigger: options.trigger,
+            needs: &options.needs,
             timeout,
             stop,
         };
@@ -181,7 +183,8 @@ impl Consumer {
     /// it also reaches a consumer that is behind and always finds one.
     ///
     /// # Errors
-    /// Fails when the system does, and as [`Consumer::check`] does ([`HandleError::of`] tells which).
+    /// Fails when the system does, as [`Consumer::check`] does, and while the bus has not a plane that is needed
+    /// ([`HandleError::of`] tells which).
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Waited> {
         let deadline = timeout.map(|timeout| {
             monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
@@ -267,6 +270,8 @@ impl Consumer {
             // Another producer: this connection is about to hang up.
             return Ok(false);
         }
+        let (bus, layout) = (&self.options.bus, segment.regions().layout());
+        NoPlane::check(bus, layout, &self.options.needs).map_err(HandleError::from)?;
         let waiter = Arc::clone(&self.attachment.waiter);
         self.attachment = Arc::new(Attachment::new(segment, waiter, &self.options.bus));
         // Every frame of the old generation is behind this consumer, and the new one begins to count.

@@ -2,7 +2,7 @@
 
 use super::BusName;
 use super::attach::IndexChoice;
-use crate::layout::{ColorRange, Format, Geometry, Plane, Planes, TriggerKind};
+use crate::layout::{ColorRange, Format, Geometry, Plane, PlaneSpec, Planes, TriggerKind};
 
 /// What a consumer wants: [`ConsumerOptions::new`], what is to be otherwise, then [`ConsumerOptions::attach`].
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct ConsumerOptions {
     pub trigger: TriggerKind,
     /// Take every frame in order, as far as the slots reach back, instead of the newest.
     pub every_frame: bool,
+    /// The planes without which it is of no use.
+    pub needs: Vec<PlaneSpec>,
     /// What observers call it; at most 32 bytes are kept.
     pub name: String,
     /// What it is written in: `rs`, `c`, `cpp`, `py`, `cs`.
@@ -36,6 +38,7 @@ impl ConsumerOptions {
             index: IndexChoice::Any,
             trigger: TriggerKind::default(),
             every_frame: false,
+            needs: Vec::new(),
             name: String::new(),
             language: "rs".to_owned(),
             resume_from: None,
@@ -61,6 +64,17 @@ impl ConsumerOptions {
     #[must_use]
     pub fn every_frame(mut self, every_frame: bool) -> ConsumerOptions {
         self.every_frame = every_frame;
+        self
+    }
+
+    /// The planes without which it is of no use: formats (in the frames' own size), or what [`PlaneSpec::list`] reads. A bus
+    /// that has them not, also one that goes on without them, is an error that says what it has.
+    #[must_use]
+    pub fn needs(
+        mut self,
+        needs: impl IntoIterator<Item = impl Into<PlaneSpec>>,
+    ) -> ConsumerOptions {
+        self.needs = needs.into_iter().map(Into::into).collect();
         self
     }
 

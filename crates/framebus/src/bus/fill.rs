@@ -17,6 +17,7 @@ pub struct Filler {
     meta: Vec<u8>,
     /// Whether it has been said that metadata do not fit.
     meta_refused: bool,
+    renew_shared: bool,
 }
 
 /// Images that something is converted from and that the bus has no plane for.
@@ -37,6 +38,8 @@ enum By {
     /// The same, into the one plane that others may be converted from in turn.
     ConversionToBgr,
     Metadata,
+    /// Nobody: it stays as it is.
+    Nobody,
 }
 
 /// What has to be there for the planes that are converted.
@@ -58,7 +61,14 @@ impl Filler {
             scratch: Scratch::default(),
             meta: Vec::new(),
             meta_refused: false,
+            renew_shared: true,
         }
+    }
+
+    /// Says whether the next frame is also for an image that all slots share. If not, it is left as it is:
+    /// [`Claim::leave_bgr`].
+    pub fn renew_shared(&mut self, renew: bool) {
+        self.renew_shared = renew;
     }
 
     /// Has `source` write its frame, and fills the planes that it does not have. Metadata that are too long are left out.
@@ -114,7 +124,7 @@ impl Filler {
                     bgr = image.take().map(|(_, pixels)| pixels);
                     continue;
                 }
-                By::Conversion | By::Metadata => continue,
+                By::Conversion | By::Metadata | By::Nobody => continue,
             };
             *place = image.take().map(|(_, pixels)| pixels);
         }
@@ -193,6 +203,7 @@ impl Filler {
         let is_full = plane.size() == Some(geometry);
         match plane.format {
             Format::META => By::Metadata,
+            _ if plane.one_for_all && !self.renew_shared => By::Nobody,
             Format::GRAY8 if is_full => By::Gray,
             Format::BGR8 if is_full && self.bgr => By::Bgr,
             Format::BGR8 if is_full && self.native.is_some() => By::ConversionToBgr,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::BusName;
 use super::consumer_options::ConsumerStats;
 use super::handle::{HandleError, check_home};
+use super::{BusName, NoPlane};
 use crate::clock::monotonic_ns;
-use crate::layout::{ConsumerRecord, Format, Geometry, Layout, Plane, RecordState};
+use crate::layout::{
+    ConsumerRecord, Format, Geometry, Layout, Plane, PlaneSpec, Planes, RecordState,
+};
 use crate::lease::{LeaseMemory, Leased, clear, is_waited_for, release};
 use crate::shm::{ConsumerSegment, Regions};
 use crate::sync::Ordering::{Relaxed, Release};
@@ -251,15 +253,34 @@ impl<A: Deref<Target = Attachment>> Held<A> {
         self.layout().geometry
     }
 
-    /// Its images, in the order of the bus's planes. None in a forked child, which has no lease on them.
-    pub fn planes(&self) -> impl Iterator<Item = PlaneView<'_>> {
-        (0..self.layout().planes.len()).filter_map(|index| self.view(index))
+    /// Every plane of its bus, also one of which there is one image for all slots.
+    #[must_use]
+    pub fn bus_planes(&self) -> &Planes {
+        &self.layout().planes
     }
 
-    /// The first image of a format, in whatever size.
+    /// Its images, in the order of the bus's planes. None in a forked child, which has no lease on them.
+    pub fn planes(&self) -> impl Iterator<Item = PlaneView<'_>> {
+        (0..self.layout().planes.len()).filter_map(|index| self.plane_at(index))
+    }
+
+    /// The image of a format: that in the frame's own size where there is one, else the first.
     #[must_use]
     pub fn plane(&self, format: Format) -> Option<PlaneView<'_>> {
-        self.planes().find(|view| view.plane.format == format)
+        self.plane_at(self.layout().planes.best(format, self.geometry())?)
+    }
+
+    /// The image of the plane that a format, in the frame's own size, or a name such as `gray/2` means.
+    ///
+    /// # Errors
+    /// Fails when the bus has not that plane; the error says which there are. In a forked child it has none
+    /// ([`Held::check`]).
+    pub fn find(&self, spec: impl Into<PlaneSpec>) -> Result<PlaneView<'_>, NoPlane> {
+        let (spec, layout) = (spec.into(), self.layout());
+        let found = layout.planes.find(&spec, layout.geometry);
+        found
+            .and_then(|(index, _)| self.plane_at(index))
+            .ok_or_else(|| NoPlane::new(&self.attachment.bus, layout, vec![spec]))
     }
 
     /// The gray image: `height` rows of `width` bytes. None on a bus without gray, and in a forked child.
@@ -285,10 +306,13 @@ impl<A: Deref<Target = Attachment>> Held<A> {
         let index = layout.planes.iter().position(|plane| {
             plane.format == format && !plane.one_for_all && plane.size() == Some(layout.geometry)
         })?;
-        Some(self.view(index)?.data)
+        Some(self.plane_at(index)?.data)
     }
 
-    fn view(&self, index: usize) -> Option<PlaneView<'_>> {
+    /// The image of the plane with this number among [`Held::bus_planes`]; `None` for one that has no image in every slot, and
+    /// in a forked child.
+    #[must_use]
+    pub fn plane_at(&self, index: usize) -> Option<PlaneView<'_>> {
         let plane = *self.layout().planes.get(index)?;
         let leased = self.hold.leased(&self.attachment)?;
         let data = self.attachment.segment.image(leased, index)?;

@@ -4,10 +4,11 @@ use std::io;
 
 use thiserror::Error;
 
-use super::BusName;
+use super::{BusName, NoPlane};
 use crate::shm::Home;
 
-/// Why a [`super::Producer`], [`super::Consumer`] or [`super::Observer`] is of no use any more. It stays so.
+/// Why a [`super::Producer`], [`super::Consumer`] or [`super::Observer`] is of no use any more. It stays so, but for
+/// [`HandleError::NoPlane`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HandleError {
@@ -31,6 +32,9 @@ pub enum HandleError {
         /// The process that it belongs to.
         owner: u32,
     },
+    /// The producer goes on without a plane that this consumer needs: it may go on with it again.
+    #[error(transparent)]
+    NoPlane(#[from] NoPlane),
 }
 
 impl HandleError {

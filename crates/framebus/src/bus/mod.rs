@@ -10,12 +10,13 @@
 //! | `release` | lease = none, Release | lease, Acquire | reads of a frame before the next write to its slot |
 //! | `observe` | `slot.sequence` = 0 + SeqCst fence; = n, Release | Acquire, copy, Acquire fence, Relaxed | a copy between two equal sequences is whole |
 //! | `lockstep` | lease = none; record entered; `waiting` = 1; each followed by a SeqCst fence | `waiting`; `latest`; leases and records | the producer finds room or the consumer wakes it; whoever attaches is waited for, or begins at a frame that is there |
-//! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired" |
+//! | `state` | `state`, Release | `state`, Acquire | the last frame before "ended", the end of a segment before "retired", the reason before "stalled" |
 
 mod alive;
 mod attach;
 mod attach_error;
 mod claim;
+mod claim_planes;
 mod consumer;
 mod consumer_options;
 mod create;
@@ -29,6 +30,9 @@ mod handle_tests;
 mod lock;
 mod lockstep;
 mod names;
+#[cfg(test)]
+mod needs_tests;
+mod no_plane;
 mod numbers;
 mod observer;
 mod options;
@@ -49,6 +53,7 @@ pub use attach::IndexChoice;
 pub use attach_error::AttachError;
 pub(crate) use claim::ClaimedSlot;
 pub use claim::{Claim, MetadataError};
+pub use claim_planes::Unfilled;
 pub use consumer::Consumer;
 pub use consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 pub use fill::Filler;
@@ -60,6 +65,7 @@ pub use lockstep::SlowConsumer;
 pub(crate) use lockstep::{Goal, Room};
 #[cfg(test)]
 pub(crate) use names::Names;
+pub use no_plane::NoPlane;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
 pub use options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};

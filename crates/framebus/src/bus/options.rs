@@ -301,4 +301,6 @@ pub struct ProducerStats {
     pub dropped: u64,
     /// How many of those because every slot was leased.
     pub starved: u64,
+    /// Frames that the source lost by itself, before anybody had them.
+    pub source_dropped: u64,
 }

@@ -11,8 +11,9 @@ use super::numbers::{self, SequenceError};
 use super::options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
 pub(super) use super::producer_words::ProducerWords;
 use super::runtime::PipesDir;
-use crate::layout::{ClaimState, Layout, SegmentState};
+use crate::layout::{ClaimState, Layout, SegmentState, write_text};
 use crate::lease::{Claimed, SlotBook};
+use crate::redact::without_secrets;
 use crate::shm::{AtHome, OwnedSegment, Pixels};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::bump;
@@ -172,6 +173,22 @@ impl Producer {
         bump(&self.held.segment.regions().header().dropped, 1);
     }
 
+    /// Counts frames that the source lost by itself, before anybody had them.
+    pub fn count_source_dropped(&mut self, frames: u64) {
+        if self.is_here() && frames > 0 {
+            bump(&self.held.segment.regions().header().source_dropped, frames);
+        }
+    }
+
+    /// Says why the source gives no frames, before [`Producer::set_stalled`] says that it gives none.
+    pub fn set_stall_reason(&mut self, reason: &str) {
+        if self.is_here() {
+            let header = self.held.segment.regions().header();
+            // Anybody who may look at the bus reads it.
+            write_text(&header.stall_reason, &without_secrets(reason));
+        }
+    }
+
     /// Says whether the source gives frames; consumers and observers see it.
     pub fn set_stalled(&mut self, stalled: bool) {
         if !self.is_here() {
@@ -182,6 +199,7 @@ impl Producer {
         } else {
             SegmentState::Running
         };
+        // SYNC(state): whoever sees "stalled" finds the reason that was set.
         self.held
             .segment
             .regions()
@@ -199,6 +217,7 @@ impl Producer {
             published: header.published.load(Relaxed),
             dropped: header.dropped.load(Relaxed),
             starved: header.starved.load(Relaxed),
+            source_dropped: header.source_dropped.load(Relaxed),
         }
     }
 

@@ -7,8 +7,11 @@
 //! The code is safe Rust that the compiler vectorises; on x86-64 the widest instructions that the processor has (AVX-512,
 //! AVX2) are chosen at run time, once. All of them give the same bytes.
 
+mod luma;
 mod planes;
 mod yuv;
+
+pub use luma::{luma_to_gray, pairs_to_gray, words_to_gray};
 
 use multiversion::multiversion;
 use multiversion::target::selected_target;

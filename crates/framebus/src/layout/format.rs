@@ -25,29 +25,44 @@ struct Row {
     format: Format,
     name: &'static str,
     shape: Shape,
+    /// Bytes of one number.
+    sample: u8,
     /// Whether it can only hold an even number of columns, and of rows.
     even: (bool, bool),
 }
 
-const fn row(format: Format, name: &'static str, shape: Shape, even: (bool, bool)) -> Row {
+const fn row(
+    format: Format,
+    name: &'static str,
+    shape: Shape,
+    sample: u8,
+    even: (bool, bool),
+) -> Row {
     Row {
         format,
         name,
         shape,
+        sample,
         even,
     }
 }
 
 /// Every format that has a name.
 const ROWS: [Row; 8] = [
-    row(Format::GRAY8, "gray", Shape::Packed(1), (false, false)),
-    row(Format::GRAY16, "gray16", Shape::Packed(2), (false, false)),
-    row(Format::BGR8, "bgr", Shape::Packed(3), (false, false)),
-    row(Format::RGB8, "rgb", Shape::Packed(3), (false, false)),
-    row(Format::NV12, "nv12", Shape::Luma420, (true, true)),
-    row(Format::I420, "i420", Shape::Luma420, (true, true)),
-    row(Format::YUYV, "yuyv", Shape::Packed(2), (true, false)),
-    row(Format::META, "meta", Shape::Bytes, (false, false)),
+    row(Format::GRAY8, "gray", Shape::Packed(1), 1, (false, false)),
+    row(
+        Format::GRAY16,
+        "gray16",
+        Shape::Packed(2),
+        2,
+        (false, false),
+    ),
+    row(Format::BGR8, "bgr", Shape::Packed(3), 1, (false, false)),
+    row(Format::RGB8, "rgb", Shape::Packed(3), 1, (false, false)),
+    row(Format::NV12, "nv12", Shape::Luma420, 1, (true, true)),
+    row(Format::I420, "i420", Shape::Luma420, 1, (true, true)),
+    row(Format::YUYV, "yuyv", Shape::Packed(2), 1, (true, false)),
+    row(Format::META, "meta", Shape::Bytes, 1, (false, false)),
 ];
 
 impl Format {
@@ -125,6 +140,22 @@ impl Format {
     #[must_use]
     pub fn shape(self) -> Option<Shape> {
         Some(self.row()?.shape)
+    }
+
+    /// Bytes of one of its numbers: 2 for 16-bit gray, 1 for all others.
+    #[must_use]
+    pub fn sample_bytes(self) -> u8 {
+        self.row().map_or(1, |row| row.sample)
+    }
+
+    /// Numbers for each pixel of a row: as many channels as OpenCV's image of the format has. 4:2:0 has one, in half as many
+    /// rows again.
+    #[must_use]
+    pub fn channels(self) -> u8 {
+        match self.row().map(|row| (row.shape, row.sample)) {
+            Some((Shape::Packed(bytes), sample)) => bytes / sample,
+            _ => 1,
+        }
     }
 
     /// Whether it is YCbCr, which has a range and a matrix.
@@ -210,6 +241,11 @@ mod tests {
         assert_eq!(len(Format::NV12), 460_800);
         assert_eq!(len(Format::I420), 460_800);
         assert_eq!(len(Format::YUYV), 614_400);
+        let array = |format: Format| (format.channels(), format.sample_bytes());
+        assert_eq!(array(Format::GRAY16), (1, 2));
+        assert_eq!(array(Format::BGR8), (3, 1));
+        assert_eq!(array(Format::YUYV), (2, 1));
+        assert_eq!(array(Format::NV12), (1, 1));
         assert_eq!(Format::from_word(7).len(size), None);
         let odd = Geometry::new(641, 480).expect("a size");
         assert!(Format::BGR8.fits(odd) && !Format::NV12.fits(odd) && !Format::YUYV.fits(odd));

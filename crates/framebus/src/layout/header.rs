@@ -112,10 +112,12 @@ layout! {
         252 waiting_for: AtomicU32,
         /// The producer's last sign of life, CLOCK_MONOTONIC ns; several times a second, also when no frame comes.
         256 heartbeat_ns: AtomicU64,
+        /// Frames that the source lost by itself, before the producer had them: gaps in a camera's numbers.
+        264 source_dropped: AtomicU64,
         /// How long the producer has waited for consumers in lockstep, ns.
-        264 waited_ns: AtomicU64,
+        272 waited_ns: AtomicU64,
         /// Zero.
-        272 reserved5: [AtomicU64; 6],
+        280 reserved5: [AtomicU64; 5],
         /// What is captured, as a person calls it.
         320 source: Text<128>,
         /// Directory of the named pipes.
@@ -128,8 +130,10 @@ layout! {
         1712 copy: Histogram,
         /// What images, or bytes, there are for every frame. In the seed's order where it has them: gray first.
         2656 planes: [PlaneEntry; Planes::MAX],
+        /// Why the source gives nothing while the state is stalled; empty = not known. Written before the state.
+        3168 stall_reason: Text<192>,
         /// Zero.
-        3168 reserved7: [AtomicU64; 52],
+        3360 reserved7: [AtomicU64; 28],
     }
 }
 

@@ -1,6 +1,6 @@
 //! The planes of a bus: what images, or bytes, there are for every frame.
 
-use super::{Format, Geometry, PlaneSpec};
+use super::{Format, Geometry};
 use crate::sync::{AtomicU32, AtomicU64};
 
 layout! {
@@ -208,18 +208,6 @@ impl Planes {
         &self.planes[..self.count]
     }
 
-    /// The plane that was asked for, in frames of a size; its number, too.
-    #[must_use]
-    pub fn find(&self, spec: &PlaneSpec, frames: Geometry) -> Option<(usize, &Plane)> {
-        let wanted = spec.plane(frames).ok()?;
-        let same = |plane: &Plane| {
-            plane.format == wanted.format
-                && (plane.width, plane.height) == (wanted.width, wanted.height)
-                && !plane.one_for_all
-        };
-        self.iter().enumerate().find(|(_, plane)| same(plane))
-    }
-
     /// One of them alone.
     #[must_use]
     pub fn only(&self, index: usize) -> Planes {
@@ -245,6 +233,16 @@ impl Planes {
                 && !plane.one_for_all
                 && (plane.width, plane.height) == (size.width, size.height)
         })
+    }
+
+    /// Which plane of a format to take: that in the frames' own size where there is one, else the first that is in every
+    /// slot.
+    #[must_use]
+    pub fn best(&self, format: Format, size: Geometry) -> Option<usize> {
+        let of_every_slot = |plane: &Plane| plane.format == format && !plane.one_for_all;
+        let full = |plane: &Plane| of_every_slot(plane) && plane.size() == Some(size);
+        let full = self.iter().position(full);
+        full.or_else(|| self.iter().position(of_every_slot))
     }
 
     /// The plane of which there is one image for all slots: the seed's BGR debugging image.

@@ -94,6 +94,29 @@ impl PlaneSpec {
         }
     }
 
+    /// What a plane of a bus is called: what its producer would ask for it by. `None` for a size that is no whole part of
+    /// the frames', and for a format that has no name.
+    #[must_use]
+    pub fn of(plane: &Plane, geometry: Geometry) -> Option<PlaneSpec> {
+        plane.format.name()?;
+        let spec = PlaneSpec::new(plane.format)
+            .colors(plane.range, plane.matrix)
+            .one_for_all(plane.one_for_all);
+        if plane.format == Format::META {
+            return Some(spec.divisor(plane.width));
+        }
+        let (across, down) = (
+            geometry.width.checked_div(plane.width)?,
+            geometry.height.checked_div(plane.height)?,
+        );
+        // Rounding down has several divisors give the same width.
+        let mut divisors = (1..=across.min(down)).rev();
+        let fits = |divisor: &u32| {
+            (geometry.width / divisor, geometry.height / divisor) == (plane.width, plane.height)
+        };
+        Some(spec.divisor(divisors.find(fits)?))
+    }
+
     /// By how much its width and height are smaller than the frame's; of [`Format::META`] the most bytes of a frame.
     #[must_use]
     pub fn divisor(mut self, divisor: u32) -> PlaneSpec {
@@ -179,6 +202,21 @@ impl PlaneSpec {
     }
 }
 
+impl Planes {
+    /// The plane that was asked for, in frames of a size; its number, too. Its colours may be any, and metadata of any length.
+    #[must_use]
+    pub fn find(&self, spec: &PlaneSpec, frames: Geometry) -> Option<(usize, &Plane)> {
+        let wanted = spec.plane(frames).ok()?;
+        let same = |plane: &Plane| {
+            plane.format == wanted.format
+                && (plane.format == Format::META
+                    || (plane.width, plane.height) == (wanted.width, wanted.height))
+                && !plane.one_for_all
+        };
+        self.iter().enumerate().find(|(_, plane)| same(plane))
+    }
+}
+
 impl FromStr for PlaneSpec {
     type Err = PlanesError;
 
@@ -199,6 +237,13 @@ impl FromStr for PlaneSpec {
             Some(_) => Err(unknown()),
             None => Ok(spec),
         }
+    }
+}
+
+/// In the frames' own size.
+impl From<Format> for PlaneSpec {
+    fn from(format: Format) -> PlaneSpec {
+        PlaneSpec::new(format)
     }
 }
 
@@ -229,6 +274,32 @@ mod tests {
             assert_eq!(words.join(","), text);
         }
         assert_eq!(PlaneSpec::list("GREY, BGR3"), PlaneSpec::list("gray,bgr"));
+    }
+
+    #[test]
+    fn planes_are_found_by_the_names_that_they_are_called_by() {
+        for (width, height) in [(640, 480), (642, 10), (4096, 2160)] {
+            let geometry = Geometry::new(width, height).expect("a size");
+            let specs = PlaneSpec::list("gray/2,bgr,gray,nv12,gray16/5,meta/64").expect("planes");
+            let mut planes = Planes::default();
+            for spec in &specs {
+                planes.push(spec.plane(geometry).expect("a plane"));
+            }
+            for (index, spec) in specs.iter().enumerate() {
+                let found = planes.find(spec, geometry);
+                assert_eq!(found, Some((index, &planes[index])), "{spec}");
+                let called = PlaneSpec::of(&planes[index], geometry).expect("a name");
+                assert_eq!(called.plane(geometry), spec.plane(geometry), "{spec}");
+                assert_eq!(called.to_string(), spec.to_string());
+            }
+            let find = |spec: PlaneSpec| Some(planes.find(&spec, geometry)?.0);
+            assert_eq!(find(Format::META.into()), Some(5));
+            assert_eq!(find(PlaneSpec::new(Format::GRAY8).divisor(4)), None);
+            assert_eq!(find(Format::RGB8.into()), None);
+            assert_eq!(planes.best(Format::GRAY8, geometry), Some(2));
+            assert_eq!(planes.best(Format::GRAY16, geometry), Some(4));
+            assert_eq!(planes.best(Format::RGB8, geometry), None);
+        }
     }
 
     #[test]

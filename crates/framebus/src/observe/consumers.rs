@@ -138,7 +138,7 @@ impl Reading<'_> {
         });
         let share = fps.zip(since.fps).filter(|(_, published)| *published > 0.0);
         let usage = if connected {
-            world.usage(claim.pid.load(Relaxed))
+            self.usage(world, claim.pid.load(Relaxed))
         } else {
             Usage::default()
         };

@@ -1,6 +1,21 @@
 //! What an expert would point at. Each kind has an entry in `docs/top.md` that says what to do.
 
+use super::world::{Load, World};
 use super::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
+
+/// The kinds of findings; names are added, never renamed.
+pub const FINDING_KINDS: [&str; 10] = [
+    "stuck-consumer",
+    "dead-consumer",
+    "slow-consumer",
+    "starved",
+    "producer-stalled",
+    "producer-gone",
+    "unlinked-segment",
+    "shm-nearly-full",
+    "trigger-backlog",
+    "layout-mismatch",
+];
 
 /// From when on something is worth pointing at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,12 +64,29 @@ pub(super) struct Changes {
     pub(super) coalesced: u64,
 }
 
-/// Looks a snapshot over; worst first. `shm` is how many bytes of /dev/shm are used, and how many there are.
+/// What is around a bus.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Around {
+    /// How many bytes of /dev/shm are used, and how many there are.
+    pub(super) shm: Option<(u64, u64)>,
+    pub(super) load: Option<Load>,
+}
+
+impl Around {
+    pub(super) fn of(world: &dyn World) -> Around {
+        Around {
+            shm: world.shm_usage(),
+            load: world.load(),
+        }
+    }
+}
+
+/// Looks a snapshot over; worst first.
 pub(super) fn findings(
     snapshot: &Snapshot,
     changes: Changes,
     thresholds: &Thresholds,
-    shm: Option<(u64, u64)>,
+    machine: Around,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut add = |kind: &str, severity, consumer, text| {
@@ -89,7 +121,10 @@ pub(super) fn findings(
                     "producer-stalled",
                     Severity::Critical,
                     None,
-                    format!("the source has not given {age}: {}", producer.source),
+                    format!(
+                        "the source has not given {age}: {}",
+                        producer.stall_reason.as_ref().unwrap_or(&producer.source)
+                    ),
                 );
             }
             BusState::Running => {
@@ -120,7 +155,7 @@ pub(super) fn findings(
         add("unlinked-segment", Severity::Critical, None, text);
     }
     for consumer in &snapshot.consumers {
-        if let Some((kind, severity, text)) = of_consumer(consumer, snapshot) {
+        if let Some((kind, severity, text)) = of_consumer(consumer, snapshot, machine.load) {
             add(kind, severity, Some(consumer.index), text);
         }
     }
@@ -131,8 +166,9 @@ pub(super) fn findings(
         );
         add("trigger-backlog", Severity::Info, None, text);
     }
-    if let Some((used, total)) =
-        shm.filter(|(used, total)| *used as f64 > *total as f64 * thresholds.shm_full_from)
+    if let Some((used, total)) = machine
+        .shm
+        .filter(|(used, total)| *used as f64 > *total as f64 * thresholds.shm_full_from)
     {
         let text = format!(
             "/dev/shm has {} of {} used: a new bus may not fit",
@@ -160,9 +196,37 @@ fn period_ms(producer: &super::Producer) -> f64 {
         .unwrap_or(0.0)
 }
 
+/// From this part of a core on, what a consumer does with its time is compute.
+const COMPUTES_PERCENT: f64 = 60.0;
+/// Below this it waits for something else.
+const WAITS_PERCENT: f64 = 20.0;
+
+/// Says whether a consumer that is late computes or waits, where its CPU is known.
+fn why(consumer: &Consumer) -> String {
+    match consumer.cpu_percent {
+        None => String::new(),
+        Some(cpu) if cpu >= COMPUTES_PERCENT => format!(", and computes ({cpu:.0} % of a core)"),
+        Some(cpu) if cpu < WAITS_PERCENT => {
+            format!(", and waits ({cpu:.0} % of a core; for a pipe, a command, a lock?)")
+        }
+        Some(cpu) => format!(", and computes and waits ({cpu:.0} % of a core)"),
+    }
+}
+
+/// Says that everybody waits for a core, where more want to run than there are.
+fn busy_machine(load: Load) -> String {
+    let Load { wanting, cores } = load;
+    if wanting < 1.2 * cores as f64 {
+        return String::new();
+    }
+    let many = if cores == 1 { "" } else { "s" };
+    format!("; the machine is busy: {wanting:.1} want {cores} core{many}")
+}
+
 fn of_consumer(
     consumer: &Consumer,
     snapshot: &Snapshot,
+    load: Option<Load>,
 ) -> Option<(&'static str, Severity, String)> {
     let who = if consumer.name.is_empty() {
         consumer.index.to_string()
@@ -197,8 +261,12 @@ fn of_consumer(
         }
         ConsumerState::Slow => {
             let (ratio, busy) = (consumer.busy_per_period?, consumer.busy_ms.p50?);
+            // Just above one is not one.
+            let digits = if ratio < 1.1 { 2 } else { 1 };
             let text = format!(
-                "{who} needs {busy:.1} ms for a frame, {ratio:.1} frame periods: it skips frames, nobody else is affected"
+                "{who} needs {busy:.1} ms for a frame, {ratio:.digits$} frame periods{}: it skips frames, nobody else is affected{}",
+                why(consumer),
+                load.map_or_else(String::new, busy_machine),
             );
             Some(("slow-consumer", Severity::Info, text))
         }

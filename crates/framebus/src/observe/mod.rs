@@ -13,7 +13,7 @@ mod snapshot;
 mod window;
 mod world;
 
-pub use findings::Thresholds;
+pub use findings::{FINDING_KINDS, Thresholds};
 pub use percentiles::{bucket_around, bucket_number};
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
@@ -23,7 +23,7 @@ pub use sampler::Sampler;
 pub use snapshot::*;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
-pub use world::World;
+pub use world::{Load, World};
 
 pub use crate::shm::shm_usage;
 pub use crate::trigger::HEARTBEAT_MS;

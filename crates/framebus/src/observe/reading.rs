@@ -3,7 +3,9 @@
 use super::Percentiles;
 use super::findings::Thresholds;
 use super::percentiles::Counts;
+use super::process::Usage;
 use super::window::CountWindow;
+use super::world::World;
 use crate::bus::Observer;
 use crate::layout::Histogram;
 use crate::sync::Ordering::Relaxed;
@@ -25,12 +27,23 @@ pub(super) struct Reading<'a> {
     pub(super) now_ns: u64,
     pub(super) baseline: Baseline,
     pub(super) thresholds: &'a Thresholds,
+    /// Whether processes are looked at.
+    pub(super) processes: bool,
 }
 
 impl Reading<'_> {
     /// How long something was ago, in milliseconds.
     pub(super) fn age_ms(&self, then_ns: u64) -> f64 {
         self.now_ns.saturating_sub(then_ns) as f64 / NS_PER_MS
+    }
+
+    /// What a process uses; nothing is known where nobody looks.
+    pub(super) fn usage(&self, world: &dyn World, pid: u32) -> Usage {
+        if self.processes {
+            world.usage(pid)
+        } else {
+            Usage::default()
+        }
     }
 
     /// What a histogram counted in the window that ends now.

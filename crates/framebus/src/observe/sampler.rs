@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
-use super::findings::{Changes, Thresholds, findings, unlinked};
+use super::findings::{Around, Changes, Thresholds, findings, unlinked};
 use super::rate::frame_rate;
 use super::reading::{Baseline, Reading};
 use super::snapshot::*;
@@ -90,6 +90,15 @@ impl Sampler {
 
     /// Takes a snapshot; with `picture` also a copy of its newest gray frame.
     pub fn sample(&mut self, picture: bool) -> Snapshot {
+        self.moment(picture, true)
+    }
+
+    /// Takes a snapshot without a look at the processes, which is most of what a snapshot costs: what they use is not known.
+    pub fn glance(&mut self) -> Snapshot {
+        self.moment(false, false)
+    }
+
+    fn moment(&mut self, picture: bool, processes: bool) -> Snapshot {
         if let Some(trouble) = self.look() {
             return trouble;
         }
@@ -101,6 +110,7 @@ impl Sampler {
             now_ns: observer.on_its_clock(self.world.monotonic_ns()),
             baseline: self.baseline,
             thresholds: &self.thresholds,
+            processes,
         };
         let mut snapshot = reading.snapshot(&mut self.memory, &mut *self.world);
         // What was read of a segment that was cut short meanwhile is nobody's word. The next look opens what is there.
@@ -175,8 +185,8 @@ impl Sampler {
 
     fn unreadable(&self, why: String) -> Snapshot {
         let mut blank = self.blank(BusState::Unreadable, Some(why));
-        let shm = self.world.shm_usage();
-        blank.findings = findings(&blank, Changes::default(), &self.thresholds, shm);
+        let around = Around::of(&*self.world);
+        blank.findings = findings(&blank, Changes::default(), &self.thresholds, around);
         blank
     }
 
@@ -199,6 +209,15 @@ impl Sampler {
             picture: None,
         }
     }
+}
+
+/// Why the source gives nothing, where it gives nothing and the producer says why.
+fn stall_reason(header: &Header) -> Option<String> {
+    // SYNC(state): whoever sees "stalled" finds why.
+    let stalled = header.state.load(Acquire) == SegmentState::Stalled as u32;
+    stalled
+        .then(|| read_text(&header.stall_reason))
+        .filter(|reason| !reason.is_empty())
 }
 
 impl Reading<'_> {
@@ -227,7 +246,9 @@ impl Reading<'_> {
         let fps = interval_s
             .zip(last)
             .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
-        self.refresh(world);
+        if self.processes {
+            self.refresh(world);
+        }
         let mut producer = self.producer(memory, newest, sequence, fps, world);
         producer.lockstep = lockstep(regions, memory, interval_s, counts);
         let period_ms = producer
@@ -283,7 +304,7 @@ impl Reading<'_> {
             findings: Vec::new(),
             picture: None,
         };
-        snapshot.findings = findings(&snapshot, changes, self.thresholds, world.shm_usage());
+        snapshot.findings = findings(&snapshot, changes, self.thresholds, Around::of(world));
         snapshot
     }
 
@@ -350,7 +371,7 @@ impl Reading<'_> {
         let header = regions.header();
         let millihertz = header.nominal_millihertz.load(Relaxed);
         let pid = header.producer_pid.load(Relaxed);
-        let usage = world.usage(pid);
+        let usage = self.usage(world, pid);
         let capture_ns = newest.map(|ticket| regions.slot(ticket.slot).capture_ns.load(Relaxed));
         Producer {
             pid,
@@ -366,6 +387,8 @@ impl Reading<'_> {
             published: header.published.load(Relaxed),
             dropped: header.dropped.load(Relaxed),
             starved: header.starved.load(Relaxed),
+            source_dropped: header.source_dropped.load(Relaxed),
+            stall_reason: stall_reason(header),
             interval_ms: self.percentiles(&mut memory.interval, &header.interval),
             copy_ms: self.percentiles(&mut memory.copy, &header.copy),
             cpu_percent: usage.cpu_percent,

@@ -158,6 +158,10 @@ pub struct Producer {
     pub dropped: u64,
     /// How many of those because every slot was leased.
     pub starved: u64,
+    /// Frames that the source lost by itself, before the producer had them.
+    pub source_dropped: u64,
+    /// Why the source gives no frames, while it gives none.
+    pub stall_reason: Option<String>,
     /// Milliseconds between frames.
     pub interval_ms: Percentiles,
     /// Milliseconds from capture to published: decoding, conversion, copy.

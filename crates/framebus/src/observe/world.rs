@@ -22,18 +22,49 @@ pub trait World: Debug + Send {
 
     /// Bytes of shared memory that are used, and how many there are; `None` where nobody can tell.
     fn shm_usage(&self) -> Option<(u64, u64)>;
+
+    /// How many want to run, and how many can; `None` where nobody can tell.
+    fn load(&self) -> Option<Load> {
+        None
+    }
+}
+
+/// How busy the machine is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// How many processes want to run, on average over the last minute.
+    pub wanting: f64,
+    /// How many can at once.
+    pub cores: usize,
+}
+
+impl Load {
+    /// Looks at this machine (Linux: /proc/loadavg).
+    pub(super) fn now() -> Option<Load> {
+        let averages = std::fs::read_to_string("/proc/loadavg").ok()?;
+        let wanting = averages.split_ascii_whitespace().next()?.parse().ok()?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Some(Load { wanting, cores })
+    }
 }
 
 /// The machine that this program runs on.
 #[derive(Debug)]
 pub(super) struct Machine {
     processes: Processes,
+    load: Option<Load>,
+    load_ns: u64,
 }
+
+/// The kernel averages every five seconds.
+const LOAD_EVERY_NS: u64 = 5_000_000_000;
 
 impl Machine {
     pub(super) fn new() -> Machine {
         Machine {
             processes: Processes::new(),
+            load: None,
+            load_ns: 0,
         }
     }
 }
@@ -49,6 +80,10 @@ impl World for Machine {
 
     fn refresh(&mut self, pids: &[(u32, u64)]) {
         self.processes.refresh(pids);
+        let now = monotonic_ns();
+        if now.saturating_sub(self.load_ns) >= LOAD_EVERY_NS {
+            (self.load, self.load_ns) = (Load::now(), now);
+        }
     }
 
     fn usage(&self, pid: u32) -> Usage {
@@ -57,5 +92,9 @@ impl World for Machine {
 
     fn shm_usage(&self) -> Option<(u64, u64)> {
         shm_usage()
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.load
     }
 }

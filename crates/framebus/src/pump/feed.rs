@@ -76,6 +76,9 @@ pub fn feed(
         limit: options.lockstep,
         stop,
         stalled: false,
+        lost: 0,
+        shared_period_ns: options.shared_fps.map(|fps| (1e9 / fps) as u64),
+        shared_due_ns: 0,
     };
     let result = pump.work(options);
     if result.is_err() {
@@ -94,6 +97,11 @@ struct Pump<'a, S, F> {
     limit: Option<Duration>,
     stop: &'a Stop,
     stalled: bool,
+    /// What the source had lost when it was last asked.
+    lost: u64,
+    /// How long an image that all slots share may be as it is, and when it is due again.
+    shared_period_ns: Option<u64>,
+    shared_due_ns: u64,
 }
 
 /// How often a feeder has a turn while consumers are waited for.
@@ -114,7 +122,12 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
             if !self.wait_for_room(Goal::Slot, end_ns)? || pacer.wait_before(end_ns, stop) {
                 break;
             }
-            match self.source.wait(stop)? {
+            let arrival = self.source.wait(stop)?;
+            let lost = self.source.lost();
+            self.producer
+                .count_source_dropped(lost.saturating_sub(self.lost));
+            self.lost = lost;
+            match arrival {
                 Arrival::Frame(capture) => frames += u64::from(self.publish(capture)?),
                 Arrival::Resized => self.renew()?,
                 Arrival::Stalled(reason) => self.stall(&reason),
@@ -139,6 +152,8 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
             self.producer.set_stalled(false);
             self.feeder.resumed(&self.source.info());
         }
+        let renew = self.shared_is_due(capture.capture_ns);
+        self.filler.renew_shared(renew);
         let slot = match self.limit {
             None => self.producer.claim_or_starve()?,
             Some(_) => self.claim_slot_in_lockstep()?,
@@ -156,7 +171,7 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
                 return Err(error.into());
             }
         };
-        if filled == Filled::Gray {
+        if filled == Filled::Gray || !renew {
             claim.leave_bgr();
         }
         if filled == Filled::Unfinished {
@@ -235,6 +250,18 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
         self.watch_names()
     }
 
+    /// Whether an image that all slots share is to be renewed with a frame.
+    fn shared_is_due(&mut self, capture_ns: u64) -> bool {
+        let Some(period_ns) = self.shared_period_ns else {
+            return true;
+        };
+        let due = capture_ns >= self.shared_due_ns;
+        if due {
+            self.shared_due_ns = capture_ns.saturating_add(period_ns);
+        }
+        due
+    }
+
     fn renew(&mut self) -> Result<(), FeedError> {
         let info = self.source.info();
         self.filler = Filler::new(&info);
@@ -248,6 +275,7 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
     fn stall(&mut self, reason: &str) {
         if !self.stalled {
             self.stalled = true;
+            self.producer.set_stall_reason(reason);
             self.producer.set_stalled(true);
             self.feeder.stalled(reason);
         }

@@ -14,6 +14,8 @@ use crate::source::SourceError;
 pub struct FeedOptions {
     /// The pace at which frames are asked for, in frames a second; `None` takes them as the source gives them.
     pub fps: Option<f64>,
+    /// How often an image that all slots share is renewed, in frames a second; `None` is with every frame.
+    pub shared_fps: Option<f64>,
     /// End after this many frames.
     pub count: Option<u64>,
     /// End after this time, from the moment that frames are asked for.
@@ -32,6 +34,13 @@ impl FeedOptions {
     #[must_use]
     pub fn fps(mut self, fps: impl Into<Option<f64>>) -> FeedOptions {
         self.fps = fps.into();
+        self
+    }
+
+    /// How often an image that all slots share is renewed, in frames a second.
+    #[must_use]
+    pub fn shared_fps(mut self, fps: impl Into<Option<f64>>) -> FeedOptions {
+        self.shared_fps = fps.into();
         self
     }
 

@@ -144,6 +144,12 @@ pub trait FrameSource {
     /// An error is final: the source cannot go on.
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError>;
 
+    /// How many frames the source has lost by itself so far, before anybody could have them: gaps in a driver's numbers.
+    /// Damaged frames are none of them; `fill` says so of each.
+    fn lost(&self) -> u64 {
+        0
+    }
+
     /// Appends what else is known of the frame that was filled last, such as JSON: asked where the bus has a plane for it.
     fn metadata(&mut self, _bytes: &mut Vec<u8>) {}
 }
@@ -159,6 +165,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         (**self).fill(target)
+    }
+
+    fn lost(&self) -> u64 {
+        (**self).lost()
     }
 
     fn metadata(&mut self, bytes: &mut Vec<u8>) {

@@ -23,10 +23,10 @@ use framebus::source::{Arrival, FrameMeta, SourceError, SourceSpec};
 use framebus::stop::{Stop, Waited};
 use framebus_decoder::wire::{Open, Picture, Report};
 
-use crate::backoff::Backoff;
 use crate::check;
 use crate::options::OpenOptions;
 use child::Decoder;
+use framebus_tools::backoff::Backoff;
 use patience::Patience;
 use timing::Timing;
 use units::{after, millis, nanos};

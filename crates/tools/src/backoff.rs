@@ -7,25 +7,33 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Delays that double from 250 ms up to 5 s.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) const fn new() -> Backoff {
+    /// Starts with the shortest.
+    #[must_use]
+    pub const fn new() -> Backoff {
         Backoff { next: FIRST }
     }
 
     /// Returns the delay before the next attempt.
-    pub(crate) fn delay(&mut self) -> Duration {
+    pub fn delay(&mut self) -> Duration {
         let delay = self.next;
         self.next = (delay * 2).min(LONGEST);
         delay
     }
 
     /// Starts again at the shortest delay: an attempt has worked.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = FIRST;
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::new()
     }
 }
 
