@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::ConfigError;
 use super::kinds::{
-    Consumers, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name, Percent, Periods, PlaneList,
-    PlaneNames, Size, Source, Time, Trigger, TriggerName,
+    Background, Consumers, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name, Percent,
+    Periods, PlaneList, PlaneNames, Shades, Size, Source, Time, Trigger, TriggerName,
 };
 use super::table::{Kind, OfFile, Section, Variables, of_variable, settings};
 use framebus::layout::Geometry;
@@ -59,6 +59,8 @@ settings! {
     pub struct Top {
         /// Refresh interval.
         interval: Duration = "interval", Time, Some(Duration::from_millis(500));
+        /// What the background of the terminal is.
+        theme: Background = "theme", Shades, Some(Background::Auto);
         [
             /// Thresholds of the findings.
             findings: Findings = "findings"
