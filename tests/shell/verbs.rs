@@ -268,7 +268,7 @@ fn a_shell_completes_verbs_flags_buses_and_free_indices() {
     let bus = place.bus.clone();
     for verb in ["consume", "top", "check", "wait", "peek"] {
         let buses = completed(&["framebus", verb, "-b", &bus[..bus.len() - 1]]);
-        assert!(buses.iter().any(|name| *name == bus), "{verb}: {buses:?}");
+        assert!(buses.contains(&bus), "{verb}: {buses:?}");
     }
     let indices = completed(&["framebus", "consume", "-b", &bus, "-i", ""]);
     assert_eq!(indices, ["auto", "0", "2"]);
