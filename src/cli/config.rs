@@ -18,7 +18,7 @@ use framebus_tools::file;
 
 use kinds::Name;
 pub(in crate::cli) use kinds::parse_planes;
-pub use kinds::{PlaneList, Trigger};
+pub use kinds::{Background, PlaneList, Trigger};
 pub use layers::{Explained, explain};
 use layers::{Layer, layers};
 pub use places::{Place, Places, too_many_slots};

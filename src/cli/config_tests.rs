@@ -84,7 +84,7 @@ fn an_unknown_key_is_named_with_its_file_and_line() {
     let known = [
         (
             "bus = \"a\"\n\n[top]\ninterwal = 30\n",
-            "a.toml line 4: top.interwal: unknown field `interwal`, expected `interval` or `findings`",
+            "a.toml line 4: top.interwal: unknown field `interwal`, expected one of `interval`, `theme`, `findings`",
         ),
         (
             "bsu = \"a\"",
@@ -248,6 +248,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_CONSUME_TRIGGER", "spin"),
         ("FRAMEBUS_CONSUME_TIMEOUT", "2m"),
         ("FRAMEBUS_TOP_INTERVAL", "200ms"),
+        ("FRAMEBUS_TOP_THEME", "light"),
         ("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER", "1s"),
         ("FRAMEBUS_TOP_FINDINGS_STALLED_AFTER", "3s"),
         ("FRAMEBUS_TOP_FINDINGS_GONE_AFTER", "4s"),
@@ -256,7 +257,7 @@ fn every_variable_is_read() {
     ];
     let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = \"30000/1001\"\nrange = \"limited\"\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nopen_timeout = \"20s\"\nread_timeout = \"1m\"\nmode = \"640\"\ngroup = \"video\"\n\
                 fourcc = \"YUYV\"\nset = \"exposure_auto=1, gain=20\"\nbackend = \"opencv\"\nbgr_fps = 5\n\
-                [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\n\
+                [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\ntheme = \"light\"\n\
                 [top.findings]\nstuck_after = \"1s\"\nstalled_after = \"3s\"\ngone_after = \"4s\"\n\
                 slow_above_periods = 1.5\nshm_full_percent = 80";
     assert_eq!(

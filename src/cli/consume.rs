@@ -1,20 +1,20 @@
 //! `framebus consume`: take frames as one consumer of a bus.
 
 mod commands;
+mod events;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
-use signal_hook::consts::SIGUSR1;
+
+use events::EventArgs;
 
 use super::config::{Config, Trigger};
 use super::units::{parse_duration, parse_fps};
 use super::{choose_bus, parse_bus};
-use crate::sink::{self, ExecMode, Format, Kind, Plane, PreSink, Sink, Target};
+use crate::sink::{ExecMode, Format, Kind, Plane, Target};
 use framebus::bus::{BusName, IndexChoice};
 use framebus::layout::{Format as Image, PlaneSpec, TriggerKind};
 use framebus::stop::Stop;
@@ -39,6 +39,9 @@ pub struct ConsumeArgs {
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub json: bool,
     /// Write frames to a file, or to stdout (-); %06d in the name writes one file per frame, numbered by its sequence
+    ///
+    /// With --every-frame or --pre, a file FILE.y4m gets FILE.y4m.ndjson beside it: a line of JSON per frame with its sequence and
+    /// times, which `framebus produce FILE.y4m` replays. At the end, a line on stderr says how much was written.
     ///
     /// The numbers have gaps where frames were skipped. When sequences start again at 1 (--follow, after a clean restart of
     /// the producer), the numbers continue from the last one: a run never overwrites its own files. An image file without a
@@ -90,25 +93,9 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub plane: Option<PlaneSpec>,
-    /// With --output: keep the last TIME of frames in memory. SIGUSR1, or the line `record` on stdin, starts the recording
-    /// with these frames; the line `stop` ends it
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "output",
-        value_parser = parse_duration,
-        help_heading = "What to do with frames (one of)"
-    )]
-    pub pre: Option<Duration>,
-    /// With --pre: stop this long after the recording started [default: keep recording]
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "pre",
-        value_parser = parse_duration,
-        help_heading = "What to do with frames (one of)"
-    )]
-    pub post: Option<Duration>,
+    /// What is recorded around events.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// Take every frame in order, as far as the bus keeps them (produce --history); gaps are reported
     #[arg(long)]
     pub every_frame: bool,
@@ -146,7 +133,9 @@ Examples:
   framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow
   framebus consume --exec 'echo \"frame $FRAMEBUS_SEQ: $(wc -c) bytes\"' --count 3
   framebus consume --every-frame -o run.y4m --duration 10s
-  framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it";
+  framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it
+  framebus consume --pre 5s --post 10s --repeat --on-change 2% -o 'event-%03d.y4m'
+  framebus consume --on-change 2% -o 'new-%06d.jpg' --max-fps 5";
 
 /// Whether a name asks for a format that others write: raw pixels are not what is expected there.
 fn is_video_of_others(path: &Path) -> bool {
@@ -192,15 +181,10 @@ impl ConsumeArgs {
             self.check_plane(spec)?;
         }
         // clap requires nothing that another flag of the group keeps out.
-        let of_output = [
-            (self.pre.is_some(), "--pre"),
-            (self.format.is_some(), "--format"),
-        ];
-        for (_, flag) in of_output.iter().filter(|(given, _)| *given) {
-            if self.output.is_none() {
-                anyhow::bail!("{flag} says how --output is written: use it with that");
-            }
+        if self.output.is_none() && self.format.is_some() {
+            anyhow::bail!("--format says how --output is written: use it with that");
         }
+        self.events.check(self)?;
         if self.exec_mode.is_some() && self.exec.is_none() {
             anyhow::bail!("--exec-mode says how a command gets frames: use it with --exec");
         }
@@ -240,7 +224,7 @@ impl ConsumeArgs {
 
     /// Whether frames are taken in order: a recording around an event has no use for the newest alone.
     fn in_order(&self) -> bool {
-        self.every_frame || self.pre.is_some()
+        self.every_frame || self.events.pre.is_some()
     }
 
     fn plane(&self) -> Plane {
@@ -278,14 +262,6 @@ impl ConsumeArgs {
         }
     }
 
-    /// What SIGUSR1 sets, and a command on standard input.
-    fn trigger_flag(stop: &Stop) -> anyhow::Result<Arc<AtomicBool>> {
-        let flag = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGUSR1, Arc::clone(&flag))?;
-        commands::listen(Arc::clone(&flag), stop)?;
-        Ok(flag)
-    }
-
     /// What holds, for whoever takes frames.
     fn consumption(&self) -> Consumption {
         Consumption {
@@ -300,7 +276,8 @@ impl ConsumeArgs {
             only: self.plane,
             max_fps: self.max_fps,
             work: self.work,
-            count: self.count,
+            // A filter counts what it lets through.
+            count: self.count.filter(|_| !self.events.is_filter()),
             duration: self.duration,
             timeout: self.timeout,
             follow: self.follow,
@@ -321,15 +298,6 @@ pub fn main(args: &ConsumeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     let stop = Stop::on_signals()?;
     let kind = args.kind();
-    let mut sink: Box<dyn Sink + Send> = match args.pre {
-        Some(pre) => Box::new(PreSink::new(
-            kind,
-            pre,
-            args.post,
-            ConsumeArgs::trigger_flag(&stop)?,
-            &stop,
-        )),
-        None => sink::open(&kind, &stop)?,
-    };
+    let mut sink = args.events.open(kind, args.count, &stop)?;
     consumption.run(sink.as_mut(), &stop)
 }

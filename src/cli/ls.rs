@@ -23,6 +23,7 @@ pub struct LsArgs {
 }
 
 const AFTER_HELP: &str = "\
+SOURCE is what the producer captures, or why the bus cannot be read.
 FINDINGS are what `framebus top` and `check` point at: `framebus check -b BUS` says it in sentences.
 Without --all, you see your own buses, root's, and those that a group of yours may read.
 
@@ -51,6 +52,8 @@ struct Row {
     pid: Option<u32>,
     bytes: Option<u64>,
     source: Option<String>,
+    /// Why it cannot be read.
+    message: Option<String>,
     /// The kinds of what an expert would point at, worst first, each once.
     findings: Vec<String>,
 }
@@ -149,6 +152,7 @@ fn look(bus: BusName) -> Row {
         pid: producer.as_ref().map(|producer| producer.pid),
         bytes: segment.as_ref().map(|segment| segment.bytes),
         source: producer.map(|producer| producer.source),
+        message: snapshot.message.filter(|_| state == "unreadable"),
         findings: kinds,
     }
 }
@@ -185,7 +189,11 @@ fn table(rows: &[Row]) -> String {
                 true => dash(),
                 false => row.findings.join(","),
             },
-            row.source.clone().unwrap_or_else(dash),
+            // What cannot be read has no source, but a reason.
+            row.source
+                .clone()
+                .or_else(|| row.message.clone())
+                .unwrap_or_else(dash),
         ]
     }));
     let width = |column: usize| {

@@ -1,5 +1,7 @@
 //! `framebus man`: the manual, one page per verb.
 
+mod sections;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,13 +66,26 @@ fn render(name: &str, command: Command) -> anyhow::Result<Vec<u8>> {
     // The page of a verb is named framebus-VERB, and its synopsis reads as it is typed.
     let typed = name.replacen('-', " ", 1);
     let title: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    let words = command.get_after_help().map(ToString::to_string);
+    let is_verb = name != "framebus";
     let command = command
         .version(env!("CARGO_PKG_VERSION"))
+        // The flag is of framebus alone.
+        .disable_version_flag(is_verb)
         .display_name(title)
         .bin_name(typed);
+    let has_verbs = command.has_subcommands();
+    let man = clap_mangen::Man::new(command).title(title);
     let mut page = Vec::new();
-    clap_mangen::Man::new(command)
-        .title(title)
-        .render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if has_verbs {
+        man.render_subcommands_section(&mut page)?;
+    }
+    page.extend(sections::after_help(&words.unwrap_or_default()).into_bytes());
+    page.extend(sections::common(is_verb).into_bytes());
     Ok(page)
 }

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use framebus::bus::BusName;
 use framebus::redact::without_secrets;
@@ -90,6 +90,7 @@ pub fn main() -> ExitCode {
     if let Some(result) = bench::play() {
         return end(result);
     }
+    completions::answer(Cli::command);
     let cli = parse(std::env::args_os());
     cli.log.logging().init();
     let result = cli.settings().and_then(|config| match &cli.verb {

@@ -190,6 +190,7 @@ fn picture(geometry: Geometry, copy: &FrameCopy, image: Vec<u8>, is_bgr: bool) -
         sequence: copy.sequence,
         gray,
         bgr,
+        metadata: Vec::new(),
     }
 }
 

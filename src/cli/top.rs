@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::config::Config;
+use super::config::{Background, Config};
 use super::units::parse_duration;
 use super::{choose_bus, parse_bus};
 use crate::tui::{self, Options, Outcome, Renderer, TextOptions, Theme, Wants, render_text};
@@ -30,7 +30,7 @@ pub struct TopArgs {
     /// Print one line of JSON per snapshot: until stopped, once with --once, or N times with -n
     #[arg(long)]
     pub json: bool,
-    /// Time between snapshots, 100ms to 10s, or a number of seconds [default: 500ms]
+    /// Time between snapshots, 100ms to 10s [default: 500ms]
     #[arg(short, long, value_name = "TIME", value_parser = parse_interval)]
     pub delay: Option<Duration>,
     /// End after this many snapshots
@@ -42,7 +42,7 @@ pub struct TopArgs {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Colours for a dark or a light background [default: what COLORFGBG says, else dark]
+    /// Colours for a dark or a light background [default: auto]
     #[arg(long, value_enum, value_name = "THEME")]
     pub theme: Option<Background>,
     /// How pictures are drawn; R changes it [default: half-block; without colours braille; with --ascii ramp]
@@ -92,26 +92,13 @@ pub enum Pictures {
     Braille,
 }
 
-/// What the terminal's background is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Background {
-    /// Dark
-    Dark,
-    /// Light
-    Light,
-}
-
 /// How long a single look takes: rates need two moments.
 const LOOK: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(100);
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
-    let interval = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds)
-            .map_err(|_| "is not a time, such as 1s".to_owned())?,
-        Err(_) => parse_duration(text)?,
-    };
+    let interval = parse_duration(text)?;
     if interval < SHORTEST || interval > LONGEST {
         return Err("is not between 100ms and 10s".to_owned());
     }
@@ -145,13 +132,7 @@ pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
         false => running.first().cloned().unwrap_or(default),
         true => default,
     };
-    view(
-        args,
-        &bus,
-        running.len() > 1,
-        interval,
-        config.top.findings.thresholds(),
-    )
+    view(args, &bus, running.len() > 1, interval, config)
 }
 
 /// Whether standard output is a terminal that can be drawn on; one that calls itself dumb knows no escape codes.
@@ -169,7 +150,7 @@ fn view(
     bus: &BusName,
     all_buses: bool,
     interval: Duration,
-    thresholds: Thresholds,
+    config: &Config,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let mut options = Options::detect(bus.as_str(), |name| std::env::var(name).ok());
@@ -178,14 +159,16 @@ fn view(
     options.samples = args.count;
     options.directory.clone_from(&args.directory);
     options.ascii |= args.ascii;
-    options.theme = match (args.color, args.theme) {
+    let background = args.theme.or(config.top.theme).unwrap_or(Background::Auto);
+    options.theme = match (args.color, background) {
         (Color::Never, _) => Theme::None,
         (Color::Auto, _) if options.theme == Theme::None => Theme::None,
-        (_, Some(Background::Light)) => Theme::Light,
-        (_, Some(Background::Dark)) => Theme::Dark,
-        (Color::Always, None) if options.theme == Theme::None => Theme::Dark,
+        (_, Background::Light) => Theme::Light,
+        (_, Background::Dark) => Theme::Dark,
+        (Color::Always, Background::Auto) if options.theme == Theme::None => Theme::Dark,
         _ => options.theme,
     };
+    options.asks_background &= background == Background::Auto && options.theme != Theme::None;
     options.renderer = match args.pictures {
         Some(Pictures::HalfBlock) => Renderer::HalfBlock,
         Some(Pictures::Ramp) => Renderer::Ramp,
@@ -193,7 +176,7 @@ fn view(
         None if options.theme == Theme::None => Renderer::Braille,
         None => options.renderer,
     };
-    let mut buses = Buses::new(bus.clone(), thresholds);
+    let mut buses = Buses::new(bus.clone(), config.top.findings.thresholds());
     Ok(match tui::run(&mut buses, &options, &stop)? {
         Outcome::Quit => ExitCode::SUCCESS,
         Outcome::Stopped | Outcome::HungUp => stopped(&stop),

@@ -222,7 +222,7 @@ fn is_whole(text: &str) -> bool {
 }
 
 /// Digits with at most one point: not `1e3`, `inf`, `+1` or `-1`, which Rust's numbers also may be.
-fn is_decimal(text: &str) -> bool {
+pub(super) fn is_decimal(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     is_whole(whole) && is_whole(fraction)
 }

@@ -18,6 +18,8 @@ pub struct ImageSink {
     plane: Plane,
     /// The encoded image, kept for its capacity.
     image: Vec<u8>,
+    /// Of the images so far.
+    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,7 @@ impl ImageSink {
             encoding,
             plane: Plane::Gray,
             image: Vec::new(),
+            bytes: 0,
         }
     }
 
@@ -113,9 +116,15 @@ impl Sink for ImageSink {
         encode(self.encoding, frame.geometry, pixels, &mut self.image)
             .map_err(|source| write_error(&target, source))?;
         match &mut self.destination {
-            Destination::Stream(output) => output.write_frame(&[&self.image]),
-            Destination::Files(..) | Destination::Latest(_) => replace_file(&target, &self.image),
+            Destination::Stream(output) => output.write_frame(&[&self.image])?,
+            Destination::Files(..) | Destination::Latest(_) => replace_file(&target, &self.image)?,
         }
+        self.bytes += self.image.len() as u64;
+        Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
@@ -133,7 +142,7 @@ impl Sink for ImageSink {
     }
 }
 
-/// A file name with a place for the frame's sequence, such as `frames/img_%06d.png`.
+/// A file name with a place for a number, the frame's sequence or the event's, such as `frames/img_%06d.png`.
 ///
 /// `%d` is the number, `%6d` fills with spaces and `%06d` with zeros, as in `printf`; any other percent sign is itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +171,7 @@ impl FileName {
         let refused =
             |why| SinkError::Unsuitable(format!("the file name {text} {why}; write %06d once"));
         if places.next().is_some() {
-            return Err(refused("has two places for the frame's number"));
+            return Err(refused("has two places for a number"));
         }
         let digits = &place[1..place.len() - 1];
         let width = if digits.is_empty() {
@@ -171,7 +180,7 @@ impl FileName {
             digits.parse().unwrap_or(usize::MAX)
         };
         if width > 20 {
-            return Err(refused("asks for more digits than the frame's number has"));
+            return Err(refused("asks for more digits than a number has"));
         }
         Ok(Some(FileName {
             before: text[..at].to_owned(),
@@ -181,7 +190,7 @@ impl FileName {
         }))
     }
 
-    /// Returns the path for a sequence.
+    /// Returns the path for a number.
     #[must_use]
     pub fn path(&self, sequence: u64) -> PathBuf {
         let FileName {

@@ -3,6 +3,7 @@
 //! [`open`] makes the sink that a [`Kind`] names; [`Output`] is the file or the pipe that most of them write to. After
 //! an error a file ends with a whole frame, and a pipe that nobody reads does not keep a program from stopping.
 
+mod change;
 mod encode;
 mod exec;
 mod images;
@@ -13,6 +14,7 @@ mod pipe;
 mod pre;
 mod process;
 mod recording;
+mod report;
 mod stats;
 #[cfg(test)]
 mod testing;
@@ -20,6 +22,7 @@ mod video;
 
 pub use framebus_tools::sink::{FrameView, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
 
+pub use change::{Change, ChangeSink};
 pub use encode::{Encoding, encode};
 pub use exec::{ExecSink, ExecStreamSink};
 pub(crate) use images::replace_file;
@@ -27,7 +30,7 @@ pub use images::{FileName, ImageSink};
 pub use ndjson::NdjsonSink;
 pub use open::{ExecMode, Format, Kind, Target, open};
 pub use out::Output;
-pub use pre::PreSink;
+pub use pre::{Events, PreSink};
 pub use recording::RecordingSink;
 pub use stats::StatsSink;
 pub use video::VideoSink;

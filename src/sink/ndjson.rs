@@ -8,6 +8,8 @@ use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
 #[derive(Debug)]
 pub struct NdjsonSink {
     output: Output,
+    bus: String,
+    index: u8,
     generation: u64,
     epoch_ms: u64,
     /// The line, kept for its capacity.
@@ -16,8 +18,11 @@ pub struct NdjsonSink {
 
 /// The keys of a line: keys are added, never renamed.
 #[derive(Serialize)]
-struct Line {
+struct Line<'a> {
     schema: u32,
+    bus: &'a str,
+    /// The consumer index.
+    index: u8,
     sequence: u64,
     slot: u8,
     capture_ns: u64,
@@ -54,6 +59,8 @@ impl NdjsonSink {
     pub fn new(output: Output) -> NdjsonSink {
         NdjsonSink {
             output,
+            bus: String::new(),
+            index: 0,
             generation: 0,
             epoch_ms: 0,
             line: Vec::with_capacity(512),
@@ -63,6 +70,8 @@ impl NdjsonSink {
 
 impl Sink for NdjsonSink {
     fn begin(&mut self, stream: &StreamInfo) -> Result<(), SinkError> {
+        self.bus.clone_from(&stream.bus);
+        self.index = stream.index;
         self.generation = stream.generation;
         self.epoch_ms = stream.epoch_ms;
         Ok(())
@@ -71,6 +80,8 @@ impl Sink for NdjsonSink {
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
         let line = Line {
             schema: 1,
+            bus: &self.bus,
+            index: self.index,
             sequence: frame.info.sequence,
             slot: frame.info.slot,
             capture_ns: frame.info.capture_ns,
@@ -104,6 +115,10 @@ impl Sink for NdjsonSink {
     fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
         self.output.finish()
     }
+
+    fn bytes(&self) -> u64 {
+        self.output.bytes()
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +140,7 @@ mod tests {
         let text = String::from_utf8(read_all(reader)).expect("text");
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2);
-        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"missing":0,"origin":0,"wait_us":40,"width":4,"height":2,"generation":1,"epoch_ms":1700000000000}"#);
+        insta::assert_snapshot!(lines[0], @r#"{"schema":1,"bus":"cam0","index":2,"sequence":7,"slot":3,"capture_ns":4000000,"publish_ns":5000000,"wake_ns":5040000,"wall_ns":1700000000000000000,"source_frame":6,"skipped":0,"missing":0,"origin":0,"wait_us":40,"width":4,"height":2,"generation":1,"epoch_ms":1700000000000}"#);
         let second: serde_json::Value = serde_json::from_str(lines[1]).expect("JSON");
         assert_eq!(second["sequence"], 9);
     }

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::encode::Encoding;
 use super::images::{FileName, ImageSink};
+use super::report::ReportSink;
 use super::{
     ExecSink, ExecStreamSink, NdjsonSink, Output, Plane, RecordingSink, Sink, SinkError, StatsSink,
     VideoSink,
@@ -119,6 +120,41 @@ pub enum Kind {
     Exec(String, ExecMode, Plane),
 }
 
+impl Kind {
+    /// The file that it writes; with a number in its name where it is several.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Kind::Json(Target::File(path))
+            | Kind::Frames(Target::File(path), ..)
+            | Kind::Recording(path, _) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether each frame is an image of its own.
+    #[must_use]
+    pub fn is_images(&self) -> bool {
+        matches!(
+            self,
+            Kind::Frames(_, Format::Pgm | Format::Png | Format::Jpeg, _)
+        )
+    }
+
+    /// The same, in another file.
+    #[must_use]
+    pub fn into_file(self, path: PathBuf) -> Kind {
+        match self {
+            Kind::Json(Target::File(_)) => Kind::Json(Target::File(path)),
+            Kind::Frames(Target::File(_), format, plane) => {
+                Kind::Frames(Target::File(path), format, plane)
+            }
+            Kind::Recording(_, plane) => Kind::Recording(path, plane),
+            other => other,
+        }
+    }
+}
+
 /// How a command gets frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ExecMode {
@@ -134,6 +170,18 @@ pub enum ExecMode {
 /// # Errors
 /// Fails when the target cannot be opened, and refuses to write pixels to a terminal.
 pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
+    let sink = open_sink(kind, stop)?;
+    let target = match kind {
+        Kind::Frames(Target::Stdout, ..) => "standard output".to_owned(),
+        Kind::Frames(Target::File(path), ..) | Kind::Recording(path, _) => {
+            path.display().to_string()
+        }
+        _ => return Ok(sink),
+    };
+    Ok(Box::new(ReportSink::new(target, sink)))
+}
+
+fn open_sink(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
     Ok(match kind {
         Kind::Stats => Box::new(StatsSink::new(io::stderr())),
         Kind::LoggedStats => Box::new(StatsSink::logged()),

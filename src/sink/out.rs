@@ -37,6 +37,8 @@ pub struct Output {
     grace_ns: u64,
     /// When the grace ends, once somebody has asked to stop.
     grace_ends_ns: Option<u64>,
+    /// Of whole frames.
+    bytes: u64,
 }
 
 /// How bytes go out.
@@ -113,6 +115,7 @@ impl Output {
             stop: stop.clone(),
             grace_ns: GRACE_NS,
             grace_ends_ns: None,
+            bytes: 0,
         })
     }
 
@@ -150,14 +153,22 @@ impl Output {
     /// See [`Output`].
     pub fn write_frame(&mut self, parts: &[&[u8]]) -> Result<(), SinkError> {
         let written = parts.iter().try_for_each(|part| self.write_part(part));
+        let len: u64 = parts.iter().map(|part| part.len() as u64).sum();
         match &mut self.way {
-            Way::Polled { .. } => {}
-            Way::Regular { frame_end } if written.is_ok() => {
-                *frame_end += parts.iter().map(|part| part.len() as u64).sum::<u64>();
-            }
+            Way::Regular { frame_end } if written.is_ok() => *frame_end += len,
             Way::Regular { .. } => self.cut_partial_frame(),
+            Way::Polled { .. } => {}
+        }
+        if written.is_ok() {
+            self.bytes += len;
         }
         written
+    }
+
+    /// Returns how many bytes of whole frames were written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Looks whether a pipe still has a reader, so that a closed one is noticed also while no frame comes.

@@ -5,25 +5,44 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{FrameView, Kind, Sink, SinkError, StreamInfo, Summary, open};
+use super::{Change, FileName, FrameView, Kind, Sink, SinkError, StreamInfo, Summary, open};
 use framebus::bus::{FrameInfo, PlaneView};
 use framebus::layout::{Geometry, Plane, Planes};
 use framebus::stop::Stop;
 
+/// Which recordings are made around events.
+#[derive(Debug)]
+pub struct Events {
+    /// How much of the time before an event is kept.
+    pub pre: Duration,
+    /// How long a recording goes on after the last trigger; `None` until the end.
+    pub post: Option<Duration>,
+    /// Whether more than one is made.
+    pub repeat: bool,
+    /// The change of the picture that triggers too.
+    pub change: Option<Change>,
+}
+
 /// Keeps the last frames in memory, and starts to write with them when it is triggered.
 ///
-/// Nothing is created before the trigger.
+/// Nothing is created before the trigger. A trigger during a recording makes it longer. A file name with a number is a file an
+/// event, the first one that is not there yet: an event is never written over another one.
 pub struct PreSink {
     kind: Kind,
+    /// The place of the number in the name of a video.
+    numbered: Option<FileName>,
+    next: u64,
     stop: Stop,
     pre_ns: u64,
-    /// How long it goes on after the trigger; `None` until the end.
     post_ns: Option<u64>,
+    repeat: bool,
+    change: Option<Change>,
     trigger: Arc<AtomicBool>,
     stream: Option<StreamInfo>,
     ring: VecDeque<Kept>,
     writing: Option<Box<dyn Sink + Send>>,
     ends_ns: Option<u64>,
+    events: u64,
 }
 
 /// A frame of its own.
@@ -35,27 +54,40 @@ struct Kept {
 }
 
 impl PreSink {
-    /// Keeps the frames of the last `pre`, until `trigger` is set; then writes what `kind` says, for `post`.
-    #[must_use]
+    /// Keeps the frames of some time until `trigger` is set, or the picture changes; then writes what `kind` says.
+    ///
+    /// # Errors
+    /// Refuses a name with two numbers, and to repeat without one.
     pub fn new(
         kind: Kind,
-        pre: Duration,
-        post: Option<Duration>,
+        events: Events,
         trigger: Arc<AtomicBool>,
         stop: &Stop,
-    ) -> PreSink {
+    ) -> Result<PreSink, SinkError> {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        PreSink {
+        let name = kind.file().map(FileName::parse).transpose()?.flatten();
+        if events.repeat && name.is_none() {
+            return Err(SinkError::Unsuitable(
+                "--repeat writes a file for each event: give a name with a number, such as event-%03d.y4m".to_owned(),
+            ));
+        }
+        Ok(PreSink {
+            // The number in the name of an image is the frame's.
+            numbered: name.filter(|_| !kind.is_images()),
             kind,
+            next: 1,
             stop: stop.clone(),
-            pre_ns: nanos(pre),
-            post_ns: post.map(nanos),
+            pre_ns: nanos(events.pre),
+            post_ns: events.post.map(nanos),
+            repeat: events.repeat,
+            change: events.change,
             trigger,
             stream: None,
             ring: VecDeque::new(),
             writing: None,
             ends_ns: None,
-        }
+            events: 0,
+        })
     }
 
     fn keep(&mut self, frame: &FrameView<'_>) {
@@ -74,16 +106,32 @@ impl PreSink {
         self.ring.push_back(kept);
     }
 
+    /// What the next event is written to.
+    fn next_kind(&mut self) -> Kind {
+        let Some(name) = &self.numbered else {
+            return self.kind.clone();
+        };
+        while name.path(self.next).symlink_metadata().is_ok() {
+            self.next += 1;
+        }
+        self.next += 1;
+        self.kind.clone().into_file(name.path(self.next - 1))
+    }
+
     /// Creates the output and writes what was kept.
     fn start(&mut self, now_ns: u64) -> Result<(), SinkError> {
-        let mut sink = open(&self.kind, &self.stop)?;
+        let kind = self.next_kind();
+        let mut sink = open(&kind, &self.stop)?;
         if let Some(stream) = &self.stream {
             sink.begin(stream)?;
         }
+        let target = kind.file().map(|path| format!(" {}", path.display()));
         tracing::info!(
-            "triggered: recording, {} frames from before the trigger first",
+            "triggered: recording{}, {} frames from before the trigger first",
+            target.unwrap_or_default(),
             self.ring.len()
         );
+        self.events += 1;
         let mut first = true;
         for kept in self.ring.drain(..) {
             if let Some(mut frame) = kept.view() {
@@ -93,9 +141,26 @@ impl PreSink {
                 sink.frame(&frame)?;
             }
         }
-        self.ends_ns = self.post_ns.map(|post_ns| now_ns.saturating_add(post_ns));
         self.writing = Some(sink);
+        self.extend(now_ns);
         Ok(())
+    }
+
+    /// A trigger's time after it begins now.
+    fn extend(&mut self, now_ns: u64) {
+        self.ends_ns = self.post_ns.map(|post_ns| now_ns.saturating_add(post_ns));
+    }
+
+    /// The time after an event is over.
+    fn end(&mut self) -> Result<(), SinkError> {
+        if !self.repeat {
+            return Err(SinkError::Complete);
+        }
+        self.ends_ns = None;
+        match self.writing.take() {
+            Some(mut sink) => sink.finish(&Summary::default()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -115,6 +180,11 @@ impl Sink for PreSink {
     }
 
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
+        if let Some(change) = &mut self.change
+            && change.look(frame)? == Some(true)
+        {
+            self.trigger.store(true, Ordering::SeqCst);
+        }
         self.tick(frame.info.wake_ns)?;
         match &mut self.writing {
             Some(sink) => sink.frame(frame),
@@ -126,22 +196,30 @@ impl Sink for PreSink {
     }
 
     fn tick(&mut self, now_ns: u64) -> Result<(), SinkError> {
-        if self.writing.is_none() && self.trigger.swap(false, Ordering::SeqCst) {
-            self.start(now_ns)?;
-        }
+        // First: a trigger after the time is over is another event.
         if self.ends_ns.is_some_and(|ends_ns| now_ns >= ends_ns) {
-            return Err(SinkError::Complete);
+            self.end()?;
         }
-        Ok(())
+        if !self.trigger.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        match &self.writing {
+            None => self.start(now_ns),
+            Some(_) => {
+                self.extend(now_ns);
+                Ok(())
+            }
+        }
     }
 
     fn finish(&mut self, summary: &Summary) -> Result<(), SinkError> {
         match &mut self.writing {
             Some(sink) => sink.finish(summary),
-            None => {
+            None if self.events == 0 => {
                 tracing::info!("never triggered: nothing was written");
                 Ok(())
             }
+            None => Ok(()),
         }
     }
 }
@@ -180,66 +258,5 @@ impl Kept {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::recording::sidecar;
-    use crate::sink::Plane;
-    use crate::sink::Target;
-    use crate::sink::testing::{Frame, stream};
-
-    #[test]
-    fn what_was_before_the_trigger_is_written_first() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("event.y4m");
-        let stop = Stop::new().expect("eventfd");
-        let trigger = Arc::new(AtomicBool::new(false));
-        let kind = Kind::Recording(path.clone(), Plane::Gray);
-        let second = Duration::from_secs(1);
-        let mut sink = PreSink::new(kind, 2 * second, Some(second), Arc::clone(&trigger), &stop);
-        sink.begin(&stream(4, 2)).expect("begin");
-        let mut sent = 0;
-        for sequence in 1..=9 {
-            let mut frame = Frame::new(4, 2, sequence);
-            frame.wake_ns = sequence * 1_000_000_000;
-            let mut view = frame.view();
-            view.info.capture_ns = frame.wake_ns;
-            if sequence == 6 {
-                trigger.store(true, Ordering::SeqCst);
-            }
-            assert_eq!(path.exists(), sequence > 6);
-            match sink.frame(&view) {
-                Ok(()) => sent = sequence,
-                Err(SinkError::Complete) => break,
-                Err(error) => panic!("{error}"),
-            }
-        }
-        sink.finish(&Summary::default()).expect("finish");
-        assert_eq!(sent, 6, "one second after the trigger at frame 6");
-        let lines = std::fs::read_to_string(sidecar(&path)).expect("sidecar");
-        let sequences: Vec<u64> = lines
-            .lines()
-            .map(|line| {
-                let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
-                value["sequence"].as_u64().expect("a number")
-            })
-            .collect();
-        assert_eq!(sequences, [3, 4, 5, 6]);
-    }
-
-    #[test]
-    fn without_a_trigger_nothing_is_created() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("event.raw");
-        let stop = Stop::new().expect("eventfd");
-        let kind = Kind::Frames(
-            Target::File(path.clone()),
-            crate::sink::Format::Raw,
-            Plane::Gray,
-        );
-        let mut sink = PreSink::new(kind, Duration::from_secs(1), None, Arc::default(), &stop);
-        sink.begin(&stream(4, 2)).expect("begin");
-        sink.frame(&Frame::new(4, 2, 1).view()).expect("frame");
-        sink.finish(&Summary::default()).expect("finish");
-        assert!(!path.exists());
-    }
-}
+#[path = "pre_tests.rs"]
+mod tests;

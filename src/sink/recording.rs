@@ -45,4 +45,8 @@ impl Sink for RecordingSink {
         self.video.finish(summary)?;
         self.times.finish(summary)
     }
+
+    fn bytes(&self) -> u64 {
+        self.video.bytes() + self.times.bytes()
+    }
 }

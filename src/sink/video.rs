@@ -135,6 +135,10 @@ impl Sink for VideoSink {
     fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
         self.output.finish()
     }
+
+    fn bytes(&self) -> u64 {
+        self.output.bytes()
+    }
 }
 
 /// Returns the first line of a Y4M stream (`yuv4mpeg(5)` of mjpegtools; `Cmono` and `XCOLORRANGE` as FFmpeg has them).

@@ -99,6 +99,7 @@ mod tests {
             sequence: 1,
             gray: gray.to_vec(),
             bgr,
+            metadata: Vec::new(),
         }
     }
 

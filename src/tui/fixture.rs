@@ -190,6 +190,7 @@ pub(crate) fn picture(slot: u8, sequence: u64) -> Picture {
         sequence,
         gray: (0..width * height).map(pixel).collect(),
         bgr: None,
+        metadata: Vec::new(),
     }
 }
 
@@ -396,5 +397,6 @@ pub(crate) fn gradient(width: u32, height: u32) -> Picture {
         sequence: 1,
         gray,
         bgr: None,
+        metadata: Vec::new(),
     }
 }

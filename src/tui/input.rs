@@ -130,6 +130,7 @@ fn step(bytes: &[u8]) -> Step {
         [0x1b, b'O'] => Step::More,
         [0x1b, b'O', end, ..] => Step::Done(3, named(*end).map(Input::Key)),
         [0x1b, 0x1b, ..] => key(1, Key::Esc),
+        [0x1b, b']', ..] => answer(bytes),
         // Alt with a key: not used here.
         [0x1b, _, ..] => Step::Done(2, None),
         [b'\r' | b'\n', ..] => key(1, Key::Enter),
@@ -153,6 +154,23 @@ fn step(bytes: &[u8]) -> Step {
             Step::Done(length, c.map(|c| Input::Key(Key::Char(c))))
         }
         [] => Step::More,
+    }
+}
+
+/// Skips `ESC ] text`, up to BEL or `ESC \\`: what a terminal says of its colours.
+fn answer(bytes: &[u8]) -> Step {
+    let text = &bytes[2..];
+    let end = text.iter().position(|byte| matches!(byte, 0x07 | 0x1b));
+    match end.map(|at| (at, text[at])) {
+        Some((at, 0x07)) => Step::Done(at + 3, None),
+        Some((at, _)) => match text.get(at + 1) {
+            Some(b'\\') => Step::Done(at + 4, None),
+            // Something else begins here.
+            Some(_) => Step::Done(at + 2, None),
+            None => Step::More,
+        },
+        None if text.len() > 64 => Step::Done(bytes.len(), None),
+        None => Step::More,
     }
 }
 

@@ -9,10 +9,11 @@
 //! | `input`, `keys`, `update`, `steps`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
 //! | `text`, `drawing` | a snapshot and a picture → lines of text, for `top --once` and `peek` |
-//! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files` | the only parts that touch the world |
+//! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files`, `background` | the only parts that touch the world |
 //!
 //! What every column, key and finding means is in `docs/top.md`.
 
+mod background;
 mod buses;
 mod clocks;
 mod drawing;

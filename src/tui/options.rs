@@ -20,6 +20,8 @@ pub struct Options {
     pub renderer: Renderer,
     /// The colours.
     pub theme: Theme,
+    /// Whether the terminal is asked, once at the start, if its background is light.
+    pub asks_background: bool,
     /// Whether the terminal has 24-bit colours, for pictures; else it has 256.
     pub true_colour: bool,
     /// Whether only ASCII is drawn.
@@ -68,6 +70,11 @@ impl Options {
                 Theme::Dark | Theme::Light => Renderer::HalfBlock,
             },
             theme,
+            // Never over a slow line: an answer that comes late would be taken for keys, and be seen.
+            asks_background: background.is_none()
+                && theme != Theme::None
+                && !ssh
+                && set("TERM").is_some_and(|term| answers(&term)),
             true_colour: matches!(set("COLORTERM").as_deref(), Some("truecolor" | "24bit")),
             ascii,
             mouse: false,
@@ -76,6 +83,23 @@ impl Options {
             samples: None,
         }
     }
+}
+
+/// Whether a terminal of this name answers what its colours are, or at least says what it is, and shows nothing of the question.
+fn answers(term: &str) -> bool {
+    const KNOWN: [&str; 10] = [
+        "xterm",
+        "tmux",
+        "screen",
+        "rxvt",
+        "alacritty",
+        "foot",
+        "kitty",
+        "wezterm",
+        "ghostty",
+        "konsole",
+    ];
+    KNOWN.iter().any(|known| term.starts_with(known))
 }
 
 /// Returns whether the environment describes a terminal that shows UTF-8; `variable` looks one up.
@@ -111,6 +135,17 @@ mod tests {
             Theme::None
         );
         assert_eq!(detect(&[("NO_COLOR", "")]).theme, Theme::Dark);
+    }
+
+    #[test]
+    fn a_terminal_is_asked_for_its_background_where_the_line_is_quick() {
+        let xterm = ("TERM", "xterm-256color");
+        let asks = |variables: &[(&str, &str)]| detect(variables).asks_background;
+        assert!(asks(&[xterm]) && asks(&[("TERM", "tmux-256color")]));
+        assert!(!asks(&[("TERM", "linux")]) && !asks(&[("TERM", "vt100")]) && !asks(&[]));
+        assert!(!asks(&[xterm, ("SSH_CONNECTION", "::1 2 ::1 22")]));
+        assert!(!asks(&[xterm, ("COLORFGBG", "15;0")]));
+        assert!(!asks(&[xterm, ("NO_COLOR", "1")]));
     }
 
     #[test]

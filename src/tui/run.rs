@@ -13,7 +13,7 @@ use super::model::Model;
 use super::signals::{self, Events};
 use super::terminal::{self, Screen};
 use super::update::{Effect, Message, update};
-use super::{Options, Sampler, Wants, files, view};
+use super::{Options, Sampler, Theme, Wants, background, files, view};
 use framebus::clock::monotonic_ns;
 use framebus::stop::Stop;
 
@@ -39,8 +39,17 @@ pub enum Outcome {
 /// # Errors
 /// Fails when the terminal cannot be used.
 pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Result<Outcome> {
-    let events = Events::new()?;
-    let screen = Screen::enter(options.mouse, stop)?;
+    let mut events = Events::new()?;
+    let mut screen = Screen::enter(options.mouse, stop)?;
+    let mut options = options.clone();
+    if options.asks_background {
+        screen.send(background::QUESTION)?;
+        let answer = events.answer(stop, background::LIMIT, background::is_complete)?;
+        if background::is_light(&answer) == Some(true) {
+            options.theme = Theme::Light;
+        }
+    }
+    let options = &options;
     let clocks = Clocks::new(options, monotonic_ns());
     let mut session = Session {
         model: Model::new(options),

@@ -13,7 +13,8 @@ use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::low_level::{self, pipe};
 
 use super::input::{Input, Parser};
-use framebus::stop::Stop;
+use framebus::clock::monotonic_ns;
+use framebus::stop::{Stop, Waited};
 
 /// What ended a wait.
 #[derive(Debug, Default)]
@@ -79,6 +80,35 @@ impl Events {
             suspend: self.suspend.take(),
             resumed: self.resumed.take(),
         })
+    }
+
+    /// Reads until what came is complete, or for at most `limit`; keys among it stay keys.
+    pub(crate) fn answer(
+        &mut self,
+        stop: &Stop,
+        limit: Duration,
+        is_complete: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<Vec<u8>> {
+        let mut answer = Vec::new();
+        let end_ns = monotonic_ns().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(0));
+        while !is_complete(&answer) {
+            let left = Duration::from_nanos(end_ns.saturating_sub(monotonic_ns()));
+            if left.is_zero()
+                || stop.wait_readable(self.input.as_fd(), Some(left))? != Waited::Ready
+            {
+                break;
+            }
+            let mut bytes = [0; 256];
+            match rustix::io::read(&self.input, &mut bytes) {
+                // The loop sees it too, and says so.
+                Ok(0) | Err(Errno::IO) => break,
+                Ok(count) => answer.extend_from_slice(&bytes[..count]),
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.parser.feed(&answer);
+        Ok(answer)
     }
 
     /// Takes the next input that has come.

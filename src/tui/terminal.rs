@@ -68,6 +68,13 @@ impl Screen {
         self.terminal.resize(size.into())
     }
 
+    /// Sends bytes that draw nothing.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let out = self.terminal.backend_mut();
+        out.write_all(bytes)?;
+        Write::flush(out)
+    }
+
     /// Turns the mouse on or off.
     pub(crate) fn set_mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;

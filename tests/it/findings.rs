@@ -20,7 +20,7 @@ const IMPATIENT: [(&str, &str); 3] = [
 
 /// Starts a `top` of so many snapshots.
 fn top(bus: &Bus, count: u32) -> Process {
-    let mut command = bus.framebus(&["top", "--json", "-d", "0.2", "-n", &count.to_string()]);
+    let mut command = bus.framebus(&["top", "--json", "-d", "200ms", "-n", &count.to_string()]);
     command.envs(IMPATIENT);
     Process::spawn(command)
 }

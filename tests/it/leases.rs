@@ -257,7 +257,7 @@ fn a_reader_of_every_frame_that_is_too_slow_counts_and_reports_its_gaps() {
     }
     assert!(lines.iter().any(|line| line["skipped"] != 0));
     assert!(
-        reader.stderr.contains("are lost: the bus keeps too few"),
+        reader.stderr.contains("in all): the bus keeps too few"),
         "{}",
         reader.stderr
     );

@@ -39,6 +39,7 @@ fn an_older_version_is_named_beside_ones_own_by_everybody_and_replaced() {
         &["-q", "peek", "-o", "-"],
         &["-q", "top", "--once"],
         &["-q", "check"],
+        &["-q", "ls"],
     ] {
         let run = bus.run(command);
         let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), run.stderr);

@@ -115,7 +115,7 @@ fn a_bus_in_every_state_is_printed_as_the_schema_says() {
     taker.end(Signal::TERM);
     // The next producer ends as it should; a bus that has ended has no name, and only who looked before sees it.
     let producer = bus.produce(LIVELY);
-    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "0.1"]));
+    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "100ms"]));
     until("it looks at the bus", || !maps(&watcher, &bus).is_empty());
     bus.frames_go_by(2);
     producer.end(Signal::INT);

@@ -14,7 +14,7 @@ const CONSUMERS: u8 = 4;
 
 /// Starts a `top` that looks ten times a second, and waits until it does.
 fn watch(bus: &Bus) -> Process {
-    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "0.1"]));
+    let watcher = Process::spawn(bus.framebus(&["top", "--json", "-n", "1000000", "-d", "100ms"]));
     until("it looks at the bus", || !maps(&watcher, bus).is_empty());
     watcher
 }
@@ -201,7 +201,7 @@ fn one_that_is_stopped_killed_or_never_read_changes_nothing() {
     rustix::pipe::fcntl_setpipe_size(&pipe, 4096).expect("a small pipe");
     let mut command = bus.command("sh");
     let script = format!(
-        "exec {FRAMEBUS} top --json -n 1000000 -d 0.1 >{}",
+        "exec {FRAMEBUS} top --json -n 1000000 -d 100ms >{}",
         fifo.display()
     );
     command.args(["-c", &script]);

@@ -18,12 +18,12 @@ fn json_goes_on_until_it_is_stopped_and_text_is_printed_once() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
     let json = Process::spawn(bus.framebus(&["top", "--json"]));
-    let text = Process::spawn(bus.framebus(&["top", "-d", "0.1"]));
+    let text = Process::spawn(bus.framebus(&["top", "-d", "100ms"]));
     let once = bus.run(&["top"]);
     assert_eq!(once.exit, Exit::Code(0), "{}", once.stderr);
     let lines = String::from_utf8_lossy(&once.stdout).into_owned();
     assert_eq!(lines.matches("PRODUCER").count(), 1, "{lines}");
-    let some = bus.run(&["top", "--json", "-n", "3", "-d", "0.1"]);
+    let some = bus.run(&["top", "--json", "-n", "3", "-d", "100ms"]);
     assert_eq!((some.exit, some.json().len()), (Exit::Code(0), 3));
     let one = bus.run(&["top", "--json", "--once"]);
     assert_eq!((one.exit, one.json().len()), (Exit::Code(0), 1));
@@ -38,12 +38,12 @@ fn json_goes_on_until_it_is_stopped_and_text_is_printed_once() {
 fn what_goes_on_waits_for_the_bus_and_says_so() {
     let bus = Bus::new();
     let waits = format!("waiting for bus {}", bus.name());
-    let text = Process::spawn(bus.framebus(&["top", "-d", "0.1"]));
-    let json = Process::spawn(bus.framebus(&["top", "--json", "-d", "0.1"]));
+    let text = Process::spawn(bus.framebus(&["top", "-d", "100ms"]));
+    let json = Process::spawn(bus.framebus(&["top", "--json", "-d", "100ms"]));
     until("it says so more than once", || {
         printed(&text, &waits) > 1 && printed(&json, "{") > 1
     });
-    for args in [&["top"][..], &["top", "--json", "-n", "2", "-d", "0.1"]] {
+    for args in [&["top"][..], &["top", "--json", "-n", "2", "-d", "100ms"]] {
         assert_eq!(bus.run(args).exit, Exit::Code(3));
     }
     let _producer = bus.produce(LIVELY);
@@ -69,7 +69,7 @@ fn a_segment_that_cannot_be_read_is_an_exit_code_of_its_own() {
     for args in [
         &["top", "--once"][..],
         &["top", "--once", "--json"],
-        &["top", "--json", "-n", "1", "-d", "0.1"],
+        &["top", "--json", "-n", "1", "-d", "100ms"],
     ] {
         let top = bus.run(args);
         assert_eq!(top.exit, Exit::Code(5), "{args:?}: {}", top.stderr);

@@ -49,7 +49,7 @@ impl Pty {
     fn watch(&self, bus: &Bus) -> Process {
         let mut command = bus.command("sh");
         let path = self.path.display();
-        let script = format!("exec {FRAMEBUS} top -d 0.1 <{path} >{path}");
+        let script = format!("exec {FRAMEBUS} top -d 100ms <{path} >{path}");
         command
             .args(["-c", &script])
             .env("LC_ALL", "C.UTF-8")

@@ -19,7 +19,7 @@ fn start(terminal: &Terminal) -> Pid {
     let path = file.display();
     // Its pid, before it becomes what it is.
     terminal.run(&format!(
-        "sh -c 'echo $$ >{path}; exec {FRAMEBUS} top -d 0.2'"
+        "sh -c 'echo $$ >{path}; exec {FRAMEBUS} top -d 200ms'"
     ));
     terminal.shows("READ-ONLY");
     terminal.shows("PRODUCER");
@@ -160,10 +160,10 @@ fn a_view_that_nobody_would_continue_is_not_suspended() {
 }
 
 #[test]
-fn a_terminal_that_answers_nothing_is_asked_nothing() {
+fn a_terminal_that_answers_nothing_is_asked_once_at_the_start() {
     let bus = Bus::new();
     let _producer = bus.produce(LIVELY);
-    let mut command = bus.framebus(&["top", "-d", "0.2"]);
+    let mut command = bus.framebus(&["top", "-d", "200ms"]);
     command
         .env("TERM", "xterm-256color")
         .env("LC_ALL", "C.UTF-8");
@@ -194,8 +194,11 @@ fn a_terminal_that_answers_nothing_is_asked_nothing() {
     );
     view.press(b"q");
     assert_eq!(view.exit(), Some(0));
+    for question in ["\x1b]11;?\x1b\\", "\x1b[c"] {
+        assert_eq!(view.count(question), 1, "{question:?}");
+    }
     let asked = [
-        "\x1b[6n", "\x1b[5n", "\x1b[c", "\x1b[>c", "\x1b[14t", "\x1b[18t", "\x1b[?u",
+        "\x1b[6n", "\x1b[5n", "\x1b[>c", "\x1b[14t", "\x1b[18t", "\x1b[?u",
     ];
     for question in asked {
         assert_eq!(view.count(question), 0, "{question:?}");
@@ -264,4 +267,44 @@ fn a_view_panics_when_asked_for() {
     );
     let stop = Stop::on_signals().expect("signals");
     let _ = tui::run(&mut Breaks(sampler, 0), &options, &stop);
+}
+
+#[test]
+fn view_shows_what_the_producer_knows_of_a_frame() {
+    let bus = Bus::new();
+    let _producer = bus.produce(&[LIVELY, &["--planes", "gray,meta"]].concat());
+    let terminal = Terminal::open(&bus, 80, 24);
+    terminal.run(&format!("{FRAMEBUS} top"));
+    terminal.shows("PRODUCER");
+    terminal.press(&["4"]);
+    terminal.shows("metadata {\"pattern\":");
+    terminal.press(&["q"]);
+    terminal.shows("READY>");
+}
+
+#[test]
+fn a_terminal_with_a_light_background_gets_the_light_theme() {
+    let bus = Bus::new();
+    let _producer = bus.produce(LIVELY);
+    // Blue as tmux writes it, with 8 colours and with 256.
+    let blue = |terminal: &Terminal| {
+        let text = terminal.coloured();
+        text.contains("\x1b[34m") || text.contains("38;5;4m")
+    };
+    for (background, flags, is_light) in [
+        ("#ffffee", "", true),
+        ("#002b36", "", false),
+        ("#ffffee", "--theme dark", false),
+        ("#002b36", "--theme light", true),
+    ] {
+        let terminal = Terminal::open(&bus, 80, 24);
+        terminal.background(background);
+        terminal.run(&format!("{FRAMEBUS} top {flags}"));
+        terminal.shows("PRODUCER");
+        // What the terminal answers is no key: it is the screen that top begins with.
+        terminal.shows("[1]Overview");
+        assert_eq!(blue(&terminal), is_light, "{background} {flags}");
+        terminal.press(&["q"]);
+        terminal.shows("READY>");
+    }
 }

@@ -169,7 +169,7 @@ fn the_files_are_in_their_places(system: &System) {
         .sh("bash -c '. /usr/share/bash-completion/completions/framebus; complete -p framebus'");
     assert!(loaded.ends_with(" framebus"), "{loaded}");
     system.sh("grep -q '^#compdef framebus' /usr/share/zsh/vendor-completions/_framebus");
-    system.sh("grep -q 'complete -c framebus' /usr/share/fish/vendor_completions.d/framebus.fish");
+    system.sh("grep -q -- '--command framebus' /usr/share/fish/vendor_completions.d/framebus.fish");
     for package in ["framebus", "framebus-worker"] {
         let doc = format!("/usr/share/doc/{package}");
         system.sh(&format!(

@@ -153,7 +153,7 @@ fn a_gap_is_told_when_it_is_recorded_and_when_it_is_replayed() {
     ];
     let done = place.run(&slow).is(0);
     assert!(
-        done.stderr.contains("are lost: the bus keeps too few"),
+        done.stderr.contains("in all): the bus keeps too few"),
         "{}",
         done.stderr
     );
@@ -248,6 +248,79 @@ fn a_line_on_standard_input_starts_a_recording_and_ends_it() {
     let event = "printf 'record\n' | framebus consume --pre 1s --post 300ms -o piped.y4m";
     place.sh(event).is(0);
     assert!(lines(&place.path("piped.y4m")).len() > 2);
+}
+
+#[test]
+fn every_event_is_a_file_of_its_own() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "100", "--history", "200"]);
+    let events =
+        "(framebus wait --frames 30; echo record; sleep 1; echo record; sleep 1; echo stop) |
+         framebus consume --pre 100ms --post 200ms --repeat -o 'event-%03d.y4m'";
+    let said = place.sh(events).is(0).stderr;
+    for number in 1..=2 {
+        let path = place.path(&format!("event-{number:03}.y4m"));
+        let lines = lines(&path);
+        assert!(lines.len() > 5, "{said}");
+        assert_eq!(frames(&path, 64 * 48).len(), lines.len());
+        let target = format!("wrote event-{number:03}.y4m: {} frames", lines.len());
+        assert!(said.contains(&target), "{said}");
+    }
+    assert!(!place.path("event-003.y4m").exists());
+    // One more goes on behind what is there.
+    let changes = "framebus consume --pre 100ms --post 100ms --on-change 1% --duration 2s -o 'event-%03d.y4m'";
+    place.sh(changes).is(0);
+    assert!(place.path("event-003.y4m.ndjson").exists());
+    place
+        .run(&[
+            "consume",
+            "--pre",
+            "1s",
+            "--post",
+            "1s",
+            "--repeat",
+            "-o",
+            "event.y4m",
+        ])
+        .is(2)
+        .one_sentence("give a name with a number, such as event-%03d.y4m");
+}
+
+#[test]
+fn a_filter_writes_the_frames_that_have_changed() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "100"]);
+    let lines = |share: &str| {
+        let args = [
+            "consume",
+            "--json",
+            "--duration",
+            "1s",
+            "--on-change",
+            share,
+        ];
+        place.run(&args).is(0).text().lines().count()
+    };
+    // The first frame is always new; the whole picture never is.
+    assert_eq!(lines("100%"), 1);
+    assert!(lines("1%") > 1);
+    let three = ["consume", "--json", "--on-change", "1%", "--count", "3"];
+    let text = place.run(&three).is(0).text();
+    assert_eq!(text.lines().count(), 3);
+    let line: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        (line["bus"].as_str(), number(&line, "index")),
+        (Some(place.bus.as_str()), 0)
+    );
+    place
+        .run(&["consume", "--on-change", "1%"])
+        .is(2)
+        .one_sentence("use it with --output, --json or --exec");
+    for share in ["1", "0%", "101%"] {
+        place
+            .run(&["consume", "--json", "--on-change", share])
+            .is(2);
+    }
 }
 
 #[test]

@@ -234,18 +234,60 @@ fn doctor_says_how_to_mend_and_fails_only_when_something_is_broken() {
 }
 
 #[test]
+fn a_shell_completes_verbs_flags_buses_and_free_indices() {
+    let place = Place::new();
+    let _producer = place.produce(&["--consumers", "3"]);
+    let _consumer = place.start(&["consume", "-i", "1"]);
+    until("it is attached", || {
+        let json = place.run(&["top", "--once", "--json"]).json();
+        json["consumers"][0]["index"] == 1
+    });
+    // What bash asks for the last of these words.
+    let completed = |words: &[&str]| {
+        let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        let script = format!(
+            "eval \"$(framebus completions bash)\"; COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9
+             _clap_complete_framebus framebus {} ''; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            line.join(" "),
+            words.len() - 1,
+            line[line.len() - 1],
+        );
+        let text = place
+            .sh(&format!("bash -c '{}'", script.replace('\'', "'\\''")))
+            .is(0)
+            .text();
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(completed(&["framebus", "conf"]), ["config"]);
+    assert_eq!(
+        completed(&["framebus", "consume", "--on-c"]),
+        ["--on-change"]
+    );
+    let bus = place.bus.clone();
+    for verb in ["consume", "top", "check", "wait", "peek"] {
+        let buses = completed(&["framebus", verb, "-b", &bus[..bus.len() - 1]]);
+        assert!(buses.contains(&bus), "{verb}: {buses:?}");
+    }
+    let indices = completed(&["framebus", "consume", "-b", &bus, "-i", ""]);
+    assert_eq!(indices, ["auto", "0", "2"]);
+    assert_eq!(completed(&["framebus", "produce", "patt"]), ["pattern"]);
+    assert_eq!(completed(&["framebus", "man", "prod"]), ["produce"]);
+}
+
+#[test]
 fn completions_and_pages_are_there_for_every_verb() {
     let place = Place::new();
     for (shell, word) in [
-        ("bash", "complete -F"),
+        ("bash", "-F _clap_complete_framebus framebus"),
         ("zsh", "#compdef framebus"),
-        ("fish", "complete -c framebus"),
+        ("fish", "--command framebus"),
+        ("elvish", "framebus"),
+        ("powershell", "framebus"),
     ] {
         let text = place.run(&["completions", shell]).is(0).text();
-        assert!(
-            text.contains(word) && text.contains("every-frame"),
-            "{shell}"
-        );
+        assert!(text.contains(word), "{shell}: {text}");
     }
     let page = place.run(&["man", "consume"]).is(0).text();
     assert!(
@@ -271,6 +313,22 @@ fn completions_and_pages_are_there_for_every_verb() {
             );
             let help = place.run(&[verb, "--help"]).is(0).text();
             assert!(help.contains("\nExamples:\n  "), "{verb} has no example");
+            let page = format!("groff -man -Tutf8 -P-c -P-b -P-u pages/framebus-{verb}.1");
+            let page = place.sh(&page).is(0).text();
+            for title in [
+                "EXAMPLES",
+                "EXIT STATUS",
+                "ENVIRONMENT",
+                "FILES",
+                "SEE ALSO",
+            ] {
+                assert!(page.lines().any(|line| line == title), "{verb}: {title}");
+            }
+            assert!(!page.contains("--version"), "{verb}");
+            let examples = help.split("\nExamples:\n").nth(1).unwrap_or_default();
+            for example in examples.lines().take_while(|line| line.starts_with("  ")) {
+                assert!(page.contains(example.trim()), "{verb}: {example}");
+            }
         }
     }
 }

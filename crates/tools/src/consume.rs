@@ -15,6 +15,8 @@ use crate::exit::{EXIT_NO, EXIT_NO_BUS, stopped};
 use crate::sink::{FrameView, Plane, Sink, SinkError, StreamInfo, Summary};
 use crate::text;
 
+const SECOND: u64 = 1_000_000_000;
+
 /// Which frames are taken, and for how long.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Consumption {
@@ -59,6 +61,7 @@ impl Consumption {
             begun: false,
             only: None,
             totals: Summary::default(),
+            lost: Lost::default(),
         };
         let options = TakeOptions::default()
             .count(self.count)
@@ -114,6 +117,53 @@ struct IntoSink<'a> {
     /// The number of the plane that is looked at.
     only: Option<usize>,
     totals: Summary,
+    lost: Lost,
+}
+
+/// Frames that the bus no longer had, said at most once a second.
+#[derive(Default)]
+struct Lost {
+    frames: u64,
+    gaps: u64,
+    before: u64,
+    in_all: u64,
+    said_ns: u64,
+}
+
+impl Lost {
+    fn add(&mut self, frames: u64, before: u64, now_ns: u64) {
+        self.frames += frames;
+        self.in_all += frames;
+        self.gaps += 1;
+        self.before = before;
+        self.say(now_ns);
+    }
+
+    /// Says what was lost since the last time, unless that was just now.
+    fn say(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.said_ns) >= SECOND {
+            self.said_ns = now_ns;
+            self.say_now();
+        }
+    }
+
+    fn say_now(&mut self) {
+        let Lost {
+            frames,
+            before,
+            in_all,
+            ..
+        } = self;
+        let gaps = match self.gaps {
+            0 => return,
+            1 => String::new(),
+            gaps => format!(" in {gaps} gaps"),
+        };
+        tracing::warn!(
+            "{frames} frames before sequence {before} are lost{gaps} ({in_all} in all): the bus keeps too few (produce --history)"
+        );
+        (self.frames, self.gaps) = (0, 0);
+    }
 }
 
 fn missing(spec: &PlaneSpec, there: &Planes) -> SinkError {
@@ -190,11 +240,7 @@ impl Taker for IntoSink<'_> {
     fn frame(&mut self, frame: &Frame<'_>) -> Result<(), SinkError> {
         let info = *frame.info();
         if self.consumption.in_order && info.skipped > 0 {
-            tracing::warn!(
-                "{} frames before sequence {} are lost: the bus keeps too few (produce --history)",
-                info.skipped,
-                info.sequence
-            );
+            self.lost.add(info.skipped, info.sequence, info.wake_ns);
         }
         let view = FrameView::of(frame);
         match self.only {
@@ -208,6 +254,7 @@ impl Taker for IntoSink<'_> {
     }
 
     fn tick(&mut self, now_ns: u64) -> Result<(), SinkError> {
+        self.lost.say(now_ns);
         self.sink.tick(now_ns)
     }
 
@@ -216,6 +263,7 @@ impl Taker for IntoSink<'_> {
     }
 
     fn detached(&mut self, stats: ConsumerStats) {
+        self.lost.say_now();
         self.totals.taken += stats.taken;
         self.totals.skipped += stats.skipped;
     }

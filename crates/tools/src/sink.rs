@@ -168,6 +168,11 @@ pub trait Sink {
     /// # Errors
     /// Reports what could not be written.
     fn finish(&mut self, summary: &Summary) -> Result<(), SinkError>;
+
+    /// How much it has written, where it counts that.
+    fn bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// Why a sink cannot go on.

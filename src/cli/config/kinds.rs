@@ -60,6 +60,7 @@ kinds! {
     Controls: Vec<(String, i64)>, String, parse_settings, |settings: &Vec<(String, i64)>| show_settings(settings);
     BackendName: Backend, String, parse_backend, |backend: &Backend| show_backend(*backend).to_owned();
     Mode: u32, String, parse_mode, |mode: &u32| format!("{mode:04o}");
+    Shades: Background, String, parse_background, Background::name;
     TriggerName: Trigger, String, parse_trigger, Trigger::name;
     Limit: Duration, String, parse_limit, Time::show;
     GoneAfter: Duration, String, parse_gone_after, Time::show;
@@ -117,6 +118,24 @@ impl Visitor<'_> for NumberVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
         Number::of(text)
+    }
+}
+
+/// What the background of the terminal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// What COLORFGBG or the terminal says; dark where neither does
+    Auto,
+    /// Dark
+    Dark,
+    /// Light
+    Light,
+}
+
+impl Background {
+    fn name(&self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -199,6 +218,11 @@ fn parse_consumers(text: &str) -> Result<u8, String> {
 fn parse_history(text: &str) -> Result<u8, String> {
     text.parse()
         .map_err(|_| format!("is not a number of frames from 0 to {}", u8::MAX))
+}
+
+fn parse_background(text: &str) -> Result<Background, String> {
+    let parsed = Background::from_str(text, false);
+    parsed.map_err(|_| "is not a theme: auto, dark or light".to_owned())
 }
 
 fn parse_trigger(text: &str) -> Result<Trigger, String> {

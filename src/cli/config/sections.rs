@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer};
 use super::super::camera_words::Backend;
 use super::ConfigError;
 use super::kinds::{
-    BackendName, Consumers, Controls, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name,
-    Percent, Periods, PixelFormat, PlaneList, PlaneNames, Size, Source, Time, Trigger, TriggerName,
+    BackendName, Background, Consumers, Controls, Flag, Fps, GoneAfter, History, Limit, Luma, Mode,
+    Name, Percent, Periods, PixelFormat, PlaneList, PlaneNames, Shades, Size, Source, Time,
+    Trigger, TriggerName,
 };
 use super::table::{Kind, OfFile, Section, Variables, of_variable, settings};
 use crate::source::v4l2::FourCc;
@@ -69,6 +70,8 @@ settings! {
     pub struct Top {
         /// Refresh interval.
         interval: Duration = "interval", Time, Some(Duration::from_millis(500));
+        /// What the background of the terminal is.
+        theme: Background = "theme", Shades, Some(Background::Auto);
         [
             /// Thresholds of the findings.
             findings: Findings = "findings"

@@ -55,6 +55,33 @@ fn view_is_in_colour_where_the_terminal_and_the_theme_have_some() {
 }
 
 #[test]
+fn view_has_the_metadata_of_a_frame_in_one_line_where_it_is_text() {
+    let mut model = model(fixture::live());
+    type_in(&mut model, "4");
+    let mut sequence = 120_634;
+    let mut show = |metadata: &[u8]| {
+        sequence += 1;
+        let mut picture = fixture::picture(3, sequence);
+        picture.metadata = metadata.to_vec();
+        update(&mut model, Message::Pictures(vec![picture]));
+        draw(&model, 80, 24)
+    };
+    let text = show(b"{\"pattern\":7,\n\"gain\":1.5}\n");
+    assert!(
+        text.contains("metadata {\"pattern\":7, \"gain\":1.5}"),
+        "{text}"
+    );
+    assert!(show("x".repeat(200).as_bytes()).contains("xxx…"));
+    for none in [&b""[..], b" \n", b"\xff\x00"] {
+        let text = show(none);
+        assert!(
+            !text.contains("metadata") && text.contains("sharpness"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn colours_are_wanted_where_they_are_seen() {
     let mut model = model(fixture::live());
     assert_eq!(type_in(&mut model, "4C"), Some(Effect::Pictures));

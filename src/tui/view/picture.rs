@@ -185,11 +185,41 @@ pub(super) fn draw_view(canvas: &mut Canvas<'_>, body: Rect, model: &Model, snap
         ),
     }
     section(canvas, body.y, body, &title);
-    let area = inside(body, body.y + 1, body.height - 2);
-    draw(canvas, area, picture, &model.lens);
     let cells = body.width - 4;
+    let known = metadata(picture, canvas.glyphs.ascii);
+    let lines = 1 + u16::from(known.is_some());
+    let area = inside(body, body.y + 1, body.height - 1 - lines);
+    draw(canvas, area, picture, &model.lens);
+    if let Some(text) = known {
+        let mut line = Line::new(Tone::Dim, "metadata ");
+        line.push(
+            Tone::Plain,
+            cut(&text, usize::from(cells) - 9, canvas.glyphs.cut),
+        );
+        canvas.line(body.x + 2, body.bottom() - 2, cells, &line);
+    }
     let line = status(picture, model, cells.into());
     canvas.line(body.x + 2, body.bottom() - 1, cells, &line);
+}
+
+/// Returns what the producer knows of the frame as one line, where it is text.
+fn metadata(picture: &Picture, ascii: bool) -> Option<String> {
+    let text = std::str::from_utf8(&picture.metadata).ok()?;
+    let shown = |c: char| match c {
+        c if c.is_control() => ' ',
+        c if ascii && !c.is_ascii() => '?',
+        c => c,
+    };
+    let line: String = text.trim().chars().map(shown).collect();
+    (!line.is_empty()).then_some(line)
+}
+
+fn cut(text: &str, cells: usize, sign: char) -> String {
+    if text.chars().count() <= cells {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(cells.saturating_sub(1));
+    kept.chain([sign]).collect()
 }
 
 /// Returns how a picture is drawn beside the tables: the whole of it, and in gray, which is a tenth of the bytes.

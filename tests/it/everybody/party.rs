@@ -36,7 +36,7 @@ pub(super) enum Kind<'a> {
 
 const VISITS: &[&[&str]] = &[
     &["top", "--once", "--json"],
-    &["top", "--json", "-n", "3", "-d", "0.2"],
+    &["top", "--json", "-n", "3", "-d", "200ms"],
     &["metrics"],
     &["check"],
     &["peek", "--format", "pgm", "-o", "/dev/null"],

@@ -69,6 +69,16 @@ impl Terminal {
         self.press(&["Enter"]);
     }
 
+    /// The same with its colours.
+    pub(crate) fn coloured(&self) -> String {
+        self.ask(&["capture-pane", "-p", "-e"])
+    }
+
+    /// Gives it another background, which it tells who asks.
+    pub(crate) fn background(&self, colour: &str) {
+        self.ask(&["set-option", "-p", "window-style", &format!("bg={colour}")]);
+    }
+
     pub(crate) fn resize(&self, width: u16, height: u16) {
         let (width, height) = (width.to_string(), height.to_string());
         self.ask(&["resize-window", "-x", &width, "-y", &height]);

@@ -4,6 +4,7 @@ mod consumers;
 mod findings;
 mod percentiles;
 mod pictures;
+mod planes;
 mod process;
 mod rate;
 mod reading;
@@ -15,6 +16,7 @@ mod world;
 
 pub use findings::{FINDING_KINDS, Thresholds};
 pub use percentiles::{bucket_around, bucket_number};
+pub use planes::PlaneInfo;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub use process::Usage;

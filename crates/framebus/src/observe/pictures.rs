@@ -33,6 +33,7 @@ impl Sampler {
                 gray_of(plane, &image)?
             },
             bgr: None,
+            metadata: metadata(observer, copy.slot, copy.sequence),
         })
     }
 
@@ -72,6 +73,19 @@ impl Sampler {
     }
 }
 
+/// Copies what its producer knows of that frame; empty where it says nothing, and where the frame is overwritten by now.
+fn metadata(observer: &Observer, slot: u8, sequence: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Some(plane) = observer.layout().planes.of(Format::META) else {
+        return bytes;
+    };
+    match observer.copy_slot(plane, slot, &mut bytes) {
+        Ok(copy) if copy.sequence == sequence => bytes.truncate(copy.metadata_len as usize),
+        _ => bytes.clear(),
+    }
+    bytes
+}
+
 /// Copies colours, and then the gray image of the same frame.
 fn of_one_frame(observer: &Observer, wanted: Option<u8>) -> Option<Picture> {
     let (mut bgr, mut gray) = (Vec::new(), Vec::new());
@@ -106,5 +120,6 @@ fn of_one_frame(observer: &Observer, wanted: Option<u8>) -> Option<Picture> {
         sequence,
         gray,
         bgr: Some(bgr),
+        metadata: metadata(observer, slot, sequence),
     })
 }

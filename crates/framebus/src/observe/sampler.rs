@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::consumers::{ConsumerMemory, Since};
 use super::findings::{Around, Changes, Thresholds, findings, unlinked};
+use super::planes::{PlaneInfo, format_of};
 use super::rate::frame_rate;
 use super::reading::{Baseline, Reading};
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use super::world::{Machine, World};
 use crate::bus::{AttachError, BusName, HandleError, Observer, check_home};
-use crate::layout::{ClaimState, Format, Header, Layout, Plane, SegmentState, read_text};
+use crate::layout::{ClaimState, Header, SegmentState, read_text};
 use crate::lease::Ticket;
 use crate::shm::{Home, Regions};
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -425,36 +426,4 @@ fn lockstep(
         consumer: (longest_ns > 0).then_some(index as u8),
         waited_percent: percent.map(|percent| percent.min(100.0)),
     })
-}
-
-/// Names the images in every slot in one word.
-fn format_of(layout: &Layout) -> String {
-    let in_slots = layout.planes.iter().filter(|plane| !plane.one_for_all);
-    let names = in_slots.map(|plane| {
-        let name = match plane.format {
-            Format::GRAY8 => "gray8".to_owned(),
-            other => other.to_string(),
-        };
-        let smaller = layout.geometry.width / plane.width.max(1);
-        if smaller > 1 && plane.format != Format::META {
-            format!("{name}/{smaller}")
-        } else {
-            name
-        }
-    });
-    names.collect::<Vec<_>>().join("+")
-}
-
-impl PlaneInfo {
-    fn of(plane: &Plane) -> PlaneInfo {
-        PlaneInfo {
-            format: plane.format.to_string(),
-            width: plane.width,
-            height: plane.height,
-            stride: plane.stride,
-            range: plane.range.name(),
-            matrix: plane.matrix.name(),
-            one_for_all: plane.one_for_all,
-        }
-    }
 }

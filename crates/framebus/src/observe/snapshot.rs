@@ -6,6 +6,8 @@
 #[cfg(any(feature = "serde", test))]
 use serde::Serialize;
 
+use super::planes::PlaneInfo;
+
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;
 
@@ -103,27 +105,6 @@ pub struct Segment {
     pub unlinked: bool,
     /// Where the named pipes are.
     pub pipes: String,
-}
-
-/// One plane of the segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PlaneInfo {
-    /// What it holds: `gray`, `bgr`, `nv12`, `meta` …, or its fourcc where it is not known here.
-    pub format: String,
-    /// Pixels in a row; of `meta` the most bytes of a frame.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Bytes from row to row.
-    pub stride: u32,
-    /// Which numbers are black and white: `full` or `limited`.
-    pub range: Option<&'static str>,
-    /// How YCbCr becomes RGB: `bt601` or `bt709`.
-    pub matrix: Option<&'static str>,
-    /// Whether there is one image for all slots instead of one in each: the BGR debugging image.
-    pub one_for_all: bool,
 }
 
 /// The producer.
@@ -428,4 +409,6 @@ pub struct Picture {
     pub gray: Vec<u8>,
     /// The same frame in blue, green and red, where it was asked for and the bus keeps it.
     pub bgr: Option<Vec<u8>>,
+    /// What its producer knows of the frame; empty where the bus has no metadata.
+    pub metadata: Vec<u8>,
 }
