@@ -25,7 +25,7 @@ impl View<'_> {
         // A shell that does not care when its child stands still.
         terminal.run(&format!(
             "exec sh -c 'while :; do \
-             sh -c \"echo \\$\\$ >{pid}.new; mv {pid}.new {pid}; exec {FRAMEBUS} top -d 0.2\"; \
+             sh -c \"echo \\$\\$ >{pid}.new; mv {pid}.new {pid}; exec {FRAMEBUS} top -d 200ms\"; \
              echo $? >>{codes}; done'"
         ));
         terminal.shows("READ-ONLY");
