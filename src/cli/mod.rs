@@ -14,6 +14,7 @@ pub mod man;
 pub mod metrics;
 pub mod peek;
 pub mod produce;
+pub mod serve;
 pub mod top;
 pub mod units;
 pub mod wait;
@@ -62,6 +63,7 @@ enum Verb {
     Top(top::TopArgs),
     Ls(ls::LsArgs),
     Peek(peek::PeekArgs),
+    Serve(serve::ServeArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Top(args) => top::main(args, &config),
         Verb::Ls(args) => ls::main(args),
         Verb::Peek(args) => peek::main(args, &config),
+        Verb::Serve(args) => serve::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
         Verb::Check(args) => check::main(args, &config),
         Verb::Doctor(args) => doctor::main(args, &config),
