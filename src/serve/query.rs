@@ -15,7 +15,9 @@ fn decoded(text: &str) -> String {
     while let [first, after @ ..] = rest {
         let of_hex = |digits: &[u8]| {
             let digits = std::str::from_utf8(digits).ok()?;
-            u8::from_str_radix(digits, 16).ok()
+            // A sign is no digit.
+            let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            plain.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
         };
         let escaped = match (first, after) {
             (b'%', [high, low, ..]) => of_hex(&[*high, *low]),

@@ -52,7 +52,7 @@ function remember(key, value) {
 function spark(svg, key, most) {
   const list = rates.get(key) ?? [];
   const top = Math.max(most || 0, 1, ...list.filter((value) => value != null)) * 1.1;
-  const points = list.map((value, at) => `${at + KEEP - list.length},${(30 - (30 * (value ?? 0)) / top).toFixed(2)}`);
+  const points = list.flatMap((value, at) => (value == null ? [] : [`${at + KEEP - list.length},${(30 - (30 * value) / top).toFixed(2)}`]));
   svg.setAttribute("viewBox", `0 0 ${KEEP} 30`);
   svg.setAttribute("preserveAspectRatio", "none");
   let line = svg.firstElementChild;
@@ -122,9 +122,9 @@ function fillConsumer(row, item) {
 }
 
 function slotRow(item) {
-  const row = cells(7, 0, [2, 3, 4]);
+  const row = cells(7, 0, [3, 4, 5]);
   row.querySelector("button").addEventListener("click", () => show("slot", item.slot));
-  row.cells[6].className = "thumb";
+  row.cells[1].className = "thumb";
   return row;
 }
 
@@ -142,7 +142,7 @@ function slotPicture(image, item, width) {
 
 function fillSlot(row, item) {
   const values = [
-    null, item.state, whole(item.references), whole(item.sequence), time(item.age_ms),
+    null, null, item.state, whole(item.references), whole(item.sequence), time(item.age_ms),
     item.holders.length ? item.holders.map(holder).join(", ") : "-",
   ];
   values.forEach((value, at) => value != null && text(row.cells[at], value));
@@ -150,7 +150,7 @@ function fillSlot(row, item) {
   text(button, whole(item.slot));
   button.setAttribute("aria-label", `slot ${item.slot}, ${item.state}: details`);
   if (!$("pictures").checked) return;
-  const cell = row.cells[6];
+  const cell = row.cells[1];
   if (!cell.firstElementChild) cell.append(new Image());
   slotPicture(cell.firstElementChild, item, 160);
 }
