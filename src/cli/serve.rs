@@ -67,10 +67,8 @@ Examples:
   framebus serve -b cam0 -b cam1 --listen 127.0.0.1:8081
   framebus serve --listen 0.0.0.0:8080 --token-file ~/.config/framebus/token";
 
-const LISTEN: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-    8080,
-);
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const INTERVAL: Duration = Duration::from_millis(500);
 
 fn parse_origin(text: &str) -> Result<String, String> {

@@ -30,8 +30,8 @@ use hyper::{Method, Request, StatusCode};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use self::answer::{only_get_and_head, refuse};
 pub(crate) use self::answer::{Answering, Asked, Content, Page, Reply, show};
+use self::answer::{only_get_and_head, refuse};
 use self::clients::Clients;
 use framebus::stop::Stop;
 

@@ -2,19 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::eye::Eye;
 use super::route::Rendering;
-use super::shot::{Moment, Shot};
+use super::want::{Viewer, Want};
 use framebus::bus::BusName;
 
-/// How many pictures of a frame are made at most: sizes, qualities, colours, and one for each slot that is looked at.
+/// In how many ways the newest frame is made a picture at most: sizes, qualities, colours.
 const RENDERINGS: usize = 12;
+/// Of how many slots there are pictures at most.
+const SLOTS: usize = 24;
 
 /// All buses that are watched.
 #[derive(Debug, Default)]
@@ -34,18 +34,6 @@ struct Watched {
     wants: Vec<Arc<Want>>,
     /// Whether a thread looks at the bus.
     is_looked_at: bool,
-}
-
-/// A picture that is wanted, with all who want it.
-#[derive(Debug)]
-pub(super) struct Want {
-    pub(super) rendering: Rendering,
-    /// The last one.
-    shots: watch::Sender<Option<Arc<Shot>>>,
-    /// Somebody has the last one and waits for the next.
-    hungry: AtomicBool,
-    /// Somebody wants the one of now, even if it was made already.
-    fresh: AtomicBool,
 }
 
 /// More different pictures than can be made.
@@ -68,19 +56,18 @@ impl Cameras {
         let known = watched
             .wants
             .iter()
-            .find(|want| want.rendering == rendering);
+            .find(|want| want.rendering == rendering)
+            .cloned();
         let want = match known {
-            Some(want) => Arc::clone(want),
-            None if watched.wants.len() >= RENDERINGS + usize::from(rendering.slot.is_some()) * RENDERINGS => {
-                return Err(TooMany);
-            }
+            Some(want) => want,
+            None if !watched.has_room(&rendering) => return Err(TooMany),
             None => {
                 let want = Arc::new(Want::new(rendering));
                 watched.wants.push(Arc::clone(&want));
                 want
             }
         };
-        let shots = want.shots.subscribe();
+        let viewer = Viewer::of(want);
         if !watched.is_looked_at {
             let camera = Arc::clone(camera);
             let look = move || look(&camera);
@@ -88,11 +75,7 @@ impl Cameras {
             watched.is_looked_at = thread.is_ok();
         }
         drop(watched);
-        Ok(Viewer {
-            want,
-            shots,
-            sent: None,
-        })
+        Ok(viewer)
     }
 }
 
@@ -122,84 +105,19 @@ impl Camera {
 impl Watched {
     /// Forgets what nobody wants any more.
     fn leave_out(&mut self) {
-        self.wants.retain(|want| want.shots.receiver_count() > 0);
+        self.wants
+            .retain(|want| want.is_wanted() || want.was_wanted());
     }
-}
 
-impl Want {
-    fn new(rendering: Rendering) -> Want {
-        Want {
-            rendering,
-            shots: watch::channel(None).0,
-            hungry: AtomicBool::new(false),
-            fresh: AtomicBool::new(false),
+    /// Whether there may be one more; what nobody watches now makes place.
+    fn has_room(&mut self, rendering: &Rendering) -> bool {
+        let of_slot = rendering.slot.is_some();
+        let most = if of_slot { SLOTS } else { RENDERINGS };
+        let same = |want: &&Arc<Want>| want.rendering.slot.is_some() == of_slot;
+        if self.wants.iter().filter(same).count() >= most {
+            self.wants.retain(|want| want.is_wanted());
         }
-    }
-
-    /// Whether a picture is wanted of a frame; asks for no other.
-    pub(super) fn takes(&self, of: Moment) -> Takes {
-        let last = self.shots.borrow().as_ref().map(|shot| shot.of);
-        let is_new = last != Some(of);
-        let fresh = self.fresh.swap(false, Ordering::Relaxed);
-        if is_new && (self.hungry.swap(false, Ordering::Relaxed) || fresh) {
-            Takes::New
-        } else if fresh {
-            Takes::Again
-        } else {
-            Takes::Nothing
-        }
-    }
-
-    /// Asks again for what could not be made.
-    pub(super) fn missed(&self) {
-        self.fresh.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn show(&self, shot: Shot) {
-        self.shots.send_replace(Some(Arc::new(shot)));
-    }
-
-    pub(super) fn show_again(&self) {
-        self.shots.send_modify(|_| ());
-    }
-}
-
-/// What is to be done for those who want a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
-    Nothing,
-    New,
-    /// The last one is the one of now.
-    Again,
-}
-
-/// Somebody who watches.
-#[derive(Debug)]
-pub(super) struct Viewer {
-    want: Arc<Want>,
-    shots: watch::Receiver<Option<Arc<Shot>>>,
-    sent: Option<Moment>,
-}
-
-impl Viewer {
-    /// The newest picture that this viewer has not had: for the first time the one of now, after that the next.
-    pub(super) async fn next(&mut self) -> Option<Arc<Shot>> {
-        let last = self.shots.borrow_and_update().as_ref().map(|shot| shot.of);
-        // What was made meanwhile may be of now still; the thread knows.
-        let flag = if self.sent.is_none() || last != self.sent {
-            &self.want.fresh
-        } else {
-            &self.want.hungry
-        };
-        flag.store(true, Ordering::Relaxed);
-        loop {
-            self.shots.changed().await.ok()?;
-            let shot = self.shots.borrow_and_update().clone();
-            if let Some(shot) = shot.filter(|shot| Some(shot.of) != self.sent) {
-                self.sent = Some(shot.of);
-                return Some(shot);
-            }
-        }
+        self.wants.iter().filter(same).count() < most
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::cameras::{Takes, Want};
 use super::shot::{Moment, Scratch, shoot};
+use super::want::{Takes, Want};
 use framebus::bus::{BusName, Observer};
 
 /// How long it sleeps between two looks at the number of the newest frame.
@@ -75,12 +75,10 @@ impl Eye {
             match want.takes(of) {
                 Takes::Nothing => {}
                 Takes::Again => want.show_again(),
-                Takes::New => {
-                    match shoot(observer, segment, &want.rendering, &mut self.scratch) {
-                        Some(shot) => want.show(shot),
-                        None => want.missed(),
-                    }
-                }
+                Takes::New => match shoot(observer, segment, &want.rendering, &mut self.scratch) {
+                    Some(shot) => want.show(shot),
+                    None => want.missed(),
+                },
             }
         }
         if self.moved.elapsed() > LINKED_EVERY {

@@ -200,7 +200,8 @@ fn password(base64: &str) -> Option<String> {
         }
     }
     let text = String::from_utf8(bytes).ok()?;
-    text.split_once(':').map(|(_, password)| password.to_owned())
+    text.split_once(':')
+        .map(|(_, password)| password.to_owned())
 }
 
 /// Takes the same time wherever the first difference is.
@@ -248,7 +249,11 @@ mod tests {
         ] {
             assert_eq!(status(&gate, "/", &[("host", host)]), 200, "{host}");
         }
-        for host in ["evil.example:8080", "127.0.0.1.evil.example", "localhost.evil"] {
+        for host in [
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil",
+        ] {
             assert_eq!(status(&gate, "/", &[("host", host)]), 421, "{host}");
         }
         assert_eq!(status(&gate, "http://evil.example/", &[]), 421);
@@ -275,7 +280,10 @@ mod tests {
         let gate = Gate::new(&[], &[], Some("correct-horse-battery".to_owned()));
         let with = |value| [("authorization", value)];
         assert_eq!(status(&gate, "/?token=correct-horse-battery", &[]), 200);
-        assert_eq!(status(&gate, "/", &with("Bearer correct-horse-battery")), 200);
+        assert_eq!(
+            status(&gate, "/", &with("Bearer correct-horse-battery")),
+            200
+        );
         let basic = "Basic YW55Ym9keTpjb3JyZWN0LWhvcnNlLWJhdHRlcnk=";
         assert_eq!(status(&gate, "/", &with(basic)), 200);
         assert_eq!(status(&gate, "/", &[]), 401);

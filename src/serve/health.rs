@@ -44,7 +44,10 @@ fn of_bus(snapshot: &Snapshot) -> OfBus<'_> {
         BusState::Gone => Some(("producer-gone", "the producer is dead".to_owned())),
         BusState::Absent | BusState::Starting | BusState::Unreadable => {
             let message = snapshot.message.clone();
-            Some(("no-bus", message.unwrap_or_else(|| "there is no such bus".to_owned())))
+            Some((
+                "no-bus",
+                message.unwrap_or_else(|| "there is no such bus".to_owned()),
+            ))
         }
     };
     if let Some((kind, text)) = trouble.filter(|(kind, _)| !said(&findings, kind)) {

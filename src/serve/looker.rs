@@ -149,9 +149,10 @@ impl Look {
         self.samplers.retain(|bus, _| names.contains(bus));
         let mut snapshots = Vec::with_capacity(names.len());
         for bus in names {
-            let mut sampler = self.samplers.remove(&bus).unwrap_or_else(|| {
-                Sampler::new(bus.clone(), Baseline::Start, self.thresholds)
-            });
+            let mut sampler = self
+                .samplers
+                .remove(&bus)
+                .unwrap_or_else(|| Sampler::new(bus.clone(), Baseline::Start, self.thresholds));
             let snapshot = sampler.sample(false);
             let dead = matches!(snapshot.state, BusState::Absent | BusState::Unreadable);
             if !dead && self.samplers.len() < KEPT {

@@ -12,7 +12,8 @@
 //! | `gate` | hosts, origins, the token |
 //! | `query` | `?fps=5&width=320` |
 //! | `route` | what an address means |
-//! | `cameras`, `eye` | who watches a bus, and the thread that looks at it |
+//! | `cameras`, `eye` | which buses are watched, and the thread that looks at each |
+//! | `want` | a picture that is wanted, and those who want it |
 //! | `shot`, `shrink` | a picture as JPEG |
 //! | `looker` | the thread that takes snapshots |
 //! | `health` | whether the buses are well |
@@ -28,6 +29,7 @@ mod route;
 mod shot;
 mod shrink;
 mod site;
+mod want;
 
 pub(crate) use gate::{Gate, read_token};
 pub(crate) use site::{Settings, serve};

@@ -23,7 +23,11 @@ fn decoded(text: &str) -> String {
             (b'%', [high, low, ..]) => of_hex(&[*high, *low]),
             _ => None,
         };
-        rest = if escaped.is_some() { &after[2..] } else { after };
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
         bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -146,10 +146,7 @@ where
 fn bad(key: &str, value: &str, wanted: &str) -> NoRoute {
     // A stranger's text stays short and in one line.
     let shown: String = value.chars().take(40).collect();
-    NoRoute::Bad(format!(
-        "{key}={} is not {wanted}\n",
-        shown.escape_debug()
-    ))
+    NoRoute::Bad(format!("{key}={} is not {wanted}\n", shown.escape_debug()))
 }
 
 #[cfg(test)]
@@ -218,8 +215,15 @@ mod tests {
             assert_eq!(Route::of(path, ""), Err(NoRoute::NotFound), "{path}");
         }
         for query in [
-            "fps=0", "fps=nan", "fps=x", "width=1", "width=-5", "quality=0", "quality=101",
-            "color=red", "width=99999999999",
+            "fps=0",
+            "fps=nan",
+            "fps=x",
+            "width=1",
+            "width=-5",
+            "quality=0",
+            "quality=101",
+            "color=red",
+            "width=99999999999",
         ] {
             let route = Route::of("/stream", query);
             assert!(matches!(route, Err(NoRoute::Bad(_))), "{query}: {route:?}");

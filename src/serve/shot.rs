@@ -169,3 +169,35 @@ fn in_gray(layout: &Layout, width: Option<u32>) -> Option<&Plane> {
         .min_by_key(|plane| plane.width)
         .or_else(|| layout.best_for_gray())
 }
+
+/// A picture of nothing, for tests.
+#[cfg(test)]
+pub(super) fn shot_of(of: Moment) -> Shot {
+    let size = Geometry {
+        width: 1,
+        height: 1,
+    };
+    finished(of, Some(1_234_567_890), &[0], size, 1, 80).expect("a JPEG")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_says_how_long_it_is_and_ends_with_the_next_boundary() {
+        let shot = shot_of(Moment {
+            segment: 1,
+            sequence: 7,
+        });
+        let text = String::from_utf8_lossy(&shot.part);
+        let len = shot.jpeg().len();
+        let head = format!(
+            "Content-Type: image/jpeg\r\nContent-Length: {len}\r\nX-Timestamp: 1.234567\r\nX-Sequence: 7\r\n\r\n"
+        );
+        assert!(text.starts_with(&head), "{text}");
+        assert!(text.ends_with("\r\n--framebus\r\n"), "{text}");
+        assert_eq!(shot.jpeg()[..2], [0xff, 0xd8]);
+        assert_eq!(shot.jpeg()[len - 2..], [0xff, 0xd9]);
+    }
+}

@@ -13,12 +13,13 @@ use hyper::header::{
 };
 use hyper::{StatusCode, Version};
 
-use super::cameras::{Cameras, Due, TooMany, Viewer};
+use super::cameras::{Cameras, Due, TooMany};
 use super::gate::Gate;
 use super::health::Health;
 use super::looker::{Looker, Round};
 use super::route::{NoRoute, Rendering, Route};
 use super::shot::{BOUNDARY, Shot};
+use super::want::Viewer;
 use crate::http::{Answering, Asked, Content, Limits, Page, Reply, Server, show};
 use framebus::bus::{BusName, Observer};
 use framebus::observe::Thresholds;
@@ -117,9 +118,7 @@ impl Site {
             None => match route {
                 Ok(route) => self.show(route, asked.is_head).await,
                 Err(NoRoute::NotFound) => not_found("not found\n".into()),
-                Err(NoRoute::Bad(words)) => {
-                    show(StatusCode::BAD_REQUEST, Page::plain(words))
-                }
+                Err(NoRoute::Bad(words)) => show(StatusCode::BAD_REQUEST, Page::plain(words)),
             },
         };
         let headers = reply.headers_mut();
@@ -143,14 +142,10 @@ impl Site {
     }
 
     async fn show(&self, route: Route, is_head: bool) -> Reply {
-        let ok = |content_type, body: &'static str| {
-            show(StatusCode::OK, Page::new(content_type, body))
-        };
+        let ok =
+            |content_type, body: &'static str| show(StatusCode::OK, Page::new(content_type, body));
         match route {
-            Route::Page => ok(
-                "text/html; charset=utf-8",
-                include_str!("page/index.html"),
-            ),
+            Route::Page => ok("text/html; charset=utf-8", include_str!("page/index.html")),
             Route::Script => ok(
                 "text/javascript; charset=utf-8",
                 include_str!("page/page.js"),
@@ -169,19 +164,19 @@ impl Site {
                 show(StatusCode::OK, Page::new(PROMETHEUS, text))
             }
             Route::Stream(bus, rendering, fps) => match self.first(bus, rendering).await {
-                Ok((_, _, first)) if is_head => stream_of(Content::no_parts(), &first),
-                Ok((viewer, _, first)) => stream(viewer, Due::new(fps), first),
-                Err(reply) => reply,
+                Ok((_, first)) if is_head => stream_of(Content::no_parts(), &first),
+                Ok((viewer, first)) => stream(viewer, Due::new(fps), first),
+                Err(refused) => refused.reply(),
             },
             Route::Snapshot(bus, rendering) => match self.first(bus, rendering).await {
-                Ok((_, _, shot)) => snapshot(&shot),
-                Err(reply) => reply,
+                Ok((_, shot)) => snapshot(&shot),
+                Err(refused) => refused.reply(),
             },
         }
     }
 
     /// The bus that an address means.
-    fn find(&self, name: Option<&str>) -> Result<BusName, Reply> {
+    fn find(&self, name: Option<&str>) -> Result<BusName, Refused> {
         let mut buses = if self.only.is_empty() {
             Observer::buses()
         } else {
@@ -192,18 +187,18 @@ impl Site {
                 _ if !self.only.is_empty() => Ok(buses.swap_remove(0)),
                 1 => Ok(buses.swap_remove(0)),
                 _ if buses.contains(&self.preferred) => Ok(self.preferred.clone()),
-                0 => Err(unavailable("there is no bus\n".into())),
+                0 => Err(Refused::unavailable("there is no bus\n")),
                 _ => {
                     let names: Vec<String> = buses.iter().map(ToString::to_string).collect();
                     let names = names.join(", ");
                     let words =
                         format!("there are several buses, so say which: /buses/NAME/… ({names})\n");
-                    Err(not_found(words))
+                    Err(Refused::not_found(words))
                 }
             };
         };
         let known = name.parse().ok().filter(|bus| buses.contains(bus));
-        known.ok_or_else(|| not_found("there is no such bus\n".into()))
+        known.ok_or_else(|| Refused::not_found("there is no such bus\n"))
     }
 
     /// Watches a bus, and waits for its first picture.
@@ -211,21 +206,23 @@ impl Site {
         &self,
         bus: Option<String>,
         rendering: Rendering,
-    ) -> Result<(Viewer, BusName, Arc<Shot>), Reply> {
+    ) -> Result<(Viewer, Arc<Shot>), Refused> {
         let bus = self.find(bus.as_deref())?;
         let watching = self.cameras.watch(&bus, rendering);
         let mut viewer = watching.map_err(|TooMany| {
-            unavailable("this bus is watched in too many different sizes and qualities\n".into())
+            Refused::unavailable("this bus is watched in too many different sizes and qualities\n")
         })?;
         match tokio::time::timeout(FIRST, viewer.next()).await {
-            Ok(Some(shot)) => Ok((viewer, bus, shot)),
-            _ => Err(unavailable(format!("bus {bus} has no picture now\n"))),
+            Ok(Some(shot)) => Ok((viewer, shot)),
+            _ => Err(Refused::unavailable(format!(
+                "bus {bus} has no picture now\n"
+            ))),
         }
     }
 
     async fn bus(&self, name: &str) -> Reply {
-        if let Err(reply) = self.find(Some(name)) {
-            return reply;
+        if let Err(refused) = self.find(Some(name)) {
+            return refused.reply();
         }
         let round = self.looker.round().await;
         let buses = round.iter().flat_map(|round| &round.buses);
@@ -318,6 +315,39 @@ fn stamp(reply: &mut Reply, shot: &Shot) {
     let time = shot.timestamp().and_then(|time| time.parse().ok());
     if let Some(time) = time {
         headers.insert("X-Timestamp", time);
+    }
+}
+
+/// Why there is no picture.
+#[derive(Debug)]
+struct Refused {
+    is_there: bool,
+    words: String,
+}
+
+impl Refused {
+    fn not_found(words: impl Into<String>) -> Refused {
+        let words = words.into();
+        Refused {
+            is_there: false,
+            words,
+        }
+    }
+
+    fn unavailable(words: impl Into<String>) -> Refused {
+        let words = words.into();
+        Refused {
+            is_there: true,
+            words,
+        }
+    }
+
+    fn reply(self) -> Reply {
+        if self.is_there {
+            unavailable(self.words)
+        } else {
+            not_found(self.words)
+        }
     }
 }
 

@@ -148,7 +148,7 @@ fn the_packages_are_installed_used_and_removed_without_a_trace() {
     the_files_are_in_their_places(&system);
     a_user_shares_frames(&system);
     the_worker_is_found(&system);
-    the_unit_is_sound(&system);
+    the_units_are_sound(&system);
     a_service_and_a_user_of_its_group_meet(&system);
     what_waits_in_tmp_is_not_cleaned(&system);
     they_are_removed(&system);
@@ -214,8 +214,13 @@ fn the_worker_is_found(system: &System) {
     system.end("file", producer);
 }
 
-fn the_unit_is_sound(system: &System) {
-    let unit = "/usr/lib/systemd/system/framebus@.service";
+fn the_units_are_sound(system: &System) {
+    is_sound(system, "framebus@.service");
+    is_sound(system, "framebus-serve.service");
+}
+
+fn is_sound(system: &System, unit: &str) {
+    let unit = format!("/usr/lib/systemd/system/{unit}");
     let said = run(system.command(&format!("systemd-analyze verify {unit} 2>&1"))).is(0);
     assert_eq!(said.text(), "");
     let said = system.sh(&format!("systemd-analyze security --offline=true {unit}"));

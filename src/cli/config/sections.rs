@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::ConfigError;
 use super::kinds::{
-    Address, Consumers, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name, Percent, Periods, PlaneList,
-    PlaneNames, Size, Source, Time, Trigger, TriggerName,
+    Address, Consumers, Flag, Fps, GoneAfter, History, Limit, Luma, Mode, Name, Percent, Periods,
+    PlaneList, PlaneNames, Size, Source, Time, Trigger, TriggerName,
 };
 use super::table::{Kind, OfFile, Section, Variables, of_variable, settings};
 use framebus::layout::Geometry;

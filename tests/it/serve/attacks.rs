@@ -59,12 +59,22 @@ fn a_page_of_a_stranger_can_ask_for_nothing() {
     assert_eq!(status(&[&own]), 200);
     let page = serve.get("/");
     let policy = page.header("content-security-policy").expect("a policy");
-    assert!(policy.contains("default-src 'none'; script-src 'self'"), "{policy}");
-    assert_eq!(page.header("cross-origin-resource-policy"), Some("same-site"));
+    assert!(
+        policy.contains("default-src 'none'; script-src 'self'"),
+        "{policy}"
+    );
+    assert_eq!(
+        page.header("cross-origin-resource-policy"),
+        Some("same-site")
+    );
     assert_eq!(page.header("access-control-allow-origin"), None);
     // One that is named may.
     let shown = Serve::start(&bus, &["--origin", "http://octopi.local"]);
-    let asked = get(&shown.address, "/snapshot.jpg", &["Origin: http://octopi.local"]);
+    let asked = get(
+        &shown.address,
+        "/snapshot.jpg",
+        &["Origin: http://octopi.local"],
+    );
     let allowed = asked.header("access-control-allow-origin");
     assert_eq!((asked.status, allowed), (200, Some("http://octopi.local")));
 }
@@ -93,7 +103,10 @@ fn with_a_token_nobody_sees_anything_without_it() {
         assert!(answer.header("www-authenticate").is_some(), "{path}");
     }
     assert_eq!(serve.get("/page.js").status, 200, "it is in every copy");
-    assert_eq!(serve.get("/snapshot?token=correct-horse-battery").status, 200);
+    assert_eq!(
+        serve.get("/snapshot?token=correct-horse-battery").status,
+        200
+    );
     for line in [
         "Authorization: Bearer correct-horse-battery",
         "Authorization: Basic YW55Ym9keTpjb3JyZWN0LWhvcnNlLWJhdHRlcnk=",
@@ -112,18 +125,37 @@ fn another_address_than_loopback_needs_a_token_or_an_explicit_word() {
     std::fs::write(&short, "123\n").expect("a file");
     let short = short.to_str().expect("a path");
     for (args, sentence) in [
-        (&["--listen", "0.0.0.0:0"][..], "give --token-file FILE, or --public"),
-        (&["--listen", "[::]:0"], "give --token-file FILE, or --public"),
+        (
+            &["--listen", "0.0.0.0:0"][..],
+            "give --token-file FILE, or --public",
+        ),
+        (
+            &["--listen", "[::]:0"],
+            "give --token-file FILE, or --public",
+        ),
         (&["--token-file", short], "is no token: it has 3 characters"),
-        (&["--token-file", "/nonexistent"], "cannot read the token in /nonexistent"),
+        (
+            &["--token-file", "/nonexistent"],
+            "cannot read the token in /nonexistent",
+        ),
         (&["--token-file", "/dev/zero"], "it is a device, not a file"),
-        (&["--listen", "127.0.0.1:1", "--origin", "octopi.local"], "is no address of a page"),
+        (
+            &["--listen", "127.0.0.1:1", "--origin", "octopi.local"],
+            "is no address of a page",
+        ),
     ] {
         let done = bus.run(&[&["serve"], args].concat());
         assert_eq!(done.exit, Exit::Code(2), "{args:?}: {}", done.stderr);
         assert!(done.stderr.contains(sentence), "{args:?}: {}", done.stderr);
     }
-    let args = ["serve", "--listen", "0.0.0.0:0", "--public", "--duration", "10ms"];
+    let args = [
+        "serve",
+        "--listen",
+        "0.0.0.0:0",
+        "--public",
+        "--duration",
+        "10ms",
+    ];
     assert_eq!(bus.run(&args).exit, Exit::Code(0));
     let mut command = bus.framebus(&["serve"]);
     command.env("FRAMEBUS_SERVE_LISTEN", "0.0.0.0:0");
@@ -147,5 +179,9 @@ fn who_asks_for_every_size_does_not_take_the_pictures_from_the_others() {
     for stream in &mut streams {
         stream.next();
     }
-    assert_eq!(serve.get("/snapshot").status, 200, "one that is made anyway");
+    assert_eq!(
+        serve.get("/snapshot").status,
+        200,
+        "one that is made anyway"
+    );
 }

@@ -6,7 +6,9 @@ use super::Serve;
 use crate::harness::{Bus, Exit, Process, until};
 
 fn run(command: &mut Command) -> std::process::Output {
-    let output = command.output().expect("it starts: bin/setup --test installs it");
+    let output = command
+        .output()
+        .expect("it starts: bin/setup --test installs it");
     assert!(
         output.status.success(),
         "{command:?}: {}",
@@ -27,9 +29,21 @@ fn ffmpeg_reads_streams_and_snapshots() {
     ] {
         let mut command = Command::new("ffmpeg");
         command.args(["-loglevel", "error", "-f", format, "-i", &serve.url(path)]);
-        command.args(["-frames:v", frames, "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+        command.args([
+            "-frames:v",
+            frames,
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            "-",
+        ]);
         let output = run(&mut command);
-        let pixels = if path.contains("width=64") { 64 * 48 } else { 160 * 120 };
+        let pixels = if path.contains("width=64") {
+            64 * 48
+        } else {
+            160 * 120
+        };
         let wanted = frames.parse::<usize>().expect("a number") * pixels;
         assert_eq!(output.stdout.len(), wanted, "{path}");
     }

@@ -69,10 +69,19 @@ pub(super) fn try_request(
     let head = read_head(&mut reader);
     // Some keep the connection whatever they are told.
     let len = header(&head, "Content-Length").and_then(|len| len.parse::<u64>().ok());
-    let len = if what.starts_with("HEAD ") { Some(0) } else { len };
+    let len = if what.starts_with("HEAD ") {
+        Some(0)
+    } else {
+        len
+    };
     let mut body = Vec::new();
-    reader.take(len.unwrap_or(u64::MAX)).read_to_end(&mut body)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    reader
+        .take(len.unwrap_or(u64::MAX))
+        .read_to_end(&mut body)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     Ok(Answer {
         status: status.expect("a status"),
         head,
@@ -147,7 +156,10 @@ impl Parts {
         let len: u64 = number("Content-Length").expect("a length");
         let mut jpeg = vec![0; len as usize];
         self.reader.read_exact(&mut jpeg).ok()?;
-        assert_eq!((&jpeg[..2], &jpeg[jpeg.len() - 2..]), (&b"\xff\xd8"[..], &b"\xff\xd9"[..]));
+        assert_eq!(
+            (&jpeg[..2], &jpeg[jpeg.len() - 2..]),
+            (&b"\xff\xd8"[..], &b"\xff\xd9"[..])
+        );
         let sequence = number("X-Sequence").expect("a sequence");
         Some(Part { sequence, jpeg })
     }

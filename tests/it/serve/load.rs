@@ -27,7 +27,9 @@ fn setting(name: &str, default: &str) -> String {
 #[test]
 fn a_hundred_viewers_of_which_twenty_never_read_cost_the_others_nothing() {
     let size = setting("FRAMEBUS_LOAD_SIZE", "320x240");
-    let seconds: u64 = setting("FRAMEBUS_LOAD_SECONDS", "4").parse().expect("a number");
+    let seconds: u64 = setting("FRAMEBUS_LOAD_SECONDS", "4")
+        .parse()
+        .expect("a number");
     let bus = Bus::new();
     let _producer = bus.produce(&["--size", &size]);
     let serve = Serve::start(&bus, &[]);
@@ -51,7 +53,10 @@ fn a_hundred_viewers_of_which_twenty_never_read_cost_the_others_nothing() {
                 let _others = Ending(end);
                 while !end.load(Ordering::Relaxed) {
                     let next = stream.next().sequence;
-                    assert!(next > last.swap(next, Ordering::Relaxed), "a frame came twice");
+                    assert!(
+                        next > last.swap(next, Ordering::Relaxed),
+                        "a frame came twice"
+                    );
                     taken.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -64,14 +69,18 @@ fn a_hundred_viewers_of_which_twenty_never_read_cost_the_others_nothing() {
         // All of them are near the newest frame once more.
         let newest = bus.segment().header("published");
         crate::harness::until("every reading viewer has a frame of now", || {
-            last.iter().all(|last| last.load(Ordering::Relaxed) >= newest)
+            last.iter()
+                .all(|last| last.load(Ordering::Relaxed) >= newest)
         });
         let with = p99();
         let counts = taken.iter().map(|taken| taken.load(Ordering::Relaxed));
         let (least, most) = (counts.clone().min(), counts.max());
         println!("frames {least:?} to {most:?} in {seconds} s; memory {early} then {late} kB");
         println!("the producer's interval without {without}, with {with}");
-        assert!(late < early + 16 * 1024, "memory grows: {early} to {late} kB");
+        assert!(
+            late < early + 16 * 1024,
+            "memory grows: {early} to {late} kB"
+        );
     });
     assert_eq!(bus.segment().header("dropped"), 0);
     assert_eq!(bus.segment().header("starved"), 0);

@@ -17,8 +17,14 @@ fn configuration(dir: &Path, port: u16, backend: &str) -> String {
     let files = dir.display();
     let replaced = block
         .replace("listen 443 ssl", &format!("listen 127.0.0.1:{port} ssl"))
-        .replace("/etc/ssl/certs/cameras.pem", &format!("{files}/cameras.pem"))
-        .replace("/etc/ssl/private/cameras.key", &format!("{files}/cameras.key"))
+        .replace(
+            "/etc/ssl/certs/cameras.pem",
+            &format!("{files}/cameras.pem"),
+        )
+        .replace(
+            "/etc/ssl/private/cameras.key",
+            &format!("{files}/cameras.key"),
+        )
         .replace("127.0.0.1:8080", backend);
     assert!(replaced.contains(NAME) && replaced.contains(&files.to_string()));
     format!(
@@ -36,7 +42,9 @@ fn behind_nginx_there_is_tls_and_streams_are_not_collected() {
     let dir = bus.runtime();
     let subject = format!("/CN={NAME}");
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", &subject])
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", &subject,
+        ])
         .args(["-keyout", "cameras.key", "-out", "cameras.pem"])
         .current_dir(dir)
         .output()
@@ -57,14 +65,20 @@ fn behind_nginx_there_is_tls_and_streams_are_not_collected() {
     let curl = |path: &str, more: &[&str]| {
         let mut command = Command::new("curl");
         command.args(["-sk", "--resolve", &format!("{NAME}:{port}:127.0.0.1")]);
-        command.args(more).arg(format!("https://{NAME}:{port}{path}"));
+        command
+            .args(more)
+            .arg(format!("https://{NAME}:{port}{path}"));
         command.output().expect("curl").stdout
     };
     assert_eq!(curl("/snapshot.jpg", &[])[..2], [0xff, 0xd8]);
     let page = String::from_utf8(curl("/", &[])).expect("a text");
     assert!(page.contains("<title>framebus</title>"), "{page}");
     // What is collected would not have come by then.
-    let parts = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).matches("X-Sequence").count();
+    let parts = |bytes: Vec<u8>| {
+        String::from_utf8_lossy(&bytes)
+            .matches("X-Sequence")
+            .count()
+    };
     let mut count = 0;
     until("a stream comes picture by picture", || {
         count = parts(curl("/stream.mjpg?width=16", &["-m", "2"]));

@@ -60,11 +60,14 @@ fn a_stream_goes_on_when_the_producer_is_killed_and_another_has_another_size() {
     let mut stream = serve.stream("/stream.mjpg");
     assert_eq!(stream.next().size(), (160, 120));
     producer.end(Signal::KILL);
-    until("a dead producer's picture is not shown as one of now", || {
-        serve.get("/snapshot.jpg").status == 503
-    });
+    until(
+        "a dead producer's picture is not shown as one of now",
+        || serve.get("/snapshot.jpg").status == 503,
+    );
     let _next = bus.produce(&["--size", "64x48"]);
-    until("the stream has the new size", || stream.next().size() == (64, 48));
+    until("the stream has the new size", || {
+        stream.next().size() == (64, 48)
+    });
     assert_eq!(serve.get("/snapshot.jpg").status, 200);
 }
 
@@ -78,7 +81,9 @@ fn after_a_clean_end_numbers_begin_again_and_the_stream_goes_on() {
     let before = stream.next().sequence;
     producer.end(Signal::TERM);
     let _next = bus.produce(&["--size", "64x48", "--fps", "5"]);
-    until("a picture of the next one", || stream.next().sequence < before);
+    until("a picture of the next one", || {
+        stream.next().sequence < before
+    });
 }
 
 #[test]
@@ -147,11 +152,26 @@ fn json_and_health_are_those_of_top_and_check() {
     let printed = bus.run(&["top", "--once", "--json"]).json().remove(0);
     let served = serve.json(&format!("/api/buses/{}", bus.name()));
     let keys = |value: &serde_json::Value| -> Vec<String> {
-        value.as_object().expect("an object").keys().cloned().collect()
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect()
     };
     assert_eq!(keys(&served), keys(&printed));
-    for pointer in ["/schema", "/bus", "/segment/name", "/producer/pid", "/consumers/0/name"] {
-        assert_eq!(served.pointer(pointer), printed.pointer(pointer), "{pointer}");
+    for pointer in [
+        "/schema",
+        "/bus",
+        "/segment/name",
+        "/producer/pid",
+        "/consumers/0/name",
+    ] {
+        assert_eq!(
+            served.pointer(pointer),
+            printed.pointer(pointer),
+            "{pointer}"
+        );
     }
     assert!(served["producer"]["fps"].is_f64(), "{served}");
     let all = serve.json("/api/buses");
@@ -177,12 +197,17 @@ fn events_come_again_and_again() {
     let mut socket = connect(&serve.address);
     let host = &serve.address;
     write!(socket, "GET /events HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("sent");
-    let lines = BufReader::new(socket).lines().map(|line| line.expect("a line"));
+    let lines = BufReader::new(socket)
+        .lines()
+        .map(|line| line.expect("a line"));
     let events = lines.filter_map(|line| {
         let json = line.strip_prefix("data: ")?;
         let event: serde_json::Value = serde_json::from_str(json).expect("JSON");
         event["buses"][0]["producer"]["sequence"].as_u64()
     });
     let sequences: Vec<u64> = events.take(3).collect();
-    assert!(sequences.is_sorted_by(|one, next| one < next), "{sequences:?}");
+    assert!(
+        sequences.is_sorted_by(|one, next| one < next),
+        "{sequences:?}"
+    );
 }

@@ -22,16 +22,28 @@ impl Browser {
         command.env("HOME", bus.runtime());
         let driver = Process::spawn(command);
         let mut address = String::new();
-        until("chromedriver listens (bin/setup --test installs it)", || {
-            let said = String::from_utf8_lossy(&driver.stdout()).into_owned();
-            let port = said.split_once("started successfully on port ");
-            let port = port.and_then(|(_, rest)| rest.split_once('.'));
-            address = port.map_or(String::new(), |(port, _)| format!("127.0.0.1:{port}"));
-            !address.is_empty()
-        });
-        let profile = format!("--user-data-dir={}", bus.runtime().join("chromium").display());
+        until(
+            "chromedriver listens (bin/setup --test installs it)",
+            || {
+                let said = String::from_utf8_lossy(&driver.stdout()).into_owned();
+                let port = said.split_once("started successfully on port ");
+                let port = port.and_then(|(_, rest)| rest.split_once('.'));
+                address = port.map_or(String::new(), |(port, _)| format!("127.0.0.1:{port}"));
+                !address.is_empty()
+            },
+        );
+        let profile = format!(
+            "--user-data-dir={}",
+            bus.runtime().join("chromium").display()
+        );
         // Root has no sandbox.
-        let args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile];
+        let args = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            &profile,
+        ];
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": args},
@@ -74,7 +86,8 @@ impl Browser {
     }
 
     pub(super) fn size(&self, width: u32, height: u32) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", size);
     }
 
@@ -110,9 +123,8 @@ impl Browser {
             let text = entry["message"].as_str()?;
             serde_json::from_str::<Value>(text).ok()
         });
-        let sent = messages.filter(|message| {
-            message["message"]["method"] == "Network.requestWillBeSent"
-        });
+        let sent =
+            messages.filter(|message| message["message"]["method"] == "Network.requestWillBeSent");
         let url = |message: Value| {
             let url = &message["message"]["params"]["request"]["url"];
             url.as_str().expect("an address").to_owned()
