@@ -6,7 +6,8 @@
 //! | [`cli`] | the command line, a file a verb |
 //! | [`tui`] | the terminal view behind `framebus top` |
 //! | [`sink`], [`source`] | where frames go to, and come from |
-//! | `http` | a small server that strangers may reach, for `framebus metrics` |
+//! | `http` | a small server that strangers may reach, for `framebus metrics` and `serve` |
+//! | `serve` | the page, the streams and the JSON behind `framebus serve` |
 //! | `measure` | what `framebus bench` and `bin/bench` measure with |
 
 pub mod cli;
@@ -14,6 +15,7 @@ mod http;
 #[doc(hidden)]
 pub mod measure;
 pub mod recording;
+mod serve;
 pub mod sink;
 pub mod source;
 pub mod tui;

@@ -22,7 +22,7 @@ pub use kinds::{Background, PlaneList, Trigger};
 pub use layers::{Explained, explain};
 use layers::{Layer, layers};
 pub use places::{Place, Places, too_many_slots};
-pub use sections::{Consume, Findings, Produce, Top};
+pub use sections::{Consume, Findings, Produce, Serve, Top};
 use table::{Section, Variables, of_variable};
 use written::{Written, place};
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub produce: Produce,
     /// Settings of `consume`.
     pub consume: Consume,
+    /// Settings of `serve`.
+    pub serve: Serve,
     /// Settings of `top`.
     pub top: Top,
     /// Where each of them comes from.
@@ -101,6 +103,7 @@ impl Config {
             buses: BTreeMap::new(),
             produce: Produce::defaults(),
             consume: Consume::defaults(),
+            serve: Serve::defaults(),
             top: Top::defaults(),
             places: Places::default(),
         }
@@ -178,6 +181,7 @@ impl Config {
             bus: of_variable::<Name>("bus", variable)?,
             produce: Produce::of_environment("produce", variable)?,
             consume: Consume::of_environment("consume", variable)?,
+            serve: Serve::of_environment("serve", variable)?,
             top: Top::of_environment("top", variable)?,
             ..Config::default()
         })
@@ -191,6 +195,7 @@ impl Config {
             all.extend(produce.settings(&format!("bus.{name}")));
         }
         all.extend(self.consume.settings("consume"));
+        all.extend(self.serve.settings("serve"));
         all.extend(self.top.settings("top"));
         all
     }
@@ -207,6 +212,7 @@ impl Config {
             buses,
             produce: self.produce.over(below.produce),
             consume: self.consume.over(below.consume),
+            serve: self.serve.over(below.serve),
             top: self.top.over(below.top),
             places: below.places,
         }

@@ -88,11 +88,11 @@ fn an_unknown_key_is_named_with_its_file_and_line() {
         ),
         (
             "bsu = \"a\"",
-            "a.toml line 1: bsu: unknown field `bsu`, expected one of `bus`, `produce`, `consume`, `top`",
+            "a.toml line 1: bsu: unknown field `bsu`, expected one of `bus`, `produce`, `consume`, `serve`, `top`",
         ),
         (
             "[tpo]\ninterval = \"1s\"",
-            "a.toml line 1: unknown field `tpo`, expected one of `bus`, `produce`, `consume`, `top`",
+            "a.toml line 1: unknown field `tpo`, expected one of `bus`, `produce`, `consume`, `serve`, `top`",
         ),
         (
             "bus = \"a\"\nbus = \"b\"",
@@ -247,6 +247,10 @@ fn every_variable_is_read() {
         ("FRAMEBUS_PRODUCE_BGR_FPS", "5"),
         ("FRAMEBUS_CONSUME_TRIGGER", "spin"),
         ("FRAMEBUS_CONSUME_TIMEOUT", "2m"),
+        ("FRAMEBUS_SERVE_LISTEN", "[::1]:80"),
+        ("FRAMEBUS_SERVE_TOKEN_FILE", "t"),
+        ("FRAMEBUS_SERVE_PUBLIC", "true"),
+        ("FRAMEBUS_SERVE_HOSTS", "a b"),
         ("FRAMEBUS_TOP_INTERVAL", "200ms"),
         ("FRAMEBUS_TOP_THEME", "light"),
         ("FRAMEBUS_TOP_FINDINGS_STUCK_AFTER", "1s"),
@@ -257,7 +261,9 @@ fn every_variable_is_read() {
     ];
     let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = \"30000/1001\"\nrange = \"limited\"\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nopen_timeout = \"20s\"\nread_timeout = \"1m\"\nmode = \"640\"\ngroup = \"video\"\n\
                 fourcc = \"YUYV\"\nset = \"exposure_auto=1, gain=20\"\nbackend = \"opencv\"\nbgr_fps = 5\n\
-                [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n[top]\ninterval = \"200ms\"\ntheme = \"light\"\n\
+                [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n\
+                [serve]\nlisten = \"[::1]:80\"\ntoken_file = \"t\"\npublic = true\nhosts = \"a b\"\n\
+                [top]\ninterval = \"200ms\"\ntheme = \"light\"\n\
                 [top.findings]\nstuck_after = \"1s\"\nstalled_after = \"3s\"\ngone_after = \"4s\"\n\
                 slow_above_periods = 1.5\nshm_full_percent = 80";
     assert_eq!(

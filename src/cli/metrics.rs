@@ -20,6 +20,8 @@ use framebus::observe::{Baseline, BusState, Percentiles, Sampler, Snapshot, Thre
 use framebus::stop::Stop;
 use framebus_tools::exit::stopped;
 
+pub(in crate::cli) use text::render;
+
 /// Show the buses to Prometheus: over HTTP, in a file, or once on stdout
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -59,9 +61,9 @@ const INTERVAL: Duration = Duration::from_secs(15);
 /// # Errors
 /// One sentence for a person.
 pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
-    let mut look = Look::new(args.bus.clone());
+    let mut look = Look::of(args.bus.clone().into_iter().collect());
     if args.listen.is_none() && args.textfile.is_none() {
-        print(&text::render(&look.snapshots()))?;
+        print(&render(&look.snapshots()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::on_signals()?;
@@ -72,7 +74,7 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
     }
     let every = args.interval.unwrap_or(INTERVAL);
     while let Some(path) = &args.textfile {
-        replace_file(path, text::render(&look.snapshots()).as_bytes())?;
+        replace_file(path, render(&look.snapshots()).as_bytes())?;
         let next = deadline_ns(Some(every))
             .into_iter()
             .chain(end_ns)
@@ -87,13 +89,14 @@ pub fn main(args: &MetricsArgs) -> anyhow::Result<ExitCode> {
 
 /// Looks at the buses. Of one whose producer is alive it keeps a sampler, for what is over time; of one that a dead producer
 /// left it keeps nothing, not even the mapping: there may be thousands.
-struct Look {
-    only: Option<BusName>,
+pub(in crate::cli) struct Look {
+    /// Nobody is everybody.
+    only: Vec<BusName>,
     samplers: Vec<Sampler>,
 }
 
 impl Look {
-    fn new(only: Option<BusName>) -> Look {
+    pub(in crate::cli) fn of(only: Vec<BusName>) -> Look {
         Look {
             only,
             samplers: Vec::new(),
@@ -101,10 +104,11 @@ impl Look {
     }
 
     /// One snapshot a bus; buses come and go.
-    fn snapshots(&mut self) -> Vec<Snapshot> {
-        let buses = match &self.only {
-            Some(bus) => vec![bus.clone()],
-            None => Observer::buses(),
+    pub(in crate::cli) fn snapshots(&mut self) -> Vec<Snapshot> {
+        let buses = if self.only.is_empty() {
+            Observer::buses()
+        } else {
+            self.only.clone()
         };
         let mut before = std::mem::take(&mut self.samplers);
         buses

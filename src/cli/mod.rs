@@ -18,6 +18,7 @@ mod nearby;
 pub mod peek;
 pub mod produce;
 mod seen;
+pub mod serve;
 pub mod top;
 pub mod units;
 pub mod wait;
@@ -66,6 +67,7 @@ enum Verb {
     Top(top::TopArgs),
     Ls(ls::LsArgs),
     Peek(peek::PeekArgs),
+    Serve(serve::ServeArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
     Cameras(cameras::CamerasArgs),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Verb::Top(args) => top::main(args, &config),
         Verb::Ls(args) => ls::main(args),
         Verb::Peek(args) => peek::main(args, &config),
+        Verb::Serve(args) => serve::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
         Verb::Check(args) => check::main(args, &config),
         Verb::Cameras(args) => cameras::main(args),

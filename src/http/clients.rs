@@ -1,25 +1,24 @@
 //! The clients that are connected, each with a task.
 
-use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::Limits;
-use super::stream::ClientStream;
+use super::answer::Answering;
+use super::stream::{ClientStream, Pace};
 
 /// How long, and up to how many bytes, is read on after the last answer. A connection that is closed with something
 /// unread is reset, and the client may lose the answer that says why.
@@ -27,7 +26,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
 
 /// What answers a request.
-pub(super) type Respond = Rc<dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>>>;
+pub(super) type Respond = Rc<dyn Fn(Request<Incoming>) -> Answering>;
 
 /// The clients that are connected.
 pub(super) struct Clients {
@@ -39,8 +38,7 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct Client {
     task: AbortHandle,
-    /// When a byte went to it or came from it last.
-    moved: Rc<Cell<Instant>>,
+    pace: Rc<Pace>,
 }
 
 impl Clients {
@@ -58,7 +56,7 @@ impl Clients {
         if self.all.len() < self.limits.clients {
             return true;
         }
-        let still = self.all.iter().map(|client| client.moved.get()).min();
+        let still = self.all.iter().map(|client| client.pace.moved.get()).min();
         let dismiss = still.is_some_and(|moved| moved.elapsed() >= self.limits.still_time);
         if dismiss {
             self.dismiss_stillest();
@@ -69,7 +67,7 @@ impl Clients {
     /// Ends the connection on which nothing has moved for longest.
     pub(super) fn dismiss_stillest(&mut self) {
         let clients = self.all.iter().enumerate();
-        let stillest = clients.min_by_key(|(_, client)| client.moved.get());
+        let stillest = clients.min_by_key(|(_, client)| client.pace.moved.get());
         if let Some((place, _)) = stillest {
             self.all.swap_remove(place).task.abort();
         }
@@ -77,20 +75,32 @@ impl Clients {
 
     /// Serves a client from now on.
     pub(super) fn admit(&mut self, stream: TcpStream) {
-        let moved = Rc::new(Cell::new(Instant::now()));
-        let stream = ClientStream::new(stream, Rc::clone(&moved), self.limits.answer_time);
-        let respond = Rc::clone(&self.respond);
-        let task = tokio::task::spawn_local(serve(stream, self.limits, respond));
+        if let Some(bytes) = self.limits.send_buffer {
+            // The system's own choice is as good, only older.
+            let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, bytes);
+        }
+        let pace = Pace::new();
+        let stream = ClientStream::new(stream, Rc::clone(&pace), self.limits.answer_time);
+        let (respond, own) = (Rc::clone(&self.respond), Rc::clone(&pace));
+        let task = tokio::task::spawn_local(serve(stream, self.limits, respond, own));
         self.all.push(Client {
             task: task.abort_handle(),
-            moved,
+            pace,
         });
     }
 }
 
 /// Answers one client's requests, until it goes or reaches a limit.
-async fn serve(stream: ClientStream, limits: Limits, respond: Respond) {
-    let service = service_fn(|request| ready(Ok::<_, Infallible>(respond(&request))));
+async fn serve(stream: ClientStream, limits: Limits, respond: Respond, pace: Rc<Pace>) {
+    let service = service_fn(|request| {
+        let answering = respond(request);
+        let pace = Rc::clone(&pace);
+        Box::pin(async move {
+            let reply = answering.await;
+            pace.in_parts.set(reply.body().is_in_parts());
+            Ok::<_, Infallible>(reply)
+        })
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)

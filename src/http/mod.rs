@@ -8,8 +8,12 @@
 //!   all places are taken, a new client gets the place of the one that has been still for longest.
 //! - A request to stop ends it at once, whatever clients do.
 //!
-//! It runs on the thread that calls [`Server::run`], and only then.
+//! An answer may come in parts and have no end, as a stream of pictures has; what a client has not taken yet is never more
+//! than one part and the system's buffer.
+//!
+//! It runs on the thread that calls [`Server::run`] or [`Server::answer`], and only then.
 
+mod answer;
 mod clients;
 mod stream;
 #[cfg(test)]
@@ -21,18 +25,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
+use hyper::{Method, Request, StatusCode};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
+pub(crate) use self::answer::{Answering, Asked, Content, Page, Reply, show};
+use self::answer::{only_get_and_head, refuse};
 use self::clients::Clients;
 use framebus::stop::Stop;
 
-/// The type of what is said in plain words.
-const PLAIN: &str = "text/plain; charset=utf-8";
 /// How long nobody is accepted after the system had no descriptor for a client, or no place was free.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -49,6 +51,8 @@ pub(crate) struct Limits {
     pub(crate) answer_time: Duration,
     /// How long a client must have been still before another gets its place.
     pub(crate) still_time: Duration,
+    /// Bytes that the system keeps for a client; `None` is the system's choice. What is in there is old when it arrives.
+    pub(crate) send_buffer: Option<usize>,
 }
 
 impl Default for Limits {
@@ -59,28 +63,8 @@ impl Default for Limits {
             head_time: Duration::from_secs(10),
             answer_time: Duration::from_secs(10),
             still_time: Duration::from_millis(200),
+            send_buffer: None,
         }
-    }
-}
-
-/// What is at a path.
-#[derive(Debug)]
-pub(crate) struct Page {
-    content_type: &'static str,
-    body: Bytes,
-}
-
-impl Page {
-    pub(crate) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Page {
-        Page {
-            content_type,
-            body: body.into(),
-        }
-    }
-
-    /// A page in plain words.
-    pub(crate) fn plain(body: impl Into<Bytes>) -> Page {
-        Page::new(PLAIN, body)
     }
 }
 
@@ -112,13 +96,30 @@ impl Server {
         end_ns: Option<u64>,
         stop: &Stop,
     ) -> io::Result<()> {
+        let page = RefCell::new(page);
+        let answer = move |asked: Asked| {
+            let reply = match (page.borrow_mut())(asked.uri.path()) {
+                Some(page) => show(StatusCode::OK, page),
+                None => show(StatusCode::NOT_FOUND, Page::plain("not found\n")),
+            };
+            Box::pin(std::future::ready(reply)) as Answering
+        };
+        self.answer(answer, end_ns, stop)
+    }
+
+    /// Answers until somebody asks to stop, or the monotonic clock shows `end_ns`. `answer` is given what may be answered;
+    /// it and what it returns run on this thread.
+    pub(crate) fn answer(
+        self,
+        answer: impl Fn(Asked) -> Answering + 'static,
+        end_ns: Option<u64>,
+        stop: &Stop,
+    ) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()?;
-        let page = RefCell::new(page);
-        let respond =
-            Rc::new(move |request: &Request<Incoming>| respond(request, &mut *page.borrow_mut()));
+        let respond = Rc::new(move |request: Request<Incoming>| respond(request, &answer));
         let clients = Clients::new(self.limits, respond);
         let tasks = LocalSet::new();
         // Dropped at the end, the tasks are gone with their connections, in whatever state these are.
@@ -168,42 +169,13 @@ async fn accept(listener: tokio::net::TcpListener, mut clients: Clients) {
 }
 
 /// What a request gets.
-fn respond(
-    request: &Request<Incoming>,
-    page: &mut impl FnMut(&str) -> Option<Page>,
-) -> Response<Full<Bytes>> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-        let allowed = HeaderValue::from_static("GET, HEAD");
-        response.headers_mut().insert(ALLOW, allowed);
-        return response;
-    }
-    if !request.body().is_end_stream() {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "no body is taken\n");
-    }
-    match page(request.uri().path()) {
-        Some(page) => show(StatusCode::OK, page),
-        None => show(StatusCode::NOT_FOUND, Page::plain("not found\n")),
-    }
-}
-
-fn show(status: StatusCode, page: Page) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(page.body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        "X-Content-Type-Options",
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-/// An answer after which the connection ends: a body that may follow is not read.
-fn refuse(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
-    let mut response = show(status, Page::plain(words));
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
-    response
+fn respond(request: Request<Incoming>, answer: &impl Fn(Asked) -> Answering) -> Answering {
+    let refusal = if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        only_get_and_head()
+    } else if !request.body().is_end_stream() {
+        refuse(StatusCode::PAYLOAD_TOO_LARGE, "no body is taken\n")
+    } else {
+        return answer(Asked::of(request));
+    };
+    Box::pin(std::future::ready(refusal))
 }

@@ -1,4 +1,6 @@
 //! A client's connection that remembers when it moved last, and breaks when an answer is not taken in time.
+//!
+//! An answer that comes in parts has no end: of that one each write has the time that another answer has as a whole.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -12,28 +14,42 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+/// How a connection goes, for those who look at it from outside.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// When a byte went to the client or came from it last.
+    pub(super) moved: Cell<Instant>,
+    /// Whether its answer comes in parts.
+    pub(super) in_parts: Cell<bool>,
+}
+
+impl Pace {
+    pub(super) fn new() -> Rc<Pace> {
+        Rc::new(Pace {
+            moved: Cell::new(Instant::now()),
+            in_parts: Cell::new(false),
+        })
+    }
+}
+
 /// A connection with a limit on the time that an answer may take.
 #[derive(Debug)]
 pub(super) struct ClientStream {
     stream: TcpStream,
-    moved: Rc<Cell<Instant>>,
+    pace: Rc<Pace>,
     answer_time: Duration,
     /// Runs from the first write that had to wait until everything is written.
     late: Option<Pin<Box<Sleep>>>,
 }
 
 impl ClientStream {
-    /// Tells `moved` about every byte.
-    pub(super) fn new(
-        stream: TcpStream,
-        moved: Rc<Cell<Instant>>,
-        answer_time: Duration,
-    ) -> ClientStream {
+    /// Tells `pace` about every byte.
+    pub(super) fn new(stream: TcpStream, pace: Rc<Pace>, answer_time: Duration) -> ClientStream {
         // An answer is written as a whole; without this it only might be later.
         let _ = stream.set_nodelay(true);
         ClientStream {
             stream,
-            moved,
+            pace,
             answer_time,
             late: None,
         }
@@ -50,7 +66,10 @@ impl ClientStream {
         outcome: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if outcome.is_ready() {
-            self.moved.set(Instant::now());
+            self.pace.moved.set(Instant::now());
+            if self.pace.in_parts.get() {
+                self.late = None;
+            }
             return outcome;
         }
         let answer_time = self.answer_time;
@@ -71,7 +90,7 @@ impl AsyncRead for ClientStream {
     ) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
         if outcome.is_ready() {
-            self.moved.set(Instant::now());
+            self.pace.moved.set(Instant::now());
         }
         outcome
     }

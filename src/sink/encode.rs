@@ -35,7 +35,7 @@ pub fn encode(
             Ok(())
         }
         Encoding::Png => write_png(geometry, pixels, image).map_err(io::Error::other),
-        Encoding::Jpeg => write_jpeg(geometry, pixels, image, JPEG_QUALITY),
+        Encoding::Jpeg => encode_jpeg(geometry, pixels, JPEG_QUALITY, image),
     }
 }
 
@@ -81,11 +81,15 @@ fn write_png(
     writer.finish()
 }
 
-fn write_jpeg(
+/// Appends a baseline JPEG of a quality from 1 to 100 to `image`.
+///
+/// # Errors
+/// Refuses a side of more than 65535 pixels.
+pub fn encode_jpeg(
     geometry: Geometry,
     pixels: Pixels<'_>,
-    image: &mut Vec<u8>,
     quality: u8,
+    image: &mut Vec<u8>,
 ) -> io::Result<()> {
     let side = |side: u32| {
         u16::try_from(side)

@@ -23,7 +23,7 @@ mod video;
 pub use framebus_tools::sink::{FrameView, Pixels, Plane, Sink, SinkError, StreamInfo, Summary};
 
 pub use change::{Change, ChangeSink};
-pub use encode::{Encoding, encode};
+pub use encode::{Encoding, encode, encode_jpeg};
 pub use exec::{ExecSink, ExecStreamSink};
 pub(crate) use images::replace_file;
 pub use images::{FileName, ImageSink};

@@ -30,6 +30,7 @@ mod roles;
 mod schema;
 mod security_page;
 mod segment;
+mod serve;
 mod signals;
 mod strangers;
 mod top;

@@ -55,7 +55,7 @@ impl Metrics {
 }
 
 /// Requests by the hundred, and what they are.
-fn strange() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+pub(crate) fn strange() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let of = |words: &str| vec![words.as_bytes().to_vec()];
     let body = |method: &str, fields: &str| {
         of(&format!("{method} /metrics HTTP/1.1\r\n{fields}\r\n\r\nx"))

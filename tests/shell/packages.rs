@@ -215,7 +215,11 @@ fn the_worker_is_found(system: &System) {
 }
 
 fn the_units_are_sound(system: &System) {
-    for unit in ["framebus@.service", "framebus-metrics.service"] {
+    for unit in [
+        "framebus@.service",
+        "framebus-metrics.service",
+        "framebus-serve.service",
+    ] {
         the_unit_is_sound(system, &format!("/usr/lib/systemd/system/{unit}"));
     }
 }

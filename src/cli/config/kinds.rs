@@ -1,6 +1,7 @@
 //! Kinds of values, as files and the environment write them.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ kinds! {
     // What is explained is shown to others.
     Source: String, String, parse_text, |source: &str| without_secrets(source).into_owned();
     Flag: bool, bool, parse_bool, bool::to_string;
+    Address: SocketAddr, String, parse_address, SocketAddr::to_string;
     Fps: f64, Number, parse_fps_or_unpaced, f64::to_string;
     Luma: Range, String, parse_range, |range: &Range| range.name().to_owned();
     Size: Geometry, String, parse_size, Geometry::to_string;
@@ -199,6 +201,11 @@ pub(in crate::cli) fn parse_planes(text: &str) -> Result<PlaneList, String> {
 
 fn parse_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "is no address with a port, such as 127.0.0.1:8080".to_owned())
 }
 
 fn parse_bool(text: &str) -> Result<bool, String> {

@@ -1,5 +1,6 @@
 //! The table of the settings, in the order of the commented file.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -7,9 +8,9 @@ use serde::{Deserialize, Deserializer};
 use super::super::camera_words::Backend;
 use super::ConfigError;
 use super::kinds::{
-    BackendName, Background, Consumers, Controls, Flag, Fps, GoneAfter, History, Limit, Luma, Mode,
-    Name, Percent, Periods, PixelFormat, PlaneList, PlaneNames, Shades, Size, Source, Time,
-    Trigger, TriggerName,
+    Address, BackendName, Background, Consumers, Controls, Flag, Fps, GoneAfter, History, Limit,
+    Luma, Mode, Name, Percent, Periods, PixelFormat, PlaneList, PlaneNames, Shades, Size, Source,
+    Time, Trigger, TriggerName,
 };
 use super::table::{Kind, OfFile, Section, Variables, of_variable, settings};
 use crate::source::v4l2::FourCc;
@@ -64,6 +65,18 @@ settings! {
         trigger: Trigger = "trigger", TriggerName, Some(Trigger::Eventfd);
         /// How long to wait for a bus that is not there yet, and for a frame; `None` for ever.
         timeout: Duration = "timeout", Time, None;
+    }
+
+    /// Settings of `serve`.
+    pub struct Serve {
+        /// Where it answers.
+        listen: SocketAddr = "listen", Address, Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080));
+        /// The file whose first line everybody is asked for.
+        token_file: String = "token_file", Name, None;
+        /// Whether everybody who reaches the address sees everything.
+        public: bool = "public", Flag, Some(false);
+        /// Names of the server beside its own, with blanks between them.
+        hosts: String = "hosts", Name, None;
     }
 
     /// Settings of `top`.

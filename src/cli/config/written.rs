@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Config, Consume, Places, Produce, Top};
+use super::{Config, Consume, Places, Produce, Serve, Top};
 use framebus::bus::BusName;
 
 /// A file: `bus` is the name of the bus of every command, or a table of the settings of each bus.
@@ -17,6 +17,7 @@ pub(super) struct Written {
     bus: Bus,
     produce: Produce,
     consume: Consume,
+    serve: Serve,
     top: Top,
 }
 
@@ -33,6 +34,7 @@ impl From<Written> for Config {
             buses: written.bus.tables,
             produce: written.produce,
             consume: written.consume,
+            serve: written.serve,
             top: written.top,
             places: Places::default(),
         }

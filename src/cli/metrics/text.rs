@@ -19,7 +19,7 @@ const STATES: [(BusState, &str); 7] = [
 ];
 
 /// Renders snapshots: every family once, with a line for each bus or consumer.
-pub(super) fn render(snapshots: &[Snapshot]) -> String {
+pub(in crate::cli) fn render(snapshots: &[Snapshot]) -> String {
     let mut page = Page::default();
     page.family(
         "framebus_bus_state",

@@ -143,3 +143,38 @@ fn another_size_in_the_source_is_another_size_of_the_images() {
     let printed = run(ground.command(python).args(["-c", take, &ground.bus]));
     assert_eq!(printed, "[(48, 64, 3), (120, 160, 3)]\n");
 }
+
+/// OpenCV's own capture, as a program has it that knows no framebus.
+#[test]
+fn opencvs_own_capture_reads_the_stream_of_serve() {
+    use std::io::{BufRead, BufReader};
+    let python = python();
+    let ground = Ground::new();
+    let test = std::env::current_exe().expect("the path of the test");
+    let program = test.with_file_name("../framebus");
+    let mut producer = ground.background(&program);
+    producer.args(["produce", "--quiet", "pattern", "--size", "320x240"]);
+    let _producer = Reaped(producer.spawn().expect("started"));
+    run(ground.command(&program).args(["wait", "--timeout", "60s"]));
+    let mut serve = ground.background(&program);
+    serve.args(["serve", "--bus", &ground.bus, "--listen", "127.0.0.1:0"]);
+    let mut serve = Reaped(
+        serve
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("started"),
+    );
+    let said = BufReader::new(serve.0.stderr.take().expect("a pipe"))
+        .lines()
+        .next();
+    let said = said.expect("a line").expect("a text");
+    let (_, url) = said.split_once("page at ").expect("an address");
+    let take = "import cv2, sys\n\
+        capture = cv2.VideoCapture(sys.argv[1] + 'stream.mjpg?width=160', cv2.CAP_FFMPEG)\n\
+        for n in range(20):\n\
+        \x20   ok, image = capture.read()\n\
+        \x20   assert ok and image.shape == (120, 160, 3), (n, ok)\n\
+        print('twenty')\n";
+    let printed = run(ground.command(python).args(["-c", take, url]));
+    assert_eq!(printed, "twenty\n");
+}

@@ -134,6 +134,21 @@ impl Observer {
         self.segment.is_linked(&self.bus)
     }
 
+    /// The sequence of the newest frame, without a look at its pixels; `None` before the first.
+    #[must_use]
+    pub fn newest(&self) -> Option<u64> {
+        let latest = self.regions().header().latest.load(Relaxed);
+        crate::lease::Ticket::unpack(latest).map(|ticket| ticket.sequence)
+    }
+
+    /// The sequence of the frame in a slot; `None` while the slot is written, when it never was, and for one that there is not.
+    #[must_use]
+    pub fn sequence_in(&self, slot: u8) -> Option<u64> {
+        let is_slot = slot < self.layout().slots;
+        let sequence = is_slot.then(|| self.regions().slot(slot).sequence.load(Relaxed));
+        sequence.filter(|sequence| *sequence != 0)
+    }
+
     pub(crate) fn regions(&self) -> &Regions {
         self.segment.regions()
     }
