@@ -52,7 +52,7 @@ settings! {
         /// Values of a camera's controls.
         settings: Vec<(String, i64)> = "set", Controls, None;
         /// What reads cameras and pictures over HTTP.
-        backend: Backend = "backend", BackendName, None;
+        backend: Backend = "backend", BackendName, Some(Backend::Native);
         /// How often the BGR debugging image is renewed; 0 is never, `None` as the source's kind has it.
         bgr_fps: f64 = "bgr_fps", Fps, None;
     }
