@@ -38,7 +38,7 @@ pub struct ServeArgs {
     /// and every numeric address]
     #[arg(long, value_name = "NAME")]
     pub host: Vec<String>,
-    /// Pages of this address may show what is here, such as http://octopi.local; may be given several times
+    /// Pages of this address may show what is here, such as `http://octopi.local`; may be given several times
     #[arg(long, value_name = "URL", value_parser = parse_origin)]
     pub origin: Vec<String>,
     /// Clients at a time
