@@ -173,6 +173,20 @@ def count_and_rate_are_the_drivers():
     return f"{len(seen)} frames, {period_ms:.2f} ms"
 
 
+def what_the_driver_says_comes_with_its_frame():
+    producer = produce(SINGLE, "words", "--planes", "gray,nv12,meta")
+    code, output, errors = run("consume", "--bus", "words", "--json", "--count", 10, "--timeout", "20s")
+    assert code == 0, errors
+    frames = [json.loads(line) for line in output.splitlines()]
+    numbers = [frame["metadata"]["driver_sequence"] for frame in frames]
+    assert numbers == sorted(set(numbers)), numbers
+    for frame in frames:
+        # A time ahead of the clock is taken for now: of one frame, the two are less than a frame apart.
+        behind = frame["capture_ns"] // 1000 - frame["metadata"]["driver_time_us"]
+        assert abs(behind) < 30000, (behind, frame)
+    stop(producer)
+
+
 def what_the_driver_drops_is_counted_to_the_frame():
     control("percentage_of_dropped_buffers", 30)
     consumer = start("consume", "--bus", "all", "-i", 0, "--every-frame", "--json", "--timeout", "20s")
@@ -332,6 +346,7 @@ def main():
         count_and_rate_are_the_drivers,
         what_the_driver_drops_is_counted_to_the_frame,
         buttons,
+        what_the_driver_says_comes_with_its_frame,
         two_cameras_with_three_consumers_each,
         a_second_opener_is_told_who_has_it,
         an_unprivileged_user_is_told_the_group,

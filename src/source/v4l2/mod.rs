@@ -28,6 +28,7 @@ mod settings;
 mod stream;
 mod words;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -108,6 +109,8 @@ pub struct V4l2Source {
     /// What went wrong in `fill`, for the next `wait` to say.
     trouble: Option<String>,
     jpeg: jpeg::Decoder,
+    /// The driver's number and time of the frame that was filled last.
+    told: Option<(u32, libc::timeval)>,
     /// Where a picture's gray goes that nobody wants.
     own_gray: Vec<u8>,
 }
@@ -145,6 +148,7 @@ impl V4l2Source {
             looked_ns: 0,
             trouble: None,
             jpeg: jpeg::Decoder::default(),
+            told: None,
             own_gray: Vec::new(),
         })))
     }
@@ -383,6 +387,7 @@ impl FrameSource for V4l2Source {
         };
         target.expect(self.geometry)?;
         let filled = self.write(&taken, target);
+        self.told = Some((taken.sequence, taken.timestamp));
         if let Some(stream) = &mut self.stream
             && let Err(error) = stream.give_back()
         {
@@ -397,6 +402,20 @@ impl FrameSource for V4l2Source {
 
     fn lost(&self) -> u64 {
         self.numbers.lost
+    }
+
+    /// What the driver says of the frame: its number, its time on its own clock, and the pixel format.
+    fn metadata(&mut self, bytes: &mut Vec<u8>) {
+        let (Some((sequence, time)), Some(stream)) = (self.told, &self.stream) else {
+            return;
+        };
+        // Writing into memory does not fail.
+        let _ = write!(
+            bytes,
+            r#"{{"driver_sequence":{sequence},"driver_time_us":{},"fourcc":"{}"}}"#,
+            time.tv_sec * 1_000_000 + time.tv_usec,
+            stream.fourcc()
+        );
     }
 }
 
