@@ -130,7 +130,7 @@ fn a_small_plane_is_taken_as_a_picture_of_its_own_size() {
     assert_eq!(raw.len(), 2 * 64 * 48 * 3 / 2);
     take(&["--plane", "rgb", "-o", "raw"])
         .is(2)
-        .one_sentence("the bus has no plane rgb, it has gray, bgr, gray 16x12, nv12; start its producer with --planes rgb");
+        .one_sentence("has no plane rgb: it has gray, bgr/2, gray/4, nv12; start its producer with --planes gray,bgr/2,gray/4,nv12,rgb");
     take(&["--plane", "nv12", "-o", "a.png"])
         .is(2)
         .one_sentence("--plane nv12 is written as it is");

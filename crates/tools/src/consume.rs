@@ -6,7 +6,7 @@ use std::time::Duration;
 use framebus::bus::{
     AttachError, BusName, Consumer, ConsumerOptions, ConsumerStats, Frame, HandleError, IndexChoice,
 };
-use framebus::layout::{PlaneSpec, Planes, TriggerKind};
+use framebus::layout::{PlaneSpec, TriggerKind};
 use framebus::pump::{self, TakeEnd, TakeError, TakeOptions, Taker};
 use framebus::stop::Stop;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ impl Consumption {
             .index(self.index)
             .trigger(self.trigger)
             .every_frame(self.in_order)
+            .needs(self.only)
             .name(self.name.clone())
     }
 
@@ -166,10 +167,9 @@ impl Lost {
     }
 }
 
-fn missing(spec: &PlaneSpec, there: &Planes) -> SinkError {
-    SinkError::Unsuitable(format!(
-        "the bus has no plane {spec}, it has {there}; start its producer with --planes {spec}"
-    ))
+/// Attaching has looked for it; a producer may come back without it at any time.
+fn missing(spec: &PlaneSpec) -> SinkError {
+    SinkError::Unsuitable(format!("the bus goes on without plane {spec}"))
 }
 
 impl IntoSink<'_> {
@@ -195,7 +195,7 @@ impl IntoSink<'_> {
         let (geometry, planes) = match &self.consumption.only {
             Some(spec) => {
                 let found = stream.planes.find(spec, stream.geometry);
-                let (index, plane) = found.ok_or_else(|| missing(spec, &stream.planes))?;
+                let (index, plane) = found.ok_or_else(|| missing(spec))?;
                 self.only = Some(index);
                 let size = plane.size().unwrap_or(stream.geometry);
                 (size, stream.planes.only(index))

@@ -1,5 +1,6 @@
 //! Any plane from the images that a source has written: gray, BGR, or one in its own format.
 
+use super::yuv::swap_red_and_blue;
 use super::{bgr_to_gray, stretch_luma};
 use crate::layout::{ColorRange, Format, Geometry, Plane};
 
@@ -91,14 +92,7 @@ fn write(format: Format, size: Geometry, image: &[u8], channels: usize, target: 
         }
         Format::BGR8 if colour => target.copy_from_slice(image),
         Format::RGB8 if colour => {
-            for (rgb, bgr) in target
-                .as_chunks_mut::<3>()
-                .0
-                .iter_mut()
-                .zip(image.as_chunks::<3>().0)
-            {
-                *rgb = [bgr[2], bgr[1], bgr[0]];
-            }
+            swap_red_and_blue(image, target);
         }
         Format::BGR8 | Format::RGB8 => {
             for (pixel, gray) in target.as_chunks_mut::<3>().0.iter_mut().zip(image) {
@@ -245,14 +239,7 @@ pub fn gray_into(plane: &Plane, image: &[u8], gray: &mut [u8]) -> bool {
         Format::RGB8 => {
             for (gray, rgb) in gray.chunks_mut(256).zip(image.chunks(3 * 256)) {
                 let mut bgr = [0; 3 * 256];
-                for (bgr, rgb) in bgr
-                    .as_chunks_mut::<3>()
-                    .0
-                    .iter_mut()
-                    .zip(rgb.as_chunks::<3>().0)
-                {
-                    *bgr = [rgb[2], rgb[1], rgb[0]];
-                }
+                swap_red_and_blue(rgb, &mut bgr);
                 bgr_to_gray(&bgr, gray);
             }
         }

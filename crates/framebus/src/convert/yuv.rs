@@ -20,13 +20,10 @@ pub fn to_bgr(plane: &Plane, image: &[u8], bgr: &mut [u8]) -> bool {
     match plane.format {
         Format::BGR8 => bgr.copy_from_slice(image),
         Format::RGB8 => {
-            let pixels = bgr.as_chunks_mut::<3>().0.iter_mut();
-            for (bgr, rgb) in pixels.zip(image.as_chunks::<3>().0) {
-                *bgr = [rgb[2], rgb[1], rgb[0]];
-            }
+            swap_red_and_blue(image, bgr);
         }
         Format::NV12 => {
-            for row in 0..height {
+            for (row, (luma, bgr)) in rows(luma, bgr, width).enumerate() {
                 let chroma = &chroma[row / 2 * width..][..width];
                 let blue = chroma.iter().step_by(2).flat_map(|value| [*value; 2]);
                 let red = chroma
@@ -34,31 +31,17 @@ pub fn to_bgr(plane: &Plane, image: &[u8], bgr: &mut [u8]) -> bool {
                     .skip(1)
                     .step_by(2)
                     .flat_map(|value| [*value; 2]);
-                let span = row * width..(row + 1) * width;
-                convert_row(
-                    &luma[span.clone()],
-                    blue,
-                    red,
-                    full,
-                    &mut bgr[3 * span.start..3 * span.end],
-                );
+                convert_row(luma, blue, red, full, bgr);
             }
         }
         Format::I420 => {
             let half = width / 2;
             let (blues, reds) = chroma.split_at(half * (height / 2));
-            for row in 0..height {
+            for (row, (luma, bgr)) in rows(luma, bgr, width).enumerate() {
                 let own = row / 2 * half..(row / 2 + 1) * half;
                 let blue = blues[own.clone()].iter().flat_map(|value| [*value; 2]);
                 let red = reds[own].iter().flat_map(|value| [*value; 2]);
-                let span = row * width..(row + 1) * width;
-                convert_row(
-                    &luma[span.clone()],
-                    blue,
-                    red,
-                    full,
-                    &mut bgr[3 * span.start..3 * span.end],
-                );
+                convert_row(luma, blue, red, full, bgr);
             }
         }
         Format::YUYV => {
@@ -76,6 +59,24 @@ pub fn to_bgr(plane: &Plane, image: &[u8], bgr: &mut [u8]) -> bool {
         _ => return false,
     }
     true
+}
+
+/// The rows of luma and of BGR, side by side.
+fn rows<'a>(
+    luma: &'a [u8],
+    bgr: &'a mut [u8],
+    width: usize,
+) -> impl Iterator<Item = (&'a [u8], &'a mut [u8])> {
+    luma.chunks_exact(width)
+        .zip(bgr.chunks_exact_mut(3 * width))
+}
+
+/// RGB from BGR, or BGR from RGB.
+pub(super) fn swap_red_and_blue(from: &[u8], to: &mut [u8]) {
+    let pixels = to.as_chunks_mut::<3>().0.iter_mut();
+    for (to, from) in pixels.zip(from.as_chunks::<3>().0) {
+        *to = [from[2], from[1], from[0]];
+    }
 }
 
 fn convert_row(
