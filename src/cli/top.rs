@@ -11,7 +11,9 @@ use clap::{Args, ValueEnum};
 use super::config::{Background, Config};
 use super::units::parse_duration;
 use super::{choose_bus, parse_bus};
-use crate::tui::{self, Options, Outcome, Renderer, TextOptions, Theme, Wants, render_text};
+use crate::tui::{
+    self, Options, Outcome, Protocol, Renderer, TextOptions, Theme, Wants, render_text,
+};
 use framebus::bus::{BusName, Observer};
 use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
@@ -90,6 +92,10 @@ pub enum Pictures {
     Ramp,
     /// Eight dots a character
     Braille,
+    /// The terminal's own pixels, as in xterm -ti vt340, foot, mlterm and WezTerm
+    Sixel,
+    /// The terminal's own pixels, as in kitty, Ghostty and Konsole
+    Kitty,
 }
 
 /// How long a single look takes: rates need two moments.
@@ -173,6 +179,8 @@ fn view(
         Some(Pictures::HalfBlock) => Renderer::HalfBlock,
         Some(Pictures::Ramp) => Renderer::Ramp,
         Some(Pictures::Braille) => Renderer::Braille,
+        Some(Pictures::Sixel) => Renderer::Pixels(Protocol::Sixel),
+        Some(Pictures::Kitty) => Renderer::Pixels(Protocol::Kitty),
         None if options.theme == Theme::None => Renderer::Braille,
         None => options.renderer,
     };

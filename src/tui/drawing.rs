@@ -38,7 +38,8 @@ pub fn render_picture(picture: &Picture, options: PictureOptions) -> String {
     };
     let (columns, rows) = (options.columns, options.rows);
     match thumbnail::draw(picture, &lens, columns, rows, options.light) {
-        None => String::new(),
+        // Neither renderer makes pixels.
+        None | Some(Art::Image(_)) => String::new(),
         Some(Art::Text(rows)) => rows.iter().map(|row| format!("{row}\n")).collect(),
         Some(Art::Gray(rows)) => half_blocks(&rows, |[gray]| palette::gray(gray)),
         Some(Art::Colour(rows)) => {

@@ -8,10 +8,16 @@ use super::theme::Theme;
 pub(super) fn draw_otherwise(model: &mut Model, colour: bool) {
     let has_colours = model.bus_has_colours();
     let lens = &mut model.lens;
-    let notice = if model.glyphs.ascii {
+    let notice = if model.glyphs.ascii && lens.protocol.is_none() {
         "half blocks and braille need a UTF-8 terminal".into()
     } else if !colour {
-        lens.renderer = lens.renderer.next();
+        lens.renderer = match (lens.renderer.next(lens.protocol), lens.protocol) {
+            // Half blocks and braille are no ASCII.
+            (Renderer::HalfBlock | Renderer::Braille, Some(protocol)) if model.glyphs.ascii => {
+                Renderer::Pixels(protocol)
+            }
+            (next, _) => next,
+        };
         format!("drawn as {}", lens.renderer.name())
     } else if model.theme == Theme::None {
         "no colours in this theme: T changes it".into()
@@ -20,15 +26,14 @@ pub(super) fn draw_otherwise(model: &mut Model, colour: bool) {
     } else {
         // Asked for where there are none yet, they are to be seen at once.
         lens.colour = !lens.has_colours();
-        if lens.colour {
+        if lens.colour && !lens.has_colours() {
             lens.renderer = Renderer::HalfBlock;
         }
-        let text = if lens.colour {
-            "half blocks in colour"
-        } else {
-            "gray"
-        };
-        text.into()
+        match lens.colour {
+            true if lens.renderer == Renderer::HalfBlock => "half blocks in colour".into(),
+            true => format!("{} in colour", lens.renderer.name()),
+            false => "gray".into(),
+        }
     };
     model.notice = Some(notice);
 }

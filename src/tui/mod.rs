@@ -8,6 +8,7 @@
 //! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows`, `buses` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
 //! | `input`, `keys`, `update`, `steps`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
 //! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
+//! | `graphics` | pictures → the terminal's own pixels, where it shows some |
 //! | `text`, `drawing` | a snapshot and a picture → lines of text, for `top --once` and `peek` |
 //! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files`, `background` | the only parts that touch the world |
 //!
@@ -20,6 +21,7 @@ mod drawing;
 mod figures;
 mod files;
 mod format;
+mod graphics;
 mod held;
 mod input;
 mod keys;
@@ -52,7 +54,7 @@ mod fixture;
 mod tests;
 
 pub use drawing::{PictureOptions, render_picture};
-pub use lens::Renderer;
+pub use lens::{Protocol, Renderer};
 pub use options::{Options, supports_utf8};
 pub use run::{Outcome, run};
 pub use text::{TextOptions, render_text};

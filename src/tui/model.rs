@@ -109,6 +109,7 @@ impl Model {
             scroll: 0,
             lens: Lens {
                 renderer: options.renderer,
+                protocol: options.renderer.protocol(),
                 // Colours are several times the bytes: over a slow line they are for those who ask.
                 colour: options.picture_interval < Duration::from_secs(1),
                 ..Lens::default()
@@ -257,7 +258,8 @@ impl Model {
 
     /// Returns whether View is in colour, if the bus keeps some.
     pub(crate) fn shows_colours(&self) -> bool {
-        self.lens.has_colours() && self.theme != Theme::None && !self.glyphs.ascii
+        let pixels = self.lens.renderer.protocol().is_some();
+        self.lens.has_colours() && self.theme != Theme::None && (pixels || !self.glyphs.ascii)
     }
 
     /// Returns whether there is something new to draw, once.

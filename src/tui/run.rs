@@ -93,6 +93,7 @@ impl Session<'_> {
     fn run(&mut self, sampler: &mut dyn Sampler, stop: &Stop) -> io::Result<(Outcome, bool)> {
         let mut samples = 0;
         let mut escape_ns = None;
+        self.measure()?;
         while !stop.is_set() {
             let now = monotonic_ns();
             let sampled = self.clocks.sample_is_due(now, self.model.interval_ms);
@@ -127,6 +128,7 @@ impl Session<'_> {
                 return Ok((Outcome::HungUp, false));
             }
             if woken.resized {
+                self.measure()?;
                 update(&mut self.model, Message::Resized);
             }
             if woken.resumed {
@@ -147,6 +149,13 @@ impl Session<'_> {
             }
         }
         Ok((Outcome::Stopped, false))
+    }
+
+    /// Learns how large the terminal's cells are.
+    fn measure(&mut self) -> io::Result<()> {
+        let (cells, pixels) = self.screen.sizes()?;
+        self.model.lens.measure(cells, pixels);
+        Ok(())
     }
 
     /// Looks at the buses that are not in view: on the screen of all buses at what they do, else only for their findings.

@@ -11,12 +11,13 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
+use super::graphics::Shown;
 use super::model::{Hit, Model};
 use super::tty::{self, Tty};
-use super::view;
+use super::view::{self, Drawn};
 use framebus::stop::Stop;
 
 /// Presses and the wheel, with coordinates in decimal; not every movement.
@@ -32,6 +33,7 @@ static BORROWED: Mutex<bool> = Mutex::new(false);
 /// The terminal; dropping it gives it back as it was.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Tty>>>,
+    shown: Shown,
     mouse: bool,
 }
 
@@ -43,7 +45,11 @@ impl Screen {
         force_color_output(true);
         let writer = BufWriter::with_capacity(1 << 16, Tty::open(stop)?);
         let terminal = Terminal::new(CrosstermBackend::new(writer))?;
-        let mut screen = Screen { terminal, mouse };
+        let mut screen = Screen {
+            terminal,
+            shown: Shown::default(),
+            mouse,
+        };
         screen.borrow()?;
         Ok(screen)
     }
@@ -56,7 +62,7 @@ impl Screen {
                 "the terminal was given back after a panic",
             ));
         }
-        draw(&mut self.terminal, model)
+        draw(&mut self.terminal, &mut self.shown, model)
     }
 
     /// Draws everything again with the next `draw`.
@@ -65,7 +71,15 @@ impl Screen {
     /// slow line, would end the view.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
+        self.shown.forget();
         self.terminal.resize(size.into())
+    }
+
+    /// Returns the terminal's size in cells and in pixels, which are 0 where it does not know them.
+    pub(crate) fn sizes(&mut self) -> io::Result<((u16, u16), (u16, u16))> {
+        let size = self.terminal.backend_mut().window_size()?;
+        let (cells, pixels) = (size.columns_rows, size.pixels);
+        Ok(((cells.width, cells.height), (pixels.width, pixels.height)))
     }
 
     /// Sends bytes that draw nothing.
@@ -115,13 +129,16 @@ impl Drop for Screen {
 /// Draws the state on a terminal, in one piece where it knows how to.
 pub(crate) fn draw<W: Write>(
     terminal: &mut Terminal<CrosstermBackend<W>>,
+    shown: &mut Shown,
     model: &Model,
 ) -> io::Result<Vec<Hit>> {
-    let mut hits = Vec::new();
+    let mut drawn = Drawn::default();
     queue!(terminal.backend_mut(), BeginSynchronizedUpdate)?;
-    terminal.draw(|frame| hits = view::draw(frame.buffer_mut(), model))?;
+    let frame = terminal.draw(|frame| drawn = view::draw(frame.buffer_mut(), model))?;
+    let screen = frame.area;
+    shown.send(terminal.backend_mut(), screen, drawn.placed)?;
     execute!(terminal.backend_mut(), EndSynchronizedUpdate)?;
-    Ok(hits)
+    Ok(drawn.hits)
 }
 
 /// Returns what a screen shows, as lines of text.

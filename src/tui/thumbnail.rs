@@ -1,6 +1,7 @@
-//! A picture as text: scaled to cells twice as high as wide, then drawn as a ramp, half blocks or braille.
+//! A picture in cells twice as high as wide: scaled, then drawn as a ramp, half blocks, braille or the terminal's own pixels.
 
-use super::lens::{Lens, Renderer};
+use super::graphics::{Image, Shades};
+use super::lens::{Lens, Protocol, Renderer};
 use super::scale::{Pixels, scale, size};
 use framebus::observe::Picture;
 
@@ -13,6 +14,8 @@ pub(crate) enum Art {
     Gray(Cells<1>),
     /// The same in blue, green and red.
     Colour(Cells<3>),
+    /// The terminal's own pixels.
+    Image(Image),
 }
 
 /// Rows of cells of an upper and a lower pixel.
@@ -29,7 +32,11 @@ pub(crate) fn draw(
     light: bool,
 ) -> Option<Art> {
     let (columns, rows) = size(picture, columns, rows)?;
-    let (across, down) = lens.renderer.pixels();
+    if let Some(protocol) = lens.renderer.protocol() {
+        let size = (columns, rows);
+        return Some(Art::Image(image(picture, lens, protocol, size)));
+    }
+    let (across, down) = lens.pixels();
     let (width, height) = (columns * across, rows * down);
     if let Some(bgr) = picture.bgr.as_ref().filter(|_| lens.has_colours()) {
         let pixels = scale(picture, bgr, lens, width, height);
@@ -43,7 +50,46 @@ pub(crate) fn draw(
         Renderer::Ramp => Art::Text(ramp(&pixels, light)),
         Renderer::HalfBlock => Art::Gray(half_blocks(&pixels)),
         Renderer::Braille => Art::Text(braille(&pixels, light)),
+        Renderer::Pixels(_) => return None,
     })
+}
+
+/// Draws with the terminal's own pixels.
+fn image(
+    picture: &Picture,
+    lens: &Lens,
+    protocol: Protocol,
+    (columns, rows): (usize, usize),
+) -> Image {
+    let (across, down) = lens.pixels();
+    let (mut width, mut height) = (columns * across, rows * down);
+    match protocol {
+        // The last band has six rows as the others: what has fewer would reach into the cells below.
+        Protocol::Sixel => height = (height / 6 * 6).max(6),
+        // The terminal makes it larger: no more pixels are sent than there are.
+        Protocol::Kitty => {
+            width = width.min(picture.width as usize);
+            height = height.min(picture.height as usize);
+        }
+    }
+    let bgr = picture.bgr.as_ref().filter(|_| lens.has_colours());
+    let pixels = match bgr {
+        Some(bgr) => {
+            let scaled = scale::<3>(picture, bgr, lens, width, height).pixels;
+            Shades::Colour(scaled.into_iter().map(|[b, g, r]| [r, g, b]).collect())
+        }
+        None => {
+            let scaled = scale::<1>(picture, &picture.gray, lens, width, height).pixels;
+            Shades::Gray(scaled.into_flattened())
+        }
+    };
+    Image {
+        protocol,
+        columns: columns as u16,
+        rows: rows as u16,
+        width,
+        pixels,
+    }
 }
 
 /// From dark to light on a dark background.
@@ -146,7 +192,7 @@ mod tests {
     fn text(art: Option<Art>) -> Vec<String> {
         match art.expect("a picture") {
             Art::Text(rows) => rows,
-            Art::Gray(_) | Art::Colour(_) => panic!("text was asked for"),
+            Art::Gray(_) | Art::Colour(_) | Art::Image(_) => panic!("text was asked for"),
         }
     }
 
@@ -284,6 +330,36 @@ mod tests {
         assert_eq!(text(draw(&picture, &ramp, 2, 1, false)).len(), 1);
         picture.bgr.as_mut().map(Vec::pop);
         assert_eq!(draw(&picture, &lens, 2, 1, false), None);
+    }
+
+    #[test]
+    fn pixels_are_those_of_the_terminal_and_no_more_than_it_can_use() {
+        let picture = gradient(320, 180);
+        let drawn = |protocol, colour| {
+            let lens = Lens {
+                renderer: Renderer::Pixels(protocol),
+                cell: (8, 17),
+                colour,
+                ..Lens::default()
+            };
+            match draw(&picture, &lens, 32, 20, false) {
+                Some(Art::Image(image)) => image,
+                other => panic!("{other:?}"),
+            }
+        };
+        let image = drawn(Protocol::Sixel, true);
+        assert_eq!((image.columns, image.rows), (32, 9));
+        assert_eq!((image.width, image.height()), (256, 150));
+        let image = drawn(Protocol::Kitty, false);
+        assert_eq!((image.width, image.height()), (256, 153));
+        let near = Lens {
+            renderer: Renderer::Pixels(Protocol::Kitty),
+            ..Lens::default()
+        };
+        let Some(Art::Image(image)) = draw(&picture, &near, 100, 100, false) else {
+            panic!("no picture");
+        };
+        assert_eq!((image.width, image.height()), (320, 180));
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn all_buses_have_a_line_and_those_in_trouble_come_first() {
             update(&mut model, Message::Buses(vec!["cam0".into()]));
         }
         type_in(&mut model, "b");
-        for (width, height) in [(60, 15), (80, 24), (120, 40), (200, 60)] {
+        for (width, height) in [(60, 15), (80, 24), (100, 30), (120, 40), (200, 60)] {
             assert_snapshot!(
                 format!("buses_{count}_{width}x{height}"),
                 draw(&model, width, height)

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 use super::*;
 
-/// The bus of the fixture with this many consumers and two slots more. From a dozen on the last but one hangs, and the one
+/// The bus of the fixture with this many consumers and five slots more, or six. From a dozen on the last but one hangs, and the one
 /// before it is slow.
 fn crowd(count: u8) -> Snapshot {
     let mut now = fixture::live();
@@ -29,7 +29,7 @@ fn crowd(count: u8) -> Snapshot {
         age_ms: Some(900.0),
         holders: vec![],
     };
-    now.slots = (0..count + 5).map(free).collect();
+    now.slots = (0..count + 5 + u8::from(count > 50)).map(free).collect();
     now.slots[1].state = SlotState::Latest;
     if count >= 12 {
         let (slow, stuck) = (count - 3, count - 2);
@@ -58,12 +58,25 @@ fn crowd(count: u8) -> Snapshot {
 const SIZES: [(u16, u16); 5] = [(60, 15), (80, 24), (100, 30), (120, 40), (200, 60)];
 
 #[test]
-fn the_overview_with_one_a_dozen_and_sixty_consumers() {
-    for count in [1, 12, 60] {
+fn the_overview_with_one_four_a_dozen_and_sixty_consumers() {
+    for count in [1, 4, 12, 60] {
         let model = model(crowd(count));
         for (width, height) in SIZES {
             let text = draw(&model, width, height);
             assert_snapshot!(format!("crowd_{count}_{width}x{height}"), text);
+        }
+    }
+}
+
+#[test]
+fn the_slots_of_few_and_of_many_consumers() {
+    for count in [1, 60] {
+        let mut model = model(crowd(count));
+        type_in(&mut model, "3");
+        for (width, height) in SIZES {
+            let text = draw(&model, width, height);
+            let slots = model.shown().map_or(0, |now| now.slots.len());
+            assert_snapshot!(format!("slots_{slots}_{width}x{height}"), text);
         }
     }
 }

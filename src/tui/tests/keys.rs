@@ -322,7 +322,7 @@ fn the_log_and_the_help_scroll() {
 fn the_mouse_selects_opens_and_changes_screens() {
     let mut model = model(fixture::stuck());
     let mut buffer = Buffer::empty(Rect::new(0, 0, 100, 30));
-    model.hits = view::draw(&mut buffer, &model);
+    model.hits = view::draw(&mut buffer, &model).hits;
     let hit = *model
         .hits
         .iter()

@@ -3,6 +3,7 @@
 mod buses;
 mod crowd;
 mod docs;
+mod graphics;
 mod keys;
 mod moments;
 mod pictures;

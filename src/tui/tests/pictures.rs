@@ -9,7 +9,7 @@ use super::super::{Wants, fixture, view};
 use super::*;
 
 /// A model that shows a coloured picture in View.
-fn coloured() -> Model {
+pub(super) fn coloured() -> Model {
     let mut model = model(fixture::live());
     type_in(&mut model, "4C");
     update(

@@ -8,6 +8,7 @@ use ratatui::backend::{CrosstermBackend, TestBackend};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
+use super::super::graphics::Shown;
 use super::super::input::Key;
 use super::super::theme::{ASCII, Theme};
 use super::super::{TextOptions, fixture, render_text, terminal, view};
@@ -196,7 +197,7 @@ fn a_moving_picture_stays_under_5_kb_a_drawing() {
     for screen in ["1", "4"] {
         let mut model = model(fixture::live());
         type_in(&mut model, screen);
-        terminal::draw(&mut terminal, &model).expect("a drawing");
+        terminal::draw(&mut terminal, &mut Shown::default(), &model).expect("a drawing");
         for step in 1..20 {
             *counter.0.lock().expect("a lock") = 0;
             let mut snapshot = fixture::at(fixture::live(), step);
@@ -206,7 +207,7 @@ fn a_moving_picture_stays_under_5_kb_a_drawing() {
             feed(&mut model, snapshot);
             let moved = fixture::picture(3, 120_634 + 15 * step);
             update(&mut model, Message::Pictures(vec![moved]));
-            terminal::draw(&mut terminal, &model).expect("a drawing");
+            terminal::draw(&mut terminal, &mut Shown::default(), &model).expect("a drawing");
             let bytes = *counter.0.lock().expect("a lock");
             assert!(bytes < 5_000, "{bytes} bytes for screen {screen}");
         }

@@ -1,10 +1,11 @@
 //! Drawing into cells: rules with titles, frames and lines, cut to where there is room.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
 use crate::tui::format::width;
+use crate::tui::graphics::{Image, Placed};
 use crate::tui::palette;
 use crate::tui::table::Line;
 use crate::tui::theme::{Glyphs, Theme, Tone};
@@ -16,6 +17,8 @@ pub(crate) struct Canvas<'a> {
     pub(crate) theme: Theme,
     pub(crate) glyphs: &'static Glyphs,
     pub(crate) true_colour: bool,
+    /// The pictures that lie over cells.
+    pub(crate) placed: Vec<Placed>,
 }
 
 impl Canvas<'_> {
@@ -79,11 +82,12 @@ impl Canvas<'_> {
     }
 
     /// Draws a picture in the middle of `area`.
-    pub(crate) fn art(&mut self, area: Rect, art: &Art) {
-        let (rows, columns) = match art {
+    pub(crate) fn art(&mut self, area: Rect, art: Art) {
+        let (rows, columns) = match &art {
             Art::Text(rows) => (rows.len(), rows.first().map_or(0, |row| width(row))),
             Art::Gray(rows) => (rows.len(), rows.first().map_or(0, Vec::len)),
             Art::Colour(rows) => (rows.len(), rows.first().map_or(0, Vec::len)),
+            Art::Image(image) => (image.rows.into(), image.columns.into()),
         };
         let x = area.x + area.width.saturating_sub(columns as u16) / 2;
         let y = area.y + area.height.saturating_sub(rows as u16) / 2;
@@ -108,7 +112,19 @@ impl Canvas<'_> {
                     }
                 }
             }
+            Art::Image(image) => self.image(x, y, image),
         }
+    }
+
+    /// Leaves cells to a picture of the terminal's own pixels.
+    fn image(&mut self, x: u16, y: u16, image: Image) {
+        let area = Rect::new(x, y, image.columns, image.rows);
+        for position in area.intersection(self.buffer.area).positions() {
+            let cell = &mut self.buffer[position];
+            cell.reset();
+            cell.set_diff_option(CellDiffOption::Skip);
+        }
+        self.placed.push(Placed { area, image });
     }
 
     /// Draws two gray pixels in a cell.

@@ -22,6 +22,7 @@ use ratatui::layout::Rect;
 
 use self::canvas::Canvas;
 use super::format;
+use super::graphics::Placed;
 use super::keys::Screen;
 use super::model::{Hit, Model, Overlay};
 use super::table::Line;
@@ -31,16 +32,34 @@ use framebus::observe::BusState;
 /// The least that the screens need.
 const LEAST: (u16, u16) = (60, 15);
 
-/// Draws the state into `buffer`; returns the places that can be clicked.
-pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
-    let area = buffer.area;
-    let mut hits = Vec::new();
+/// What is in a drawing beside its cells.
+#[derive(Debug, Default)]
+pub(crate) struct Drawn {
+    /// The places that can be clicked.
+    pub(crate) hits: Vec<Hit>,
+    /// The pictures that lie over cells.
+    pub(crate) placed: Vec<Placed>,
+}
+
+/// Draws the state into `buffer`.
+pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Drawn {
     let mut canvas = Canvas {
         buffer,
         theme: model.theme,
         glyphs: model.glyphs,
         true_colour: model.true_colour,
+        placed: Vec::new(),
     };
+    let hits = draw_cells(&mut canvas, model);
+    Drawn {
+        hits,
+        placed: canvas.placed,
+    }
+}
+
+fn draw_cells(canvas: &mut Canvas<'_>, model: &Model) -> Vec<Hit> {
+    let area = canvas.buffer.area;
+    let mut hits = Vec::new();
     if area.width < LEAST.0 || area.height < LEAST.1 {
         let text = too_small(area.width, area.height);
         let text = format::cut(&text, area.width.into(), model.glyphs.cut);
@@ -53,33 +72,29 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model) -> Vec<Hit> {
         );
         return hits;
     }
-    let body = header::draw(&mut canvas, area, model, &mut hits);
+    let body = header::draw(canvas, area, model, &mut hits);
     let readable = model.shown().filter(|snapshot| snapshot.segment.is_some());
     let readable = readable.filter(|snapshot| snapshot.state != BusState::Unreadable);
     match (model.overlay, readable) {
-        (Overlay::Help, _) => help::draw(&mut canvas, body, model),
-        (Overlay::None, _) if model.screen == Screen::Log => log::draw(&mut canvas, body, model),
+        (Overlay::Help, _) => help::draw(canvas, body, model),
+        (Overlay::None, _) if model.screen == Screen::Log => log::draw(canvas, body, model),
         (Overlay::None, _) if model.screen == Screen::Buses => {
-            buses::draw(&mut canvas, body, model, &mut hits);
+            buses::draw(canvas, body, model, &mut hits);
         }
         (_, None) => {
-            section(&mut canvas, body.y, body, &Line::default());
-            header::draw_waiting(&mut canvas, body, model);
+            section(canvas, body.y, body, &Line::default());
+            header::draw_waiting(canvas, body, model);
         }
-        (Overlay::Detail(key), Some(snapshot)) => {
-            detail::draw(&mut canvas, body, model, snapshot, key)
-        }
+        (Overlay::Detail(key), Some(snapshot)) => detail::draw(canvas, body, model, snapshot, key),
         (Overlay::None, Some(snapshot)) => match model.screen {
-            Screen::Overview => overview::draw(&mut canvas, body, model, snapshot, &mut hits),
-            Screen::Consumers => {
-                overview::draw_consumers(&mut canvas, body, model, snapshot, &mut hits)
-            }
-            Screen::Slots => slots_screen::draw(&mut canvas, body, model, snapshot, &mut hits),
-            Screen::View => picture::draw_view(&mut canvas, body, model, snapshot),
+            Screen::Overview => overview::draw(canvas, body, model, snapshot, &mut hits),
+            Screen::Consumers => overview::draw_consumers(canvas, body, model, snapshot, &mut hits),
+            Screen::Slots => slots_screen::draw(canvas, body, model, snapshot, &mut hits),
+            Screen::View => picture::draw_view(canvas, body, model, snapshot),
             Screen::Buses | Screen::Log => {}
         },
     }
-    header::draw_notice(&mut canvas, area, model);
+    header::draw_notice(canvas, area, model);
     hits
 }
 

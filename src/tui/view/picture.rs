@@ -239,9 +239,9 @@ fn status(picture: &Picture, model: &Model, cells: usize) -> Line {
         |value: Option<f64>, cells| or_unknown(value, |value| format!("{value:>cells$.0}"));
     let lens = &model.lens;
     let renderer = match picture.bgr.is_some() && model.shows_colours() {
-        true => "half block in colour",
-        false if model.glyphs.ascii => Renderer::Ramp.name(),
-        false => lens.renderer.name(),
+        true if lens.renderer == Renderer::HalfBlock => "half block in colour",
+        false if model.glyphs.ascii && lens.renderer.protocol().is_none() => Renderer::Ramp.name(),
+        true | false => lens.renderer.name(),
     };
     let range = match lens.auto_range {
         true => "auto-range",
@@ -307,10 +307,9 @@ pub(super) fn draw_small(canvas: &mut Canvas<'_>, area: Rect, model: &Model, pic
 }
 
 fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {
-    let renderer = if canvas.glyphs.ascii {
-        Renderer::Ramp
-    } else {
-        lens.renderer
+    let renderer = match lens.renderer {
+        Renderer::HalfBlock | Renderer::Braille if canvas.glyphs.ascii => Renderer::Ramp,
+        renderer => renderer,
     };
     let lens = Lens {
         renderer,
@@ -325,7 +324,7 @@ fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {
         area.height,
         canvas.theme == Theme::Light,
     ) {
-        canvas.art(area, &art);
+        canvas.art(area, art);
     }
 }
 

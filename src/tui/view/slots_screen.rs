@@ -9,6 +9,9 @@ use crate::tui::table::Line;
 use crate::tui::theme::Tone;
 use framebus::observe::Snapshot;
 
+/// Rows of the pictures' part: its rule, a caption, and the lowest picture that says something.
+const LEAST_PICTURES: usize = 6;
+
 /// Draws the slots with their use over a minute, and the picture of every one.
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
@@ -18,8 +21,9 @@ pub(super) fn draw(
     hits: &mut Vec<Hit>,
 ) {
     let all = usize::from(body.height) - 1;
-    let height = if model.thumbnails {
-        let most = all * 6 / 10;
+    let most = all * 6 / 10;
+    // Lower pictures are recognised by nobody: the rows are the table's.
+    let height = if model.thumbnails && all - most >= LEAST_PICTURES {
         match snapshot.slots.len() + 1 {
             whole if whole <= most => whole,
             _ => slots::wish(snapshot, usize::from(body.width) - 4).min(most),
