@@ -47,7 +47,7 @@ pub struct TopArgs {
     /// Colours for a dark or a light background [default: auto]
     #[arg(long, value_enum, value_name = "THEME")]
     pub theme: Option<Background>,
-    /// How pictures are drawn; R changes it [default: half-block; without colours braille; with --ascii ramp]
+    /// How pictures are drawn; R changes it [default: quadrant; without colours braille; with --ascii ramp]
     #[arg(long, value_enum, value_name = "HOW")]
     pub pictures: Option<Pictures>,
     /// Directory of the files that the keys w and e write
@@ -86,6 +86,8 @@ pub enum Color {
 /// How pictures are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Pictures {
+    /// Four pixels a character, in two shades of gray or colours that suit them best
+    Quadrant,
     /// Two pixels a character, in shades of gray or in colour
     HalfBlock,
     /// A character from dark to light: the fewest bytes
@@ -176,6 +178,7 @@ fn view(
     };
     options.asks_background &= background == Background::Auto && options.theme != Theme::None;
     options.renderer = match args.pictures {
+        Some(Pictures::Quadrant) => Renderer::Quadrant,
         Some(Pictures::HalfBlock) => Renderer::HalfBlock,
         Some(Pictures::Ramp) => Renderer::Ramp,
         Some(Pictures::Braille) => Renderer::Braille,

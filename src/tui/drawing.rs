@@ -5,6 +5,7 @@ use std::fmt::Write;
 use framebus::observe::Picture;
 use ratatui::style::Color;
 
+use super::blocks::Blocks;
 use super::lens::{Lens, Renderer};
 use super::palette;
 use super::thumbnail::{self, Art};
@@ -16,7 +17,7 @@ pub struct PictureOptions {
     pub columns: u16,
     /// The most rows.
     pub rows: u16,
-    /// Whether escape codes colour it: half blocks, instead of characters from dark to light.
+    /// Whether escape codes colour it: blocks, instead of characters from dark to light.
     pub colour: bool,
     /// Whether the terminal has 24-bit colours; else it has 256.
     pub true_colour: bool,
@@ -28,7 +29,7 @@ pub struct PictureOptions {
 #[must_use]
 pub fn render_picture(picture: &Picture, options: PictureOptions) -> String {
     let renderer = if options.colour {
-        Renderer::HalfBlock
+        Renderer::Quadrant
     } else {
         Renderer::Ramp
     };
@@ -41,29 +42,24 @@ pub fn render_picture(picture: &Picture, options: PictureOptions) -> String {
         // Neither renderer makes pixels.
         None | Some(Art::Image(_)) => String::new(),
         Some(Art::Text(rows)) => rows.iter().map(|row| format!("{row}\n")).collect(),
-        Some(Art::Gray(rows)) => half_blocks(&rows, |[gray]| palette::gray(gray)),
-        Some(Art::Colour(rows)) => {
-            half_blocks(&rows, |bgr| palette::colour(bgr, options.true_colour))
-        }
+        Some(Art::Gray(rows)) => blocks(&rows, |[gray]| palette::gray(gray)),
+        Some(Art::Colour(rows)) => blocks(&rows, |bgr| palette::colour(bgr, options.true_colour)),
     }
 }
 
-fn half_blocks<const N: usize>(
-    rows: &thumbnail::Cells<N>,
-    colour: impl Fn([u8; N]) -> Color,
-) -> String {
+fn blocks<const N: usize>(rows: &Blocks<N>, colour: impl Fn([u8; N]) -> Color) -> String {
     let mut text = String::new();
     for row in rows {
         let mut before = None;
         for cell in row {
-            let colours = cell.map(&colour);
+            let colours = [cell.ink, cell.paper].map(&colour);
             if before != Some(colours) {
-                let [upper, lower] = colours.map(code);
+                let [ink, paper] = colours.map(code);
                 // Writing to a String cannot fail.
-                let _ = write!(text, "\x1b[38;{upper};48;{lower}m");
+                let _ = write!(text, "\x1b[38;{ink};48;{paper}m");
                 before = Some(colours);
             }
-            text.push('▀');
+            text.push(cell.glyph);
         }
         text.push_str("\x1b[0m\n");
     }
@@ -122,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_block_is_two_pixels_in_what_colours_the_terminal_has() {
+    fn a_block_is_two_colours_of_what_colours_the_terminal_has() {
         let bgr = [[255, 0, 0], [0, 0, 255]].concat();
         let blue_over_red = picture(1, 2, &[29, 76], Some(bgr));
         let colour = PictureOptions {

@@ -6,8 +6,10 @@ pub enum Renderer {
     /// One character a cell from dark to light: the fewest bytes, any terminal.
     #[default]
     Ramp,
-    /// Two pixels a cell, gray or in colour: the most faithful, and 20 times the bytes.
+    /// Two pixels a cell, gray or in colour: faithful, and 20 times the bytes.
     HalfBlock,
+    /// Four pixels a cell in two shades or colours: the finest that is still gray.
+    Quadrant,
     /// Eight dots a cell: the finest edges.
     Braille,
     /// The terminal's own pixels, for one that shows them.
@@ -28,7 +30,8 @@ impl Renderer {
     pub(crate) fn next(self, protocol: Option<Protocol>) -> Renderer {
         match self {
             Self::Ramp => Self::HalfBlock,
-            Self::HalfBlock => Self::Braille,
+            Self::HalfBlock => Self::Quadrant,
+            Self::Quadrant => Self::Braille,
             Self::Braille => protocol.map_or(Self::Ramp, Self::Pixels),
             Self::Pixels(_) => Self::Ramp,
         }
@@ -38,7 +41,7 @@ impl Renderer {
     pub(crate) const fn protocol(self) -> Option<Protocol> {
         match self {
             Self::Pixels(protocol) => Some(protocol),
-            Self::Ramp | Self::HalfBlock | Self::Braille => None,
+            Self::Ramp | Self::HalfBlock | Self::Quadrant | Self::Braille => None,
         }
     }
 
@@ -47,6 +50,7 @@ impl Renderer {
         match self {
             Self::Ramp => "ramp",
             Self::HalfBlock => "half block",
+            Self::Quadrant => "quadrant",
             Self::Braille => "braille",
             Self::Pixels(Protocol::Sixel) => "sixel",
             Self::Pixels(Protocol::Kitty) => "kitty",
@@ -94,8 +98,7 @@ impl Default for Lens {
 impl Lens {
     /// Returns whether colours are seen of a picture that has some.
     pub(crate) fn has_colours(&self) -> bool {
-        let can = matches!(self.renderer, Renderer::HalfBlock | Renderer::Pixels(_));
-        self.colour && can
+        self.colour && !matches!(self.renderer, Renderer::Ramp | Renderer::Braille)
     }
 
     /// Notes the terminal's size in cells and in pixels; one that does not know its pixels says 0.
@@ -110,6 +113,7 @@ impl Lens {
         match self.renderer {
             Renderer::Ramp => (1, 1),
             Renderer::HalfBlock => (1, 2),
+            Renderer::Quadrant => (2, 2),
             Renderer::Braille => (2, 4),
             Renderer::Pixels(_) => (self.cell.0 as usize, self.cell.1 as usize),
         }

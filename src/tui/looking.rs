@@ -9,11 +9,11 @@ pub(super) fn draw_otherwise(model: &mut Model, colour: bool) {
     let has_colours = model.bus_has_colours();
     let lens = &mut model.lens;
     let notice = if model.glyphs.ascii && lens.protocol.is_none() {
-        "half blocks and braille need a UTF-8 terminal".into()
+        "blocks and braille need a UTF-8 terminal".into()
     } else if !colour {
         lens.renderer = match (lens.renderer.next(lens.protocol), lens.protocol) {
-            // Half blocks and braille are no ASCII.
-            (Renderer::HalfBlock | Renderer::Braille, Some(protocol)) if model.glyphs.ascii => {
+            // Blocks and braille are no ASCII.
+            (Renderer::HalfBlock, Some(protocol)) if model.glyphs.ascii => {
                 Renderer::Pixels(protocol)
             }
             (next, _) => next,
@@ -27,10 +27,9 @@ pub(super) fn draw_otherwise(model: &mut Model, colour: bool) {
         // Asked for where there are none yet, they are to be seen at once.
         lens.colour = !lens.has_colours();
         if lens.colour && !lens.has_colours() {
-            lens.renderer = Renderer::HalfBlock;
+            lens.renderer = Renderer::Quadrant;
         }
         match lens.colour {
-            true if lens.renderer == Renderer::HalfBlock => "half blocks in colour".into(),
             true => format!("{} in colour", lens.renderer.name()),
             false => "gray".into(),
         }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `model`, `track`, `seconds`, `strip`, `held`, `log`, `rows`, `buses` | the state: what is selected, what is remembered of a bus, what happened, what is listed |
 //! | `input`, `keys`, `update`, `steps`, `lens` | bytes → keys → the next state; `keys` is also the help screen |
-//! | `view`, `theme`, `table`, `format`, `thumbnail`, `scale`, `palette` | the state → cells |
+//! | `view`, `theme`, `table`, `format`, `thumbnail`, `blocks`, `scale`, `palette` | the state → cells |
 //! | `graphics` | pictures → the terminal's own pixels, where it shows some |
 //! | `text`, `drawing` | a snapshot and a picture → lines of text, for `top --once` and `peek` |
 //! | `terminal`, `tty`, `signals`, `run`, `clocks`, `files`, `background` | the only parts that touch the world |
@@ -15,6 +15,7 @@
 //! What every column, key and finding means is in `docs/top.md`.
 
 mod background;
+mod blocks;
 mod buses;
 mod clocks;
 mod drawing;

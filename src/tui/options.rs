@@ -63,11 +63,11 @@ impl Options {
             all_buses: false,
             interval: Duration::from_millis(500),
             picture_interval: Duration::from_millis(if ssh { 1000 } else { 500 }),
-            // Where there are colours and UTF-8 a small picture is recognised in half blocks alone.
+            // Where there are colours and UTF-8 a small picture is recognised in blocks alone.
             renderer: match theme {
                 _ if ascii => Renderer::Ramp,
                 Theme::None => Renderer::Braille,
-                Theme::Dark | Theme::Light => Renderer::HalfBlock,
+                Theme::Dark | Theme::Light => Renderer::Quadrant,
             },
             theme,
             // Never over a slow line: an answer that comes late would be taken for keys, and be seen.
@@ -149,9 +149,9 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_half_blocks_where_there_are_colours_and_utf8() {
+    fn pictures_are_blocks_where_there_are_colours_and_utf8() {
         let utf8 = ("LANG", "C.UTF-8");
-        assert_eq!(detect(&[utf8]).renderer, Renderer::HalfBlock);
+        assert_eq!(detect(&[utf8]).renderer, Renderer::Quadrant);
         assert_eq!(
             detect(&[utf8, ("NO_COLOR", "1")]).renderer,
             Renderer::Braille

@@ -13,7 +13,7 @@ use super::model::Model;
 use super::signals::{self, Events};
 use super::terminal::{self, Screen};
 use super::update::{Effect, Message, update};
-use super::{Options, Sampler, Theme, Wants, background, files, view};
+use super::{Options, Renderer, Sampler, Theme, Wants, background, files, view};
 use framebus::clock::monotonic_ns;
 use framebus::stop::Stop;
 
@@ -63,9 +63,13 @@ pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Res
         Err(_) if stop.is_set() => (Outcome::Stopped, false),
         result => result?,
     };
-    let Session { model, screen, .. } = session;
+    let Session {
+        mut model, screen, ..
+    } = session;
     drop(screen);
     if keep {
+        // What is left behind has no colours, and no pixels.
+        model.lens.renderer = Renderer::Ramp;
         leave_behind(&model)?;
     }
     Ok(outcome)

@@ -1,5 +1,6 @@
-//! A picture in cells twice as high as wide: scaled, then drawn as a ramp, half blocks, braille or the terminal's own pixels.
+//! A picture in cells twice as high as wide: scaled, then drawn as a ramp, blocks, braille or the terminal's own pixels.
 
+use super::blocks::{Blocks, halves, quadrants};
 use super::graphics::{Image, Shades};
 use super::lens::{Lens, Protocol, Renderer};
 use super::scale::{Pixels, scale, size};
@@ -10,16 +11,13 @@ use framebus::observe::Picture;
 pub(crate) enum Art {
     /// Text in the terminal's own colours.
     Text(Vec<String>),
-    /// Cells of an upper and a lower gray pixel.
-    Gray(Cells<1>),
-    /// The same in blue, green and red.
-    Colour(Cells<3>),
+    /// Blocks in two shades of gray.
+    Gray(Blocks<1>),
+    /// Blocks in two colours of blue, green and red.
+    Colour(Blocks<3>),
     /// The terminal's own pixels.
     Image(Image),
 }
-
-/// Rows of cells of an upper and a lower pixel.
-pub(crate) type Cells<const N: usize> = Vec<Vec<[[u8; N]; 2]>>;
 
 /// Draws `picture` into at most `columns` x `rows` cells with its proportions kept.
 ///
@@ -40,7 +38,10 @@ pub(crate) fn draw(
     let (width, height) = (columns * across, rows * down);
     if let Some(bgr) = picture.bgr.as_ref().filter(|_| lens.has_colours()) {
         let pixels = scale(picture, bgr, lens, width, height);
-        return Some(Art::Colour(half_blocks(&pixels)));
+        return Some(Art::Colour(match lens.renderer {
+            Renderer::Quadrant => quadrants(&pixels),
+            _ => halves(&pixels),
+        }));
     }
     let mut pixels = scale(picture, &picture.gray, lens, width, height);
     if lens.renderer == Renderer::Ramp && lens.auto_range {
@@ -48,7 +49,8 @@ pub(crate) fn draw(
     }
     Some(match lens.renderer {
         Renderer::Ramp => Art::Text(ramp(&pixels, light)),
-        Renderer::HalfBlock => Art::Gray(half_blocks(&pixels)),
+        Renderer::HalfBlock => Art::Gray(halves(&pixels)),
+        Renderer::Quadrant => Art::Gray(quadrants(&pixels)),
         Renderer::Braille => Art::Text(braille(&pixels, light)),
         Renderer::Pixels(_) => return None,
     })
@@ -138,16 +140,6 @@ fn sharpen(pixels: &mut Pixels<1>) {
     }
 }
 
-fn half_blocks<const N: usize>(pixels: &Pixels<N>) -> Cells<N> {
-    let rows = pixels.pixels.chunks(pixels.width * 2);
-    rows.map(|two| {
-        let (upper, lower) = two.split_at(pixels.width);
-        let cells = upper.iter().zip(lower);
-        cells.map(|(upper, lower)| [*upper, *lower]).collect()
-    })
-    .collect()
-}
-
 /// Thresholds of an ordered dither, after Bayer.
 const BAYER: [[u8; 4]; 4] = [
     [8, 136, 40, 168],
@@ -186,6 +178,7 @@ fn braille(pixels: &Pixels<1>, light: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::blocks::Block;
     use super::*;
     use crate::tui::fixture::gradient;
 
@@ -283,7 +276,12 @@ mod tests {
             renderer: Renderer::HalfBlock,
             ..Lens::default()
         };
-        let row = vec![[[255], [0]]; 2];
+        let half = |ink, paper| Block {
+            glyph: '▀',
+            ink: [ink],
+            paper: [paper],
+        };
+        let row = vec![half(255, 0); 2];
         assert_eq!(
             draw(&picture, &lens, 2, 1, false),
             Some(Art::Gray(vec![row]))
@@ -297,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn only_half_blocks_have_colours_and_gray_when_asked_for() {
+    fn only_blocks_have_colours_and_gray_when_asked_for() {
         let mut picture = gradient(2, 2);
         picture.gray = vec![29, 29, 150, 150];
         picture.bgr = Some([[255, 0, 0], [255, 0, 0], [0, 255, 0], [0, 255, 0]].concat());
@@ -306,10 +304,14 @@ mod tests {
             auto_range: false,
             ..Lens::default()
         };
-        let row = vec![[[255, 0, 0], [0, 255, 0]]; 2];
+        fn half<const N: usize>(ink: [u8; N], paper: [u8; N]) -> Block<N> {
+            let glyph = '▀';
+            Block { glyph, ink, paper }
+        }
+        let row = vec![half([255, 0, 0], [0, 255, 0]); 2];
         let colour = draw(&picture, &lens, 2, 1, false);
         assert_eq!(colour, Some(Art::Colour(vec![row])));
-        let row = vec![[[0, 255, 255], [255, 0, 255]]; 2];
+        let row = vec![half([0, 255, 255], [255, 0, 255]); 2];
         let inverted = Lens {
             invert: true,
             ..lens
@@ -320,9 +322,16 @@ mod tests {
             colour: false,
             ..lens
         };
-        let row = vec![[[29], [150]]; 2];
+        let row = vec![half([29], [150]); 2];
         let drawn = draw(&picture, &gray, 2, 1, false);
         assert_eq!(drawn, Some(Art::Gray(vec![row])));
+        let quadrant = Lens {
+            renderer: Renderer::Quadrant,
+            ..lens
+        };
+        let drawn = draw(&picture, &quadrant, 1, 1, false);
+        let row = vec![half([255, 0, 0], [0, 255, 0])];
+        assert_eq!(drawn, Some(Art::Colour(vec![row])));
         let ramp = Lens {
             renderer: Renderer::Ramp,
             ..lens

@@ -88,7 +88,7 @@ fn a_terminals_own_pixels_stay_until_something_else_is_there() {
         assert!(draw(&model, 100, 30).contains(model.lens.renderer.name()));
         type_in(&mut model, "R");
         assert_eq!(count(&sent.draw(&model)), 0, "a ramp is text");
-        type_in(&mut model, "RRR");
+        type_in(&mut model, "RRRR");
         assert_eq!(count(&sent.draw(&model)), 1);
         model.glyphs = &ASCII;
         assert!(draw(&model, 100, 30).is_ascii());

@@ -237,7 +237,7 @@ fn the_picture_can_be_drawn_otherwise() {
     let mut model = model(fixture::live());
     type_in(&mut model, "4R");
     assert_eq!(model.lens.renderer, Renderer::HalfBlock);
-    type_in(&mut model, "RR");
+    type_in(&mut model, "RRR");
     assert_eq!(model.lens.renderer, Renderer::Ramp);
     type_in(&mut model, "ai");
     assert_eq!((model.lens.auto_range, model.lens.invert), (false, true));

@@ -25,8 +25,9 @@ fn ends(model: &Model) -> [(Color, Color); 2] {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
     view::draw(&mut buffer, model);
     let row: Vec<_> = (0..80).map(|x| &buffer[(x, 10)]).collect();
-    let first = row.iter().find(|cell| cell.symbol() == "▀");
-    let last = row.iter().rev().find(|cell| cell.symbol() == "▀");
+    let is_picture = |cell: &&&ratatui::buffer::Cell| cell.bg != Color::Reset;
+    let first = row.iter().find(is_picture);
+    let last = row.iter().rev().find(is_picture);
     [first, last].map(|cell| cell.map_or_else(Default::default, |cell| (cell.fg, cell.bg)))
 }
 
@@ -85,7 +86,7 @@ fn view_has_the_metadata_of_a_frame_in_one_line_where_it_is_text() {
 fn colours_are_wanted_where_they_are_seen() {
     let mut model = model(fixture::live());
     assert_eq!(type_in(&mut model, "4C"), Some(Effect::Pictures));
-    assert_eq!(model.lens.renderer, Renderer::HalfBlock);
+    assert_eq!(model.lens.renderer, Renderer::Quadrant);
     assert_eq!(model.wants(), Some(Wants::Coloured(None)));
     type_in(&mut model, ">");
     assert_eq!(model.wants(), Some(Wants::Coloured(Some(0))));
@@ -188,5 +189,5 @@ fn a_notice_is_read_in_full_on_every_screen() {
         assert!(rows.collect::<String>().contains(&path), "{text}");
     }
     assert_snapshot!("notice", draw(&model, 80, 24));
-    assert_eq!(model.lens.renderer, Renderer::HalfBlock);
+    assert_eq!(model.lens.renderer, Renderer::Quadrant);
 }

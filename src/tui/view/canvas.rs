@@ -4,6 +4,7 @@ use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
+use crate::tui::blocks::Block;
 use crate::tui::format::width;
 use crate::tui::graphics::{Image, Placed};
 use crate::tui::palette;
@@ -100,15 +101,15 @@ impl Canvas<'_> {
             Art::Gray(rows) => {
                 for (row, y) in rows.iter().zip(y..area.bottom()) {
                     for (cell, x) in row.iter().zip(x..area.right()) {
-                        self.gray(x, y, cell.map(|[gray]| gray));
+                        self.gray(x, y, *cell);
                     }
                 }
             }
             Art::Colour(rows) => {
                 for (row, y) in rows.iter().zip(y..area.bottom()) {
                     for (cell, x) in row.iter().zip(x..area.right()) {
-                        let colours = cell.map(|bgr| palette::colour(bgr, self.true_colour));
-                        self.halves(x, y, colours);
+                        let colour = |bgr| palette::colour(bgr, self.true_colour);
+                        self.block(x, y, cell.glyph, [cell.ink, cell.paper].map(colour));
                     }
                 }
             }
@@ -127,24 +128,26 @@ impl Canvas<'_> {
         self.placed.push(Placed { area, image });
     }
 
-    /// Draws two gray pixels in a cell.
-    fn gray(&mut self, x: u16, y: u16, [upper, lower]: [u8; 2]) {
-        if self.theme == Theme::None {
-            let bright = |gray, row| thumbnail::is_bright(gray, x.into(), row);
-            let row = usize::from(y) * 2;
-            let symbol = match (bright(upper, row), bright(lower, row + 1)) {
-                (true, true) => "█",
-                (true, false) => "▀",
-                (false, true) => "▄",
-                (false, false) => " ",
-            };
-            self.text(x, y, 1, Tone::Plain, symbol);
+    /// Draws a block in two shades; without a theme's colours as half blocks, whose ink is the upper pixel and whose paper the lower.
+    fn gray(&mut self, x: u16, y: u16, block: Block<1>) {
+        let shades = [block.ink, block.paper].map(|[gray]| gray);
+        if self.theme != Theme::None {
+            self.block(x, y, block.glyph, shades.map(palette::gray));
             return;
         }
-        self.halves(x, y, [upper, lower].map(palette::gray));
+        let bright = |gray, row| thumbnail::is_bright(gray, x.into(), row);
+        let row = usize::from(y) * 2;
+        let symbol = match (bright(shades[0], row), bright(shades[1], row + 1)) {
+            (true, true) => "█",
+            (true, false) => "▀",
+            (false, true) => "▄",
+            (false, false) => " ",
+        };
+        self.text(x, y, 1, Tone::Plain, symbol);
     }
 
-    fn halves(&mut self, x: u16, y: u16, [upper, lower]: [Color; 2]) {
-        self.styled(x, y, 1, Style::new().fg(upper).bg(lower), "▀");
+    fn block(&mut self, x: u16, y: u16, glyph: char, [ink, paper]: [Color; 2]) {
+        let style = Style::new().fg(ink).bg(paper);
+        self.styled(x, y, 1, style, glyph.encode_utf8(&mut [0; 4]));
     }
 }

@@ -239,9 +239,11 @@ fn status(picture: &Picture, model: &Model, cells: usize) -> Line {
         |value: Option<f64>, cells| or_unknown(value, |value| format!("{value:>cells$.0}"));
     let lens = &model.lens;
     let renderer = match picture.bgr.is_some() && model.shows_colours() {
-        true if lens.renderer == Renderer::HalfBlock => "half block in colour",
-        false if model.glyphs.ascii && lens.renderer.protocol().is_none() => Renderer::Ramp.name(),
-        true | false => lens.renderer.name(),
+        true => format!("{} in colour", lens.renderer.name()),
+        false if model.glyphs.ascii && lens.renderer.protocol().is_none() => {
+            Renderer::Ramp.name().into()
+        }
+        false => lens.renderer.name().to_owned(),
     };
     let range = match lens.auto_range {
         true => "auto-range",
@@ -273,7 +275,7 @@ fn status(picture: &Picture, model: &Model, cells: usize) -> Line {
                 number(figures.map(|figures| figures.sharpness), 5)
             ),
         ),
-        (3, Tone::Dim, renderer.to_owned()),
+        (3, Tone::Dim, renderer),
         (2, Tone::Dim, range.to_owned()),
         (0, Tone::Dim, inverted.to_owned()),
         (0, Tone::Dim, format!("zoom {}x", lens.zoom)),
@@ -308,7 +310,11 @@ pub(super) fn draw_small(canvas: &mut Canvas<'_>, area: Rect, model: &Model, pic
 
 fn draw(canvas: &mut Canvas<'_>, area: Rect, picture: &Picture, lens: &Lens) {
     let renderer = match lens.renderer {
-        Renderer::HalfBlock | Renderer::Braille if canvas.glyphs.ascii => Renderer::Ramp,
+        Renderer::HalfBlock | Renderer::Quadrant | Renderer::Braille if canvas.glyphs.ascii => {
+            Renderer::Ramp
+        }
+        // In black and white, two pixels of a character are as many as its colours.
+        Renderer::Quadrant if canvas.theme == Theme::None => Renderer::HalfBlock,
         renderer => renderer,
     };
     let lens = Lens {
