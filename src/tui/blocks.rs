@@ -78,10 +78,7 @@ fn quadrant<const N: usize>(pixels: [[u8; N]; 4]) -> Block<N> {
     }
 }
 
-fn chosen<'a, const N: usize>(
-    pixels: &'a [[u8; N]; 4],
-    mask: u8,
-) -> impl Iterator<Item = &'a [u8; N]> + Clone {
+fn chosen<const N: usize>(pixels: &[[u8; N]; 4], mask: u8) -> impl Iterator<Item = &[u8; N]> {
     let is_in = move |(at, _): &(usize, _)| mask >> at & 1 == 1;
     pixels
         .iter()
