@@ -1,5 +1,9 @@
 //! Snapshots for tests: the bus of the mock-up in its states.
 
+mod drawn;
+
+pub(crate) use drawn::{coloured, gradient, picture, pictures};
+
 use framebus::observe::*;
 
 /// 2026-01-02 14:03:31 UTC.
@@ -169,53 +173,6 @@ pub(crate) fn at(mut snapshot: Snapshot, seconds: u64) -> Snapshot {
     snapshot
 }
 
-/// A picture that moves with its sequence: a gradient with a dark square, a light disc and a marker.
-pub(crate) fn picture(slot: u8, sequence: u64) -> Picture {
-    let (width, height) = (320u32, 180u32);
-    let disc = (60 + (sequence % 50) as i32, 70);
-    let pixel = |at: u32| {
-        let (x, y) = ((at % width) as i32, (at / width) as i32);
-        let inside = (x - disc.0).pow(2) + (y - disc.1).pow(2) < 40 * 40;
-        match (x, y) {
-            (180..=280, 40..=140) if (x / 20 + y / 20) % 2 == 0 => 10,
-            (180..=280, 40..=140) => 245,
-            _ if inside => 220,
-            _ => 60 + (y * 100 / 180) as u8,
-        }
-    };
-    Picture {
-        width,
-        height,
-        slot,
-        sequence,
-        gray: (0..width * height).map(pixel).collect(),
-        bgr: None,
-        metadata: Vec::new(),
-    }
-}
-
-/// The same with colours: red at the left, blue at the right, as bright as it is.
-pub(crate) fn coloured(slot: u8, sequence: u64) -> Picture {
-    let mut picture = picture(slot, sequence);
-    let width = picture.width as usize;
-    let colour = |(at, gray): (usize, &u8)| match at % width * 2 < width {
-        true => [0, 0, *gray],
-        false => [*gray, 0, 0],
-    };
-    let bgr = picture.gray.iter().enumerate().flat_map(colour);
-    picture.bgr = Some(bgr.collect());
-    picture
-}
-
-/// A picture of every slot that has a frame.
-pub(crate) fn pictures(snapshot: &Snapshot) -> Vec<Picture> {
-    snapshot
-        .slots
-        .iter()
-        .filter_map(|slot| Some(picture(slot.slot, slot.sequence?)))
-        .collect()
-}
-
 fn percentiles(p50: f64, factor: f64) -> Percentiles {
     let at = |share: f64| Some(p50 * (1.0 + (factor - 1.0) * share));
     Percentiles {
@@ -382,21 +339,5 @@ fn finding(kind: &str, severity: Severity, consumer: Option<u8>, text: &str) -> 
         severity,
         consumer,
         text: text.into(),
-    }
-}
-
-/// A picture from black at the left to white at the right.
-pub(crate) fn gradient(width: u32, height: u32) -> Picture {
-    let gray = (0..width * height)
-        .map(|at| (at % width * 255 / (width - 1)) as u8)
-        .collect();
-    Picture {
-        width,
-        height,
-        slot: 0,
-        sequence: 1,
-        gray,
-        bgr: None,
-        metadata: Vec::new(),
     }
 }

@@ -91,6 +91,32 @@ pub(crate) struct Column<K> {
     pub(crate) keep: u8,
 }
 
+impl<K> Column<K> {
+    /// Makes a column that does not grow.
+    pub(crate) const fn new(
+        kind: K,
+        title: &'static str,
+        width: u16,
+        right: bool,
+        keep: u8,
+    ) -> Column<K> {
+        Column {
+            kind,
+            title,
+            width,
+            grow: 0,
+            right,
+            keep,
+        }
+    }
+}
+
+/// Returns how many cells the column of this kind has; none when it has fallen away.
+pub(crate) fn cells_of<K: PartialEq>(columns: &[Column<K>], kind: &K) -> usize {
+    let found = columns.iter().find(|column| column.kind == *kind);
+    found.map_or(0, |column| usize::from(column.width))
+}
+
 /// Chooses the columns that fit into `cells`, and gives what is left over to those that grow, in order.
 pub(crate) fn fit<K: Copy>(columns: &[Column<K>], cells: usize) -> Vec<Column<K>> {
     let mut chosen = columns.to_vec();

@@ -3,7 +3,7 @@
 use super::{findings, producer};
 use crate::tui::buses::{self, BusRow};
 use crate::tui::format::{clean, count, cut_source, or_unknown, rate, span, width};
-use crate::tui::table::{Column, Line, fit, head, row};
+use crate::tui::table::{Column, Line, cells_of, fit, head, row};
 use crate::tui::theme::{Glyphs, Tone};
 use framebus::observe::{BusState, ConsumerState, Finding, Producer, Severity, Snapshot};
 
@@ -23,45 +23,28 @@ enum Kind {
     Source,
 }
 
-const fn column(
-    kind: Kind,
-    title: &'static str,
-    width: u16,
-    right: bool,
-    keep: u8,
-) -> Column<Kind> {
-    Column {
-        kind,
-        title,
-        width,
-        grow: 0,
-        right,
-        keep,
-    }
-}
-
 /// The last to fall away has the highest number.
 const COLUMNS: [Column<Kind>; 12] = [
-    column(Kind::Sign, "", 2, false, 97),
-    column(Kind::Bus, "BUS", 8, false, 99),
-    column(Kind::State, "STATE", 8, false, 90),
-    column(Kind::Fps, "FPS", 5, true, 95),
-    column(Kind::Age, "AGE", 5, true, 80),
-    column(Kind::Consumers, "CONS", 4, true, 70),
-    column(Kind::Dropped, "DROP", 5, true, 20),
-    column(Kind::Cpu, "CPU%", 4, true, 60),
-    column(Kind::Size, "SIZE", 9, true, 10),
+    Column::new(Kind::Sign, "", 2, false, 97),
+    Column::new(Kind::Bus, "BUS", 8, false, 99),
+    Column::new(Kind::State, "STATE", 8, false, 90),
+    Column::new(Kind::Fps, "FPS", 5, true, 95),
+    Column::new(Kind::Age, "AGE", 5, true, 80),
+    Column::new(Kind::Consumers, "CONS", 4, true, 70),
+    Column::new(Kind::Dropped, "DROP", 5, true, 20),
+    Column::new(Kind::Cpu, "CPU%", 4, true, 60),
+    Column::new(Kind::Size, "SIZE", 9, true, 10),
     Column {
         grow: 40,
-        ..column(Kind::History, "FPS 60s", 20, true, 30)
+        ..Column::new(Kind::History, "FPS 60s", 20, true, 30)
     },
     Column {
         grow: 70,
-        ..column(Kind::Finding, "FINDING", 16, false, 98)
+        ..Column::new(Kind::Finding, "FINDING", 16, false, 98)
     },
     Column {
         grow: 200,
-        ..column(Kind::Source, "SOURCE", 14, false, 5)
+        ..Column::new(Kind::Source, "SOURCE", 14, false, 5)
     },
 ];
 
@@ -81,14 +64,8 @@ pub(super) fn lines(
     // What is wrong is worth more than where it comes from.
     columns[10].width = (cells / 3).clamp(16, 34) as u16;
     let columns = fit(&columns, cells);
-    let seconds = columns
-        .iter()
-        .find(|column| column.kind == Kind::History)
-        .map_or(0, |column| usize::from(column.width));
-    let source_cells = columns
-        .iter()
-        .find(|column| column.kind == Kind::Source)
-        .map_or(0, |column| usize::from(column.width));
+    let seconds = cells_of(&columns, &Kind::History);
+    let source_cells = cells_of(&columns, &Kind::Source);
     let mut lines = vec![head(&columns, None)];
     lines.extend(seen.iter().map(|bus| {
         row(&columns, glyphs, |kind| {

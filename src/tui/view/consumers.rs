@@ -4,7 +4,7 @@ use crate::tui::format::{
     OPEN, UNKNOWN, clean, count, cut_middle, or_unknown, pair, rate, ratio, span, uptime, width,
 };
 use crate::tui::rows::{Sort, has_finding};
-use crate::tui::table::{Column, Line, fit, head, row};
+use crate::tui::table::{Column, Line, cells_of, fit, head, row};
 use crate::tui::theme::{Glyphs, Tone};
 use framebus::observe::{Consumer, ConsumerState, Snapshot};
 
@@ -33,46 +33,29 @@ enum Kind {
     Mode,
 }
 
-const fn column(
-    kind: Kind,
-    title: &'static str,
-    width: u16,
-    right: bool,
-    keep: u8,
-) -> Column<Kind> {
-    Column {
-        kind,
-        title,
-        width,
-        grow: 0,
-        right,
-        keep,
-    }
-}
-
 /// The last to fall away has the highest number: what shows a stuck consumer, and which process it is.
 const COLUMNS: [Column<Kind>; 21] = [
-    column(Kind::State, "S", 1, false, 99),
-    column(Kind::Id, "ID", 2, true, 98),
-    column(Kind::Name, "NAME", 8, false, 97),
-    column(Kind::Language, "LANG", 4, false, 10),
-    column(Kind::Pid, "PID", 7, true, 60),
-    column(Kind::Fps, "FPS", 5, true, 95),
-    column(Kind::Share, "%CAM", 4, true, 16),
-    column(Kind::Skip, "SKIP", 6, true, 50),
-    column(Kind::Triggers, "TRIG/s", 6, true, 30),
-    column(Kind::Slot, "SLOT", 4, true, 20),
-    column(Kind::Held, "HELD", 5, true, 96),
-    column(Kind::Wait, "WAIT50/99", 9, true, 12),
-    column(Kind::Busy, "BUSY50/99", 9, true, 70),
-    column(Kind::Ratio, " B/P", 4, true, 65),
-    column(Kind::Age, "AGE", 5, true, 14),
-    column(Kind::Cpu, "CPU%", 4, true, 40),
-    column(Kind::Taken, "TAKEN", 8, true, 5),
-    column(Kind::Coalesced, "COAL", 6, true, 3),
-    column(Kind::Since, "SINCE", 9, true, 4),
-    column(Kind::Memory, "MEM", 9, true, 2),
-    column(Kind::Mode, "WAITS BY", 8, false, 1),
+    Column::new(Kind::State, "S", 1, false, 99),
+    Column::new(Kind::Id, "ID", 2, true, 98),
+    Column::new(Kind::Name, "NAME", 8, false, 97),
+    Column::new(Kind::Language, "LANG", 4, false, 10),
+    Column::new(Kind::Pid, "PID", 7, true, 60),
+    Column::new(Kind::Fps, "FPS", 5, true, 95),
+    Column::new(Kind::Share, "%CAM", 4, true, 16),
+    Column::new(Kind::Skip, "SKIP", 6, true, 50),
+    Column::new(Kind::Triggers, "TRIG/s", 6, true, 30),
+    Column::new(Kind::Slot, "SLOT", 4, true, 20),
+    Column::new(Kind::Held, "HELD", 5, true, 96),
+    Column::new(Kind::Wait, "WAIT50/99", 9, true, 12),
+    Column::new(Kind::Busy, "BUSY50/99", 9, true, 70),
+    Column::new(Kind::Ratio, " B/P", 4, true, 65),
+    Column::new(Kind::Age, "AGE", 5, true, 14),
+    Column::new(Kind::Cpu, "CPU%", 4, true, 40),
+    Column::new(Kind::Taken, "TAKEN", 8, true, 5),
+    Column::new(Kind::Coalesced, "COAL", 6, true, 3),
+    Column::new(Kind::Since, "SINCE", 9, true, 4),
+    Column::new(Kind::Memory, "MEM", 9, true, 2),
+    Column::new(Kind::Mode, "WAITS BY", 8, false, 1),
 ];
 
 /// Returns what stands over the panel.
@@ -102,10 +85,7 @@ pub(crate) fn lines(
     glyphs: &Glyphs,
 ) -> Vec<Line> {
     let columns = fit_names(snapshot, cells);
-    let name_cells = columns
-        .iter()
-        .find(|column| column.kind == Kind::Name)
-        .map_or(0, |column| usize::from(column.width));
+    let name_cells = cells_of(&columns, &Kind::Name);
     let mut lines = vec![head(&columns, Some(sorted(sort)))];
     for consumer in rows {
         let flagged = has_finding(snapshot, consumer);

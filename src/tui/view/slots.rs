@@ -20,71 +20,24 @@ enum Kind {
 }
 
 const COLUMNS: [Column<Kind>; 7] = [
+    Column::new(Kind::Slot, " #", 2, true, 9),
+    Column::new(Kind::State, "STATE", 7, false, 8),
+    Column::new(Kind::References, "REF", 3, true, 7),
     Column {
-        kind: Kind::Slot,
-        title: " #",
-        width: 2,
-        grow: 0,
-        right: true,
-        keep: 9,
-    },
-    Column {
-        kind: Kind::State,
-        title: "STATE",
-        width: 7,
-        grow: 0,
-        right: false,
-        keep: 8,
-    },
-    Column {
-        kind: Kind::References,
-        title: "REF",
-        width: 3,
-        grow: 0,
-        right: true,
-        keep: 7,
-    },
-    Column {
-        kind: Kind::Sequence,
-        title: "SEQ",
-        width: 8,
         grow: 2,
-        right: true,
-        keep: 4,
+        ..Column::new(Kind::Sequence, "SEQ", 8, true, 4)
     },
+    Column::new(Kind::Age, "AGE", 6, true, 5),
     Column {
-        kind: Kind::Age,
-        title: "AGE",
-        width: 6,
-        grow: 0,
-        right: true,
-        keep: 5,
-    },
-    Column {
-        kind: Kind::Holders,
-        title: "HOLDERS",
-        width: 10,
         grow: 60,
-        right: false,
-        keep: 6,
+        ..Column::new(Kind::Holders, "HOLDERS", 10, false, 6)
     },
-    Column {
-        kind: Kind::Flag,
-        title: "",
-        width: 1,
-        grow: 0,
-        right: true,
-        keep: 3,
-    },
+    Column::new(Kind::Flag, "", 1, true, 3),
 ];
 
 const STRIP: Column<Kind> = Column {
-    kind: Kind::Strip,
-    title: "SECONDS, NOW AT RIGHT",
-    width: 21,
     grow: STRIP_S as u16 - 21,
-    right: true,
-    keep: 2,
+    ..Column::new(Kind::Strip, "SECONDS, NOW AT RIGHT", 21, true, 2)
 };
 
 /// A line of the table and the slot that it is about.
