@@ -6,6 +6,7 @@ mod combinations;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -91,6 +92,10 @@ pub struct ProduceArgs {
     /// 4 times its longest interval, at least 1.5s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub read_timeout: Option<Duration>,
+    /// Believe an https:// camera by the certificates in this PEM file, its own or those of who signs it, instead of this
+    /// machine's (or those of SSL_CERT_FILE); its own is believed whatever name and dates it has
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub ca: Option<PathBuf>,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: Option<u8>,
@@ -220,6 +225,8 @@ impl ProduceArgs {
         // And what it has for cameras means nothing for others.
         let native = backend != Some(Backend::Opencv)
             && matches!(SourceSpec::of(&source), Ok(SourceSpec::Camera(_)));
+        let over_http = backend != Some(Backend::Opencv)
+            && SourceSpec::of(&source).is_ok_and(|spec| camera::is_http(&spec));
         let place = |key| config.place(bus.as_str(), key);
         let group = named.group.as_deref().filter(|_| self.group.is_none());
         let group = group
@@ -237,6 +244,10 @@ impl ProduceArgs {
             size: self.size.or(named.size.filter(|_| takes_size)),
             open_timeout: self.open_timeout.or(named.open_timeout),
             read_timeout: self.read_timeout.or(named.read_timeout),
+            ca: self.ca.clone().or_else(|| {
+                let ca = named.ca.as_ref().filter(|_| over_http);
+                ca.map(PathBuf::from)
+            }),
             consumers: self.consumers.or(named.consumers),
             history: self.history.or(named.history),
             color: match &planes {

@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, too_many_slots};
-use super::camera::is_camera;
+use super::camera::{is_camera, is_http};
 use super::{ProduceArgs, RawFormat, RawPixels};
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
@@ -137,6 +137,12 @@ fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
         bail!(
             "--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for"
         );
+    }
+    if args.ca.is_some() && !is_http(spec) {
+        bail!("--ca is for an https:// URL");
+    }
+    if args.ca.is_some() && args.backend == Some(Backend::Opencv) {
+        bail!("--ca is for what framebus reads itself: leave out --backend opencv");
     }
     if args.fourcc.is_some() && !is_camera(spec) {
         bail!("--fourcc is for a camera");
