@@ -24,15 +24,12 @@ CHECKS = (
     usual.a_second_opener_is_told_who_has_it,
     usual.an_unprivileged_user_is_told_the_group,
     usual.what_is_no_camera_is_told_from_one_that_is_busy,
-    usb.a_usb_camera_sends_motion_jpeg,
-    usb.a_usb_camera_comes_back_under_another_number,
+    usb.a_usb_camera_sends_motion_jpeg_and_comes_back_under_another_number,
     trouble.buttons,
-    trouble.what_is_unplugged_is_said,
     trouble.a_cable_that_is_pulled_is_no_picture,
     trouble.a_source_of_another_size_is_a_new_generation,
     trouble.a_producer_that_was_stopped_goes_on,
-    trouble.a_link_is_followed_to_another_number,
-    trouble.a_camera_that_is_unplugged_comes_back_under_another_number,
+    trouble.what_is_unplugged_comes_back_under_another_number,
 )
 
 

@@ -36,7 +36,9 @@ fn main() -> io::Result<ExitCode> {
     let cameras_alone = std::env::args().any(|argument| argument == "cameras");
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref().and_then(Role::of) {
-        Some(role) => play(&role, &arguments.collect::<Vec<_>>(), || run(quick, cameras_alone)),
+        Some(role) => play(&role, &arguments.collect::<Vec<_>>(), || {
+            run(quick, cameras_alone)
+        }),
         None => supervise(std::env::args_os().skip(1)),
     }
 }

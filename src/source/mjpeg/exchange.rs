@@ -72,9 +72,8 @@ impl Client {
         match self.login.challenge(url, fields, told) {
             Challenged::Again => None,
             Challenged::NoUser => Some(SourceError::Permission(format!(
-                "{} cannot be opened: the server wants a user and a password: {}://USER:PASSWORD@{}",
+                "{} cannot be opened: the server wants a user and a password, in front of its name: USER:PASSWORD@{}",
                 url.shown,
-                url.scheme(),
                 url.authority()
             ))),
             Challenged::Unknown => Some(wrong(

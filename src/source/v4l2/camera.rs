@@ -156,7 +156,15 @@ impl V4l2Source {
     }
 
     fn open_again(&mut self, wish: &Wish) -> Result<Option<Arrival>, SourceError> {
-        let path = find::again(&self.path, self.stable.as_deref(), &self.about);
+        let path = match find::again(&self.path, self.stable.as_deref(), &self.about) {
+            Ok(path) => path,
+            Err(other) => {
+                let shown = self.path.display();
+                return Ok(Some(Arrival::Stalled(format!(
+                    "camera {shown} is not there: {other} has its number now"
+                ))));
+            }
+        };
         match Stream::start(&path, wish) {
             Ok(Started::Stream(stream)) => {
                 let geometry = geometry(&stream)?;
