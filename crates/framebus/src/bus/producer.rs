@@ -180,7 +180,8 @@ impl Producer {
         }
     }
 
-    /// Says why the source gives no frames, before [`Producer::set_stalled`] says that it gives none.
+    /// Says why the source gives no frames, before [`Producer::set_stalled`] says that it gives none. While it gives none, the
+    /// reason may become another one; who reads it in that moment may have parts of both.
     pub fn set_stall_reason(&mut self, reason: &str) {
         if self.is_here() {
             let header = self.held.segment.regions().header();

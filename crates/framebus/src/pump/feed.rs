@@ -273,9 +273,10 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
     }
 
     fn stall(&mut self, reason: &str) {
+        // It may become another one: what was unplugged is not there, then in use by somebody else.
+        self.producer.set_stall_reason(reason);
         if !self.stalled {
             self.stalled = true;
-            self.producer.set_stall_reason(reason);
             self.producer.set_stalled(true);
             self.feeder.stalled(reason);
         }

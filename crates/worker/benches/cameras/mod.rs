@@ -20,7 +20,8 @@ use crate::figures::Report;
 #[derive(Clone)]
 enum Raw {
     Yuyv(Vec<u8>),
-    Nv12(Vec<u8>),
+    /// In limited range, or in full.
+    Nv12(Vec<u8>, bool),
     Jpeg(Vec<u8>),
 }
 
@@ -29,7 +30,7 @@ impl Raw {
     fn fill(&mut self, from: &Raw) {
         match (self, from) {
             (Raw::Yuyv(to), Raw::Yuyv(from))
-            | (Raw::Nv12(to), Raw::Nv12(from))
+            | (Raw::Nv12(to, _), Raw::Nv12(from, _))
             | (Raw::Jpeg(to), Raw::Jpeg(from)) => to.copy_from_slice(from),
             _ => unreachable!("frames of one kind"),
         }
@@ -48,14 +49,20 @@ pub(crate) fn measure(
     let yuyv = luma.iter().enumerate();
     let yuyv = yuyv.flat_map(|(at, luma)| [16 + luma / 2, (100 + at % 50) as u8]);
     let chroma = (0..geometry.gray_len() / 2).map(|at| (100 + at % 50) as u8);
-    let nv12 = luma.iter().map(|luma| 16 + luma / 2).chain(chroma);
+    let nv12: Vec<u8> = luma
+        .iter()
+        .map(|luma| 16 + luma / 2)
+        .chain(chroma)
+        .collect();
     let jpeg = encoded(geometry, &bgr)?;
     let pixels = geometry.gray_len() as f64;
     let bits = 8.0 * jpeg.len() as f64 / pixels;
     let formats = [
-        ("YUYV", 0.05, Raw::Yuyv(yuyv.collect())),
-        ("NV12", 0.05, Raw::Nv12(nv12.collect())),
-        ("MJPEG", 0.45, Raw::Jpeg(jpeg)),
+        ("YUYV", Some(0.05), Raw::Yuyv(yuyv.collect())),
+        ("NV12", Some(0.05), Raw::Nv12(nv12.clone(), true)),
+        // No arithmetic, which is the limit.
+        ("NV12 in full range, a copy", None, Raw::Nv12(nv12, false)),
+        ("MJPEG", Some(0.45), Raw::Jpeg(jpeg)),
     ];
     let name = format!("{}-cameras", bus_name()?);
     let bus = name.parse().map_err(io::Error::other)?;
@@ -88,7 +95,7 @@ pub(crate) fn measure(
             &what,
             median(ratios),
             &format!("OpenCV's ({:.0} us)", median(own_us)),
-            Some(*aim),
+            *aim,
         );
     }
     Ok(())
@@ -106,7 +113,7 @@ fn own(
     let gray = target.gray.expect("a bus with gray");
     match raw {
         Raw::Yuyv(bytes) => pairs_to_gray(bytes, false, true, gray),
-        Raw::Nv12(bytes) => luma_to_gray(bytes, true, gray),
+        Raw::Nv12(bytes, limited) => luma_to_gray(bytes, *limited, gray),
         Raw::Jpeg(bytes) => decoder
             .decode(bytes, geometry, false, gray, None)
             .map_err(io::Error::other)?,
@@ -128,7 +135,7 @@ fn theirs(raw: &Raw, geometry: Geometry, images: &mut (Mat, Mat)) -> opencv::Res
             let raw = Mat::new_rows_cols_with_bytes::<Vec2b>(rows, columns, bytes)?;
             cvt_color(&raw, bgr, COLOR_YUV2BGR_YUYV, 0)?;
         }
-        Raw::Nv12(bytes) => {
+        Raw::Nv12(bytes, _) => {
             let raw = Mat::new_rows_cols_with_bytes::<u8>(rows * 3 / 2, columns, bytes)?;
             cvt_color(&raw, bgr, COLOR_YUV2BGR_NV12, 0)?;
         }
