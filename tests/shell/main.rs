@@ -5,6 +5,7 @@ mod buses;
 mod cameras;
 mod configuration;
 mod containers;
+mod encrypted;
 mod examples;
 mod harness;
 mod inputs;

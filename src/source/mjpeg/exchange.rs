@@ -261,6 +261,9 @@ fn connect(
 ) -> Result<Option<Link>, SourceError> {
     let (host, port) = (&url.host, url.port);
     let wrong = |why: String| wrong(url, why);
+    // What cannot be read here is said before anybody is asked.
+    let config = url.tls.then(|| client.trust.config()).transpose();
+    let config = config.map_err(wrong)?;
     let silent = || format!("{host} port {port} does not answer; check that the server runs");
     let mut link = match Link::connect(host, port, patience, stop) {
         Ok(link) => link,
@@ -277,10 +280,9 @@ fn connect(
         }
         Err(NoLink::Silent) => return Err(wrong(silent())),
     };
-    if !url.tls {
+    let Some(config) = config else {
         return Ok(Some(link));
-    }
-    let config = client.trust.config().map_err(wrong)?;
+    };
     match link.encrypt(host, config, patience, stop) {
         Ok(()) => Ok(Some(link)),
         Err(NoTls::Stopped) => Ok(None),

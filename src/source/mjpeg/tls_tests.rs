@@ -207,15 +207,11 @@ fn what_is_no_tls_and_files_without_certificates_are_said() {
     });
     let camera = identity(|_| {});
     let url = format!("https://127.0.0.1:{port}/");
-    let said = opened(&url, Some(&file(&camera.pem)))
-        .err()
-        .expect("no TLS");
+    let said = opened(&url, Some(&file(&camera.pem))).expect_err("no TLS");
     assert!(said.contains("does not speak TLS there"), "{said}");
     plain.join().expect("served");
     let (port, _) = server(&camera, Vec::new());
     let url = format!("https://127.0.0.1:{port}/");
-    let said = opened(&url, Some(&file("nothing")))
-        .err()
-        .expect("no certificate");
+    let said = opened(&url, Some(&file("nothing"))).expect_err("no certificate");
     assert!(said.contains("there is none in it"), "{said}");
 }

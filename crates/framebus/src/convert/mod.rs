@@ -152,7 +152,7 @@ fn above_black(luma: u8) -> u8 {
 /// values, as a test finds, and no sum has more than 16 bits.
 #[inline(always)]
 fn stretched_times_256(above_black: u16) -> u16 {
-    above_black * 298 + (above_black * 21 >> 8) + 128
+    above_black * 298 + ((above_black * 21) >> 8) + 128
 }
 
 #[inline(always)]
