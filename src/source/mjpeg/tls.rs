@@ -75,8 +75,11 @@ impl Trust {
                 )
             }
             CertificateError::Revoked => "its certificate was revoked".into(),
-            // One that is its own authority is none that is known, whatever it says of itself.
-            CertificateError::UnknownIssuer | CertificateError::Other(_) => {
+            // One that is its own authority is none that is known, whatever it says of itself; and cameras of one kind often have
+            // one name, and keys of their own.
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_) => {
                 let by = match &self.ca {
                     Some(path) => format!(
                         "{} does not have its certificate, nor who has signed it",
