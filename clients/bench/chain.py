@@ -83,7 +83,7 @@ def consume(bus, index, frames):
 
 
 def plain(source, times, frames):
-    """What a program is that has the camera to itself. One thread: with more, OpenCV's costs more CPU."""
+    """What a program is that has the camera to itself. On one thread, which costs OpenCV no more CPU than two."""
     cv2.setNumThreads(1)
     due = time.monotonic()
     while True:
