@@ -46,8 +46,11 @@ def top(bus):
 def until(what, true, seconds=30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if true():
-            return
+        try:
+            if true():
+                return
+        except TypeError:
+            pass  # of a bus that is not there yet, nothing is known
         time.sleep(0.1)
     raise AssertionError(f"not in {seconds} s: {what}")
 
