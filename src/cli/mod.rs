@@ -17,6 +17,7 @@ pub mod metrics;
 mod nearby;
 pub mod peek;
 pub mod produce;
+pub mod progress;
 mod seen;
 pub mod serve;
 pub mod top;

@@ -2,6 +2,8 @@
 
 mod camera;
 mod combinations;
+mod over;
+mod raw_pixels;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -9,17 +11,20 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::camera_words::{Backend, parse_fourcc, parse_setting};
 use super::config::{Config, PlaneList, parse_planes};
+use super::parse_bus;
+use super::progress::When;
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
     range_parser,
 };
-use super::{choose_bus, parse_bus};
 use crate::source::v4l2::FourCc;
-use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+use crate::source::{RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+pub use raw_pixels::RawPixels;
+
 use framebus::bus::BusName;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::source::{Opener, PatternSource, Range, SourceError, SourceSpec};
@@ -119,6 +124,9 @@ pub struct ProduceArgs {
     /// End after this time, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+    /// Show how far it is, how fast, and how long it still takes
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub progress: When,
     /// Wait for consumers that read every frame (--every-frame): publish a frame only when each of them has room for it, so
     /// that it misses none, however slow it is. For files, images, stdin and the pattern
     #[arg(long)]
@@ -149,48 +157,6 @@ Examples:
   framebus produce video.mp4 --lockstep --fps 0
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
 
-/// Pixel formats of raw frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RawPixels {
-    /// 8-bit gray
-    Gray,
-    /// 8-bit blue, green, red
-    Bgr,
-    /// YUV 4:2:2, the format of many cameras
-    Yuyv,
-    /// 8-bit red, green, blue
-    Rgb,
-    /// YUV 4:2:0: luma, then chroma in turns
-    Nv12,
-    /// YUV 4:2:0: luma, then two planes of chroma (yuv420p)
-    I420,
-    /// 8-bit red, green, blue and alpha, which is left out
-    Rgba,
-    /// 8-bit blue, green, red and alpha, which is left out
-    Bgra,
-    /// YUV 4:2:2, chroma first
-    Uyvy,
-    /// 16-bit gray, little-endian; its high 8 bits become gray
-    Gray16le,
-}
-
-impl From<RawPixels> for RawFormat {
-    fn from(pixels: RawPixels) -> RawFormat {
-        match pixels {
-            RawPixels::Gray => RawFormat::Gray,
-            RawPixels::Bgr => RawFormat::Bgr,
-            RawPixels::Yuyv => RawFormat::Yuyv,
-            RawPixels::Rgb => RawFormat::Rgb,
-            RawPixels::Nv12 => RawFormat::Nv12,
-            RawPixels::I420 => RawFormat::I420,
-            RawPixels::Rgba => RawFormat::Rgba,
-            RawPixels::Bgra => RawFormat::Bgra,
-            RawPixels::Uyvy => RawFormat::Uyvy,
-            RawPixels::Gray16le => RawFormat::Gray16le,
-        }
-    }
-}
-
 const PATTERN_SIZE: Geometry = Geometry {
     width: 640,
     height: 480,
@@ -203,73 +169,6 @@ const LOCKSTEP_LIMIT: Duration = Duration::from_secs(10);
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ProduceArgs {
-    /// Takes from the configuration what no flag has set.
-    fn over(&self, config: &Config) -> anyhow::Result<ProduceArgs> {
-        let bus = choose_bus(self.bus.as_ref(), config)?;
-        let named = config.of_bus(bus.as_str());
-        let named_source = || named.source.clone().map(OsString::from);
-        let source = self.source.clone().or_else(named_source);
-        let source = source.unwrap_or_else(|| PATTERN.into());
-        // A size that the configuration has for cameras means nothing for what has a size of its own.
-        let takes_size = match SourceSpec::of(&source) {
-            Ok(SourceSpec::Stdin) => self.format.is_some(),
-            Ok(SourceSpec::Recording(_)) => false,
-            _ => true,
-        };
-        let backend = self.backend.or(named.backend);
-        // And what it has for cameras means nothing for others.
-        let native = backend != Some(Backend::Opencv)
-            && matches!(SourceSpec::of(&source), Ok(SourceSpec::Camera(_)));
-        let place = |key| config.place(bus.as_str(), key);
-        let group = named.group.as_deref().filter(|_| self.group.is_none());
-        let group = group
-            .map(|name| {
-                parse_group(name)
-                    .map_err(|why| anyhow::anyhow!("{}: {name:?} {why}", place("group")))
-            })
-            .transpose()?;
-        // A flag for colour comes before a list of the configuration.
-        let of_file = named.planes.clone().filter(|_| !self.color);
-        let planes = self.planes.clone().or(of_file);
-        Ok(ProduceArgs {
-            fps: self.fps.or(named.fps.filter(|_| self.speed.is_none())),
-            range: self.range.or(named.range),
-            size: self.size.or(named.size.filter(|_| takes_size)),
-            open_timeout: self.open_timeout.or(named.open_timeout),
-            read_timeout: self.read_timeout.or(named.read_timeout),
-            consumers: self.consumers.or(named.consumers),
-            history: self.history.or(named.history),
-            color: match &planes {
-                Some(planes) => planes.has_colour(),
-                None => self.color || named.color == Some(true),
-            },
-            looped: self.looped || named.looped == Some(true),
-            mode: self.mode.or(named.mode),
-            group: self.group.or(group),
-            fourcc: self.fourcc.or(named.fourcc.filter(|_| native)),
-            settings: match named
-                .settings
-                .clone()
-                .filter(|_| native && self.settings.is_empty())
-            {
-                Some(settings) => settings,
-                None => self.settings.clone(),
-            },
-            backend,
-            bgr_fps: self.bgr_fps.or(named.bgr_fps),
-            color_by: match (&self.planes, &planes, self.color) {
-                (Some(_), _, _) => Some("--planes".to_owned()),
-                (None, Some(_), _) => Some(place("planes").to_string()),
-                (None, None, true) => None,
-                (None, None, false) => Some(place("color").to_string()),
-            },
-            planes,
-            bus: Some(bus),
-            source: Some(source),
-            ..self.clone()
-        })
-    }
-
     /// What is captured. A path may have any characters.
     #[must_use]
     pub fn source(&self) -> &OsStr {
@@ -328,6 +227,7 @@ impl ProduceArgs {
                 .lockstep
                 .then(|| self.lockstep_limit.unwrap_or(LOCKSTEP_LIMIT)),
             awaited: self.awaited(),
+            progress: self.progress.into(),
             ..Production::new(bus, self.source().to_owned())
         }
     }

@@ -96,6 +96,7 @@ impl Work {
             fps: input.fps,
             finite: input.finite,
             still: input.still,
+            part_ns: input.wanted_ns,
         })?;
         let mut open = open.clone();
         loop {

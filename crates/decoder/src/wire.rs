@@ -121,6 +121,8 @@ pub enum Report {
         finite: bool,
         /// Whether it is a single picture that is fetched again and again.
         still: bool,
+        /// The part of a file that is wanted, in times of its frames, where its length is known.
+        part_ns: Option<(i64, i64)>,
     },
     /// A frame.
     Picture(Picture),

@@ -10,6 +10,7 @@
 //! | [`consume`] | a consumer at work, and the exit code of how it ended |
 //! | [`sink`] | what takes a consumer's frames |
 //! | [`mod@log`], [`exit`] | lines on standard error; exit codes |
+//! | [`progress`], [`stderr`] | how far it is, in a line that is rewritten; standard error with such a line at its end |
 //! | [`mod@file`] | files that are read: their kind, and a bound |
 
 pub mod backoff;
@@ -21,8 +22,9 @@ pub mod log;
 mod notify;
 pub mod produce;
 pub mod production;
+pub mod progress;
 pub mod sink;
 mod status;
-mod stderr;
+pub mod stderr;
 mod text;
 mod viewer;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use framebus::bus::{Producer, ProducerOptions, SlowConsumer};
 use framebus::layout::{Geometry, Plane};
 use framebus::pump::{self, FeedError, FeedOptions, Feeder};
-use framebus::source::{FrameSource, SourceError, SourceInfo};
+use framebus::source::{FrameSource, Progress, SourceError, SourceInfo};
 use framebus::stop::Stop;
 use framebus::units::show_bytes;
 
@@ -94,15 +94,6 @@ struct Told<'a> {
     viewer: Option<Viewer>,
 }
 
-impl Told<'_> {
-    /// Makes room for a line.
-    fn clear(&mut self) {
-        if let Some(status) = &mut self.status {
-            status.clear();
-        }
-    }
-}
-
 impl Feeder for Told<'_> {
     fn options(&mut self, info: &SourceInfo) -> ProducerOptions {
         self.production.options(info)
@@ -115,21 +106,24 @@ impl Feeder for Told<'_> {
             info.description,
             producer.options().bus
         ));
-        self.status = Some(Status::new(producer.stats().sequence));
+        let production = self.production;
+        self.status = Some(Status::new(
+            production.progress,
+            production.count,
+            production.duration,
+            producer.stats().sequence,
+        ));
     }
 
     fn stalled(&mut self, reason: &str) {
-        self.clear();
         tracing::warn!("{reason}");
     }
 
     fn resumed(&mut self, info: &SourceInfo) {
-        self.clear();
         tracing::info!("{} gives frames again", info.description);
     }
 
     fn renewed(&mut self, old: Geometry, producer: &Producer) {
-        self.clear();
         tracing::info!(
             "frames are {} now, not {old}: generation {}",
             producer.options().geometry,
@@ -143,7 +137,6 @@ impl Feeder for Told<'_> {
         };
         let missing = awaited.missing(attached);
         if missing != self.missing {
-            self.clear();
             let within = awaited.within;
             match &missing {
                 Some(missing) => tracing::info!("waiting for {missing}, for at most {within:?}"),
@@ -155,7 +148,6 @@ impl Feeder for Told<'_> {
     }
 
     fn alone(&mut self) {
-        self.clear();
         let missing = self.missing.as_deref().unwrap_or("consumers");
         tracing::error!(
             "no frame is published: {missing} did not attach to bus {} within {:?} (--wait-timeout)",
@@ -168,7 +160,6 @@ impl Feeder for Told<'_> {
     }
 
     fn left_out(&mut self, slow: &SlowConsumer) {
-        self.clear();
         let did = match slow.holds {
             true => "has held one frame",
             false => "has not taken the next frame",
@@ -181,6 +172,20 @@ impl Feeder for Told<'_> {
         );
     }
 
+    fn begins(&mut self, producer: &Producer) {
+        if let Some(status) = &mut self.status {
+            status.begin(producer.stats().sequence);
+        }
+    }
+
+    fn advanced(&mut self, frames: u64, progress: Option<Progress>) {
+        // What starts again does not come to an end.
+        let progress = progress.filter(|_| !self.production.looped);
+        if let Some(status) = &mut self.status {
+            status.advanced(frames, progress);
+        }
+    }
+
     fn turn(&mut self, producer: &Producer) {
         if let Some(status) = &mut self.status {
             status.update(producer);
@@ -188,14 +193,13 @@ impl Feeder for Told<'_> {
         self.notify.alive();
         // Said once, where somebody wanted windows.
         if let Some(why) = self.viewer.as_mut().and_then(Viewer::failure) {
-            self.clear();
             tracing::warn!("the windows are gone: {why}; the bus goes on without them");
         }
     }
 
     fn ending(&mut self) {
         self.notify.stopping();
-        self.clear();
+        self.status = None;
     }
 
     fn ended(&mut self, frames: u64, producer: &Producer) {

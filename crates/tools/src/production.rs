@@ -8,6 +8,7 @@ use framebus::layout::{Format, Geometry, PlaneSpec};
 use framebus::source::{Range, SourceError, SourceInfo, SourceSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::progress::ShowProgress;
 use crate::text;
 
 /// The pace of a file that does not say its own.
@@ -67,6 +68,8 @@ pub struct Production {
     pub lockstep: Option<Duration>,
     /// Which consumers the first frame waits for.
     pub awaited: Option<Awaited>,
+    /// Whether people see how far it is.
+    pub progress: ShowProgress,
 }
 
 /// Consumers that the first frame waits for.
@@ -133,6 +136,7 @@ impl Production {
             duration: None,
             lockstep: None,
             awaited: None,
+            progress: ShowProgress::default(),
         }
     }
 

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Progress, SourceError, SourceInfo,
+    SourceSpec,
 };
 use framebus::stop::Stop;
 use framebus_tools::file;
@@ -216,6 +217,13 @@ impl FrameSource for ImageSource {
             bgr.copy_from_slice(pixels);
         }
         Ok(Filled::Frame)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(Progress::Frames {
+            at: self.next as u64,
+            of: self.files.len() as u64,
+        })
     }
 }
 

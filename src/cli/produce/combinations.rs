@@ -5,7 +5,8 @@ use anyhow::bail;
 use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, too_many_slots};
 use super::camera::is_camera;
-use super::{ProduceArgs, RawFormat, RawPixels};
+use super::{ProduceArgs, RawPixels};
+use crate::source::RawFormat;
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
 

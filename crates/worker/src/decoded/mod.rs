@@ -53,6 +53,8 @@ pub struct DecodedSource {
     geometry: Geometry,
     fps: Option<f64>,
     finite: bool,
+    /// The part of a file that is played, in times of its frames.
+    part_ns: Option<(i64, i64)>,
     /// Damaged pictures in front of the first whole one: they are counted once there is a bus.
     early: VecDeque<Picture>,
     /// A picture whose size has been announced, or that opened the source: the next `wait` announces it.
@@ -112,6 +114,7 @@ impl DecodedSource {
             },
             fps: None,
             finite: !matches!(spec, SourceSpec::Url(_)),
+            part_ns: None,
             early: VecDeque::new(),
             held: None,
             announced: None,
@@ -158,7 +161,7 @@ impl DecodedSource {
                     self.held = Some(picture);
                     return Ok(true);
                 }
-                Heard::Report(Report::Opened { fps, finite, .. }) => self.is_open(fps, finite),
+                Heard::Report(opened @ Report::Opened { .. }) => self.is_open(&opened),
                 Heard::Report(Report::Again) => {}
                 Heard::Report(Report::End) => {
                     return Err(words::no_frame(&self.spec, &self.options));
@@ -221,10 +224,19 @@ impl DecodedSource {
         }
     }
 
-    fn is_open(&mut self, fps: Option<f64>, finite: bool) {
+    fn is_open(&mut self, opened: &Report) {
         self.opened = true;
-        self.fps = fps.filter(|fps| fps.is_finite() && *fps > 0.0);
-        self.finite = finite;
+        if let Report::Opened {
+            fps,
+            finite,
+            part_ns,
+            ..
+        } = *opened
+        {
+            self.fps = fps.filter(|fps| fps.is_finite() && *fps > 0.0);
+            self.finite = finite;
+            self.part_ns = part_ns.filter(|_| finite);
+        }
     }
 
     fn hear(&self, stop: &Stop, patience: Duration) -> Result<Heard, SourceError> {
@@ -309,7 +321,7 @@ impl DecodedSource {
                     });
                 }
                 Heard::Report(Report::Picture(picture)) => return self.arrived(picture, stop),
-                Heard::Report(Report::Opened { fps, finite, .. }) => self.is_open(fps, finite),
+                Heard::Report(opened @ Report::Opened { .. }) => self.is_open(&opened),
                 Heard::Report(Report::Again) => self.timing.start_again(),
                 Heard::Report(Report::End) if self.finite => return Ok(Arrival::End),
                 Heard::Report(Report::End) => {
