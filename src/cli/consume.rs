@@ -210,8 +210,8 @@ impl ConsumeArgs {
                 "framebus writes no {0}: give a --format, or let ffmpeg write it: framebus consume -o - --format y4m | ffmpeg -i - {0}",
                 path.display()
             ),
-            // Before anything is recorded, not when an event comes.
-            Some(path) if self.file_format().and_then(Format::container).is_some() => {
+            // Now, and not when the event comes.
+            Some(path) if self.events.pre.is_some() && self.is_film() => {
                 Ffmpeg::find(path)?;
                 Ok(())
             }
@@ -242,6 +242,10 @@ impl ConsumeArgs {
     fn file_format(&self) -> Option<Format> {
         let path = self.output.as_ref()?;
         self.format.or_else(|| Format::of_file(path))
+    }
+
+    fn is_film(&self) -> bool {
+        self.file_format().and_then(Format::container).is_some()
     }
 
     /// Whether frames are taken in order: a recording around an event has no use for the newest alone.

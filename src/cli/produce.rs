@@ -2,6 +2,7 @@
 
 mod camera;
 mod combinations;
+mod gray;
 mod over;
 mod raw_pixels;
 
@@ -23,6 +24,7 @@ use super::units::{
 };
 use crate::source::v4l2::FourCc;
 use crate::source::{RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+pub use gray::GrayFrom;
 pub use raw_pixels::RawPixels;
 
 use framebus::bus::BusName;
@@ -38,9 +40,13 @@ use framebus_tools::production::{Awaited, Production};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ProduceArgs {
-    /// What to capture: a camera (0, /dev/video0), a video file, an image sequence (img_%04d.png), an rtsp:// or http://
-    /// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-` (Y4M or raw
-    /// video on stdin) [default: pattern]
+    /// What to capture: a camera (0, /dev/video0), a video file, images (img_%04d.png, 'img*.png', a directory, one.jpg), an
+    /// rtsp:// or http:// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-`
+    /// (Y4M or raw video on stdin) [default: pattern]
+    ///
+    /// Images come in the order of their numbers (img_9 before img_10), from any first number on and over gaps. One image alone is
+    /// a single frame; with --duration or --count it is shown for that long. EXIF's orientation is applied. Of samples with more
+    /// than 8 bits, in images, Y4M and raw video, the high 8 become gray.
     ///
     /// A password in a URL stays in the shell's history, and shows in the list of processes for a moment at the start. To
     /// avoid both, put the URL into FRAMEBUS_PRODUCE_SOURCE, or into a configuration that only you can read.
@@ -77,6 +83,9 @@ pub struct ProduceArgs {
     /// [default: auto]
     #[arg(long, value_parser = range_parser())]
     pub range: Option<Range>,
+    /// What gray is made of, in a video file or a stream that FFmpeg decodes
+    #[arg(long, value_enum, value_name = "OF", default_value_t)]
+    pub gray: GrayFrom,
     /// Start a file again when it ends
     #[arg(long = "loop")]
     pub looped: bool,
@@ -121,7 +130,7 @@ pub struct ProduceArgs {
     /// End after this many frames
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
-    /// End after this time, such as 10s
+    /// End after this time, such as 10s; a single image is shown for so long
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
     /// Show how far it is, how fast, and how long it still takes
@@ -206,6 +215,7 @@ impl ProduceArgs {
             unpaced: self.speed == Some(Speed::Max),
             size: self.size,
             range: self.range.unwrap_or_default(),
+            gray: self.gray.into(),
             start: self.start,
             end: self.end,
             looped: self.looped,

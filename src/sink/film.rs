@@ -68,6 +68,8 @@ pub struct FilmSink {
     _place: Output,
     stream: Option<(Geometry, Option<f64>)>,
     running: Option<Running>,
+    /// Whether ffmpeg has ended with an error, which was said: the file is not whole.
+    broken: bool,
     first_ns: u64,
     last_us: Option<u64>,
     /// What stands before an image, kept for its capacity.
@@ -96,9 +98,8 @@ impl FilmSink {
     ) -> Result<FilmSink, SinkError> {
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(SinkError::Unsuitable(format!(
-                "{} is not a file, and --format {} is written to one; for a pipe take --format y4m",
-                path.display(),
-                container.name()
+                "{} is not a file, and ffmpeg goes back in the film that it writes; for a pipe take --format y4m",
+                path.display()
             )));
         }
         Ok(FilmSink {
@@ -110,6 +111,7 @@ impl FilmSink {
             stop: stop.clone(),
             stream: None,
             running: None,
+            broken: false,
             first_ns: 0,
             last_us: None,
             head: Vec::new(),
@@ -189,6 +191,7 @@ impl FilmSink {
         if !matches!(error, SinkError::Closed) {
             return error;
         }
+        self.broken = true;
         let early = || io::Error::other("ffmpeg has ended before the film");
         match self.end() {
             Ok(()) => self.failed(early()),
@@ -240,7 +243,10 @@ impl Sink for FilmSink {
     }
 
     fn finish(&mut self, _summary: &Summary) -> Result<(), SinkError> {
-        self.end()
+        match self.broken {
+            true => Err(SinkError::Closed),
+            false => self.end(),
+        }
     }
 
     fn bytes(&self) -> u64 {

@@ -255,7 +255,7 @@ fn film(
     match target {
         Target::File(path) => Ok(Box::new(FilmSink::create(path, container, plane, stop)?)),
         Target::Stdout => Err(SinkError::Unsuitable(
-            "ffmpeg goes back in the file that it writes, so that it needs one; for a pipe take --format y4m".to_owned(),
+            "ffmpeg goes back in the film that it writes: give it a file; for a pipe take --format y4m".to_owned(),
         )),
     }
 }

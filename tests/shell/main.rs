@@ -6,6 +6,7 @@ mod cameras;
 mod configuration;
 mod containers;
 mod examples;
+mod films;
 mod harness;
 mod inputs;
 mod packages;

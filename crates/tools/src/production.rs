@@ -30,6 +30,8 @@ pub struct Production {
     pub size: Option<Geometry>,
     /// What luma means.
     pub range: Range,
+    /// What gray is made of.
+    pub gray: GrayOf,
     /// Where a file starts, from its beginning.
     pub start: Option<Duration>,
     /// Where it ends.
@@ -70,6 +72,19 @@ pub struct Production {
     pub awaited: Option<Awaited>,
     /// Whether people see how far it is.
     pub progress: ShowProgress,
+}
+
+/// What gray is made of, in video that FFmpeg decodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrayOf {
+    /// Of colours in files, of luma in streams.
+    #[default]
+    Auto,
+    /// Luma.
+    Luma,
+    /// Colours, as OpenCV does it.
+    Colours,
 }
 
 /// Consumers that the first frame waits for.
@@ -117,6 +132,7 @@ impl Production {
             unpaced: false,
             size: None,
             range: Range::default(),
+            gray: GrayOf::default(),
             start: None,
             end: None,
             looped: false,

@@ -11,8 +11,10 @@ use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
 /// How wide a terminal is that does not say.
 const USUAL_COLUMNS: usize = 80;
-/// Removes what stands right of the cursor, and below it.
-const ERASE: &str = "\x1b[J";
+/// Removes a line. Not all that stands below it at once: tmux would keep that in its history.
+const ERASE: &str = "\r\x1b[K";
+/// Goes up a line, and removes that.
+const ERASE_ABOVE: &str = "\x1b[A\x1b[K";
 
 /// How long the line is that stands on the terminal and is rewritten; 0 is none.
 static LINE: Mutex<usize> = Mutex::new(0);
@@ -102,10 +104,12 @@ fn erasing(shown: usize, columns: usize) -> String {
     }
     // xterm cuts lines off, and what stands above is not this line.
     let breaks = std::env::var_os("XTERM_VERSION").is_none();
-    match (shown - 1) / (columns + 1) {
-        more @ 1.. if breaks => format!("\r\x1b[{more}A{ERASE}"),
-        _ => format!("\r{ERASE}"),
-    }
+    let more = if breaks {
+        (shown - 1) / (columns + 1)
+    } else {
+        0
+    };
+    format!("{ERASE}{}", ERASE_ABOVE.repeat(more))
 }
 
 fn takes_a_line() -> bool {
@@ -126,9 +130,12 @@ mod tests {
     #[test]
     fn a_line_that_was_broken_by_a_narrower_window_is_removed_whole() {
         assert_eq!(erasing(0, 79), "");
-        assert_eq!(erasing(79, 79), "\r\x1b[J");
-        assert_eq!(erasing(80, 79), "\r\x1b[J");
-        assert_eq!(erasing(79, 39), "\r\x1b[1A\x1b[J");
-        assert_eq!(erasing(79, 19), "\r\x1b[3A\x1b[J");
+        assert_eq!(erasing(79, 79), "\r\x1b[K");
+        assert_eq!(erasing(80, 79), "\r\x1b[K");
+        assert_eq!(erasing(79, 39), "\r\x1b[K\x1b[A\x1b[K");
+        assert_eq!(
+            erasing(79, 19),
+            format!("\r\x1b[K{}", "\x1b[A\x1b[K".repeat(3))
+        );
     }
 }

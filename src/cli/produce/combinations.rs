@@ -4,8 +4,8 @@ use anyhow::bail;
 
 use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, too_many_slots};
-use super::camera::is_camera;
-use super::{ProduceArgs, RawPixels};
+use super::camera::{is_camera, is_native};
+use super::{GrayFrom, ProduceArgs, RawPixels};
 use crate::source::RawFormat;
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
@@ -137,6 +137,13 @@ fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
     if args.wait_timeout.is_some() && awaited == 0 {
         bail!(
             "--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for"
+        );
+    }
+    let is_decoded =
+        matches!(spec, SourceSpec::File(_) | SourceSpec::Url(_)) && !is_native(args, spec);
+    if args.gray != GrayFrom::Auto && !is_decoded {
+        bail!(
+            "--gray is for video files and streams that FFmpeg decodes: gray of other sources is made in one way"
         );
     }
     if args.fourcc.is_some() && !is_camera(spec) {

@@ -203,6 +203,7 @@ impl DecodedSource {
             end_ns: self.options.end.map(nanos),
             number: self.next_number,
             range: self.options.range.name().to_owned(),
+            gray: self.options.gray,
             // This process notices first, unless it is stuck.
             timeout_ms: millis((opening(&self.options) + self.patience.limit()).saturating_mul(2)),
             poll_ms: millis(Duration::from_secs_f64(
