@@ -144,6 +144,7 @@ Examples:
   framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow
   framebus consume --exec 'echo \"frame $FRAMEBUS_SEQ: $(wc -c) bytes\"' --count 3
   framebus consume --every-frame -o run.y4m --duration 10s
+  framebus consume -o clip.mp4 --duration 10s
   framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it
   framebus consume --pre 5s --post 10s --repeat --on-change 2% -o 'event-%03d.y4m'
   framebus consume --on-change 2% -o 'new-%06d.jpg' --max-fps 5";

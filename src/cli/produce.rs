@@ -164,6 +164,7 @@ Examples:
   framebus produce video.mp4 --loop
   framebus produce run.y4m --speed 2.0
   framebus produce video.mp4 --lockstep --fps 0
+  framebus produce 'images/*.png' --fps 10
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
 
 const PATTERN_SIZE: Geometry = Geometry {

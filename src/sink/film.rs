@@ -1,56 +1,27 @@
 //! Compressed video in a container, which ffmpeg makes: MP4, Matroska, QuickTime, WebM.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::ffmpeg::{Container, Ffmpeg, TICKS, how};
 use super::matroska::{self, Track};
-use super::process::{Ended, show, wait_for};
+use super::process::{Ended, wait_for};
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary};
 use framebus::layout::{Format, Geometry};
 use framebus::stop::Stop;
 
-/// Ticks a second of the file's times: what every codec takes, and all usual rates divide.
-const TICKS: u64 = 60_000;
 /// Two frames are never at the same time.
 const LEAST_US: u64 = 1_000_000 / TICKS + 1;
 /// How long ffmpeg may take for what it has, once somebody has asked to stop.
 const GRACE: Duration = Duration::from_secs(60);
 /// How much is read of what it says.
 const MOST_WORDS: u64 = 1 << 16;
-
-/// A kind of file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Container {
-    /// MPEG-4.
-    Mp4,
-    /// Matroska.
-    Mkv,
-    /// QuickTime.
-    Mov,
-    /// WebM.
-    Webm,
-}
-
-impl Container {
-    /// FFmpeg's name for it.
-    fn name(self) -> &'static str {
-        match self {
-            Container::Mp4 => "mp4",
-            Container::Mkv => "matroska",
-            Container::Mov => "mov",
-            Container::Webm => "webm",
-        }
-    }
-}
 
 /// Writes a film: each frame has its capture time, counted from the first one.
 ///
@@ -62,7 +33,7 @@ pub struct FilmSink {
     path: PathBuf,
     container: Container,
     plane: Plane,
-    ffmpeg: Ffmpeg,
+    ffmpeg: &'static Ffmpeg,
     stop: Stop,
     /// Holds the place, and gives it back if there is no frame.
     _place: Output,
@@ -260,114 +231,6 @@ impl Drop for FilmSink {
     }
 }
 
-/// The program, and what it has.
-#[derive(Debug)]
-pub(crate) struct Ffmpeg {
-    program: PathBuf,
-    has_x264: bool,
-    /// What was `-vsync` before FFmpeg 5.1.
-    has_fps_mode: bool,
-}
-
-impl Ffmpeg {
-    /// Looks for it in PATH, for a film that is to be written to `path`.
-    ///
-    /// # Errors
-    /// One sentence that says where it is looked for.
-    pub(crate) fn find(path: &Path) -> Result<Ffmpeg, SinkError> {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        let mut all = std::env::split_paths(&places).map(|place| place.join("ffmpeg"));
-        let is_program = |path: &PathBuf| {
-            fs::metadata(path)
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        };
-        let program = all.find(is_program).ok_or_else(|| {
-            SinkError::Unsuitable(format!(
-                "{} needs ffmpeg, which is not in PATH: install it (apt-get install ffmpeg), or write Y4M",
-                path.display()
-            ))
-        })?;
-        let said = |args: &[&str]| {
-            let asked = Command::new(&program)
-                .args(["-hide_banner", "-loglevel", "error"])
-                .args(args)
-                .stdin(Stdio::null())
-                .output();
-            let why = match asked {
-                Ok(asked) if asked.status.success() => return Ok(asked.stdout),
-                Ok(asked) => how(asked.status),
-                Err(error) => error.to_string(),
-            };
-            let program = program.display();
-            Err(SinkError::Unsuitable(format!(
-                "{program} cannot be used: {why}"
-            )))
-        };
-        let has = |text: &[u8], wanted: &str| {
-            let text = String::from_utf8_lossy(text);
-            text.split_whitespace().any(|word| word == wanted)
-        };
-        let has_x264 = has(&said(&["-encoders"])?, "libx264");
-        let has_fps_mode = has(&said(&["-h", "long"])?, "-fps_mode");
-        Ok(Ffmpeg {
-            program,
-            has_x264,
-            has_fps_mode,
-        })
-    }
-
-    /// ffmpeg, which makes a film of what comes on its standard input.
-    fn command(&self, path: &Path, container: Container, size: Geometry) -> Command {
-        let x264 = self.has_x264 && container != Container::Webm;
-        // Half the colour in both directions is what every player takes; H.264 has no half of an odd number.
-        let odd = size.width % 2 == 1 || size.height % 2 == 1;
-        let pixels = if x264 && odd { "yuv444p" } else { "yuv420p" };
-        // Times as they are: it would fill an MP4 with frames at an even rate.
-        let times = if self.has_fps_mode {
-            "-fps_mode"
-        } else {
-            "-vsync"
-        };
-        let mut command = Command::new(&self.program);
-        command
-            .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
-            // All that is to be known stands in the header.
-            .args(["-f", "matroska", "-analyzeduration", "0", "-i", "pipe:0"])
-            .args([times, "vfr", "-enc_time_base", &format!("1:{TICKS}")])
-            // With the date, which it would leave out by itself.
-            .args(["-map_metadata", "0"])
-            .args(["-force_key_frames", "expr:gte(t,n_forced*2)"])
-            .arg("-vf")
-            .arg(format!(
-                "scale=in_range=pc:out_range=tv:out_color_matrix=bt709,format={pixels}"
-            ))
-            .args(["-color_range", "tv", "-colorspace", "bt709"])
-            .args(["-color_primaries", "bt709", "-color_trc", "bt709"]);
-        match container {
-            // It has to keep up with a camera.
-            Container::Webm => command
-                .args(["-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0"])
-                .args(["-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"]),
-            _ if x264 => command.args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "18"]),
-            _ => command.args(["-q:v", "3"]),
-        };
-        if matches!(container, Container::Mp4 | Container::Mov) {
-            command.args(["-video_track_timescale", &TICKS.to_string()]);
-        }
-        // A name with a colon would be a URL, and one with a dash an option.
-        let mut name = OsString::from("file:");
-        name.push(path);
-        command
-            .args(["-f", container.name()])
-            .arg(name)
-            .env("AV_LOG_FORCE_NOCOLOR", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .process_group(0);
-        command
-    }
-}
-
 /// The last line that ffmpeg has written, without the name of the part that has.
 fn last_words(words: &mut File) -> Option<String> {
     let mut bytes = Vec::new();
@@ -383,8 +246,4 @@ fn last_words(words: &mut File) -> Option<String> {
         _ => last,
     };
     Some(format!("ffmpeg says: {words}"))
-}
-
-fn how(status: ExitStatus) -> String {
-    format!("ffmpeg ended with {}", show(status))
 }

@@ -7,13 +7,10 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order(Vec<Piece>);
 
-/// A part of a name. Of equal numbers the one with fewer digits comes first.
+/// A byte, or a number, which stands among bytes where digits do: how many of its digits count, these, and how many there are with
+/// zeros before them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Piece {
-    /// How many digits count, these, and how many there are with zeros before them.
-    Number(usize, Vec<u8>, usize),
-    Text(Vec<u8>),
-}
+struct Piece(u8, usize, Vec<u8>, usize);
 
 impl Order {
     pub(super) fn of_number(number: u64) -> Order {
@@ -23,19 +20,19 @@ impl Order {
     /// By the whole path: files of one directory stay together.
     pub(super) fn of_path(path: &Path) -> Order {
         let bytes = path.as_os_str().as_bytes();
-        let alike = |a: &u8, b: &u8| a.is_ascii_digit() == b.is_ascii_digit();
-        let piece = |run: &[u8]| match run.first().is_some_and(u8::is_ascii_digit) {
-            true => number_of(run),
-            false => Piece::Text(run.to_owned()),
+        let of_one = |a: &u8, b: &u8| a.is_ascii_digit() && b.is_ascii_digit();
+        let piece = |run: &[u8]| match run[0] {
+            digit if digit.is_ascii_digit() => number_of(run),
+            byte => Piece(byte, 0, Vec::new(), 0),
         };
-        Order(bytes.chunk_by(alike).map(piece).collect())
+        Order(bytes.chunk_by(of_one).map(piece).collect())
     }
 }
 
 fn number_of(digits: &[u8]) -> Piece {
     let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
     let counting = digits[zeros..].to_vec();
-    Piece::Number(counting.len(), counting, digits.len())
+    Piece(b'0', counting.len(), counting, digits.len())
 }
 
 #[cfg(test)]
