@@ -25,8 +25,8 @@ const MOST_WORDS: u64 = 1 << 16;
 
 /// Writes a film: each frame has its capture time, counted from the first one.
 ///
-/// - ffmpeg is started with the first frame. It is not in this process's group, so that Ctrl-C does not reach it: it ends the file when
-///   its input ends, also when this process is killed.
+/// - ffmpeg is started with the first frame. It is not in this process's group, so that Ctrl-C does not reach it: it ends the
+///   file when its input ends, also when this process is killed.
 /// - A film has one size: a stream that begins again with another one is refused.
 #[derive(Debug)]
 pub struct FilmSink {

@@ -1,7 +1,7 @@
 //! Matroska as ffmpeg takes it from a pipe: images as they are, each with its time.
 //!
-//! The format is RFC 9559, over RFC 8794. Y4M, which ffmpeg takes too, has one rate and no times; NUT has times, checksums, and no other
-//! reader. There is one cluster a frame, so that a time may be anything.
+//! The format is RFC 9559, over RFC 8794. Y4M, which ffmpeg takes too, has one rate and no times; NUT has times, checksums, and
+//! no other reader. There is one cluster a frame, so that a time may be anything.
 
 use framebus::layout::Geometry;
 

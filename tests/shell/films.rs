@@ -213,6 +213,28 @@ fn what_keeps_a_film_from_being_written_is_one_sentence() {
 }
 
 #[test]
+fn another_ffmpeg_makes_films_too() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "100"]);
+    // Built without x264, and of before 5.1.
+    fs::create_dir(place.path("bin")).expect("a directory");
+    let other = "#!/bin/sh
+        real=$(PATH=${PATH#*:} command -v ffmpeg)
+        case $* in
+        *-encoders) $real \"$@\" | grep -v x264 ;;
+        *'-h long') $real \"$@\" | grep -v fps_mode ;;
+        *-fps_mode*) exit 9 ;;
+        *) set -f; exec $real $(echo \"$*\" | sed 's/-q:v/-c:v mpeg4 -q:v/') ;;
+        esac\n";
+    fs::write(place.path("bin/ffmpeg"), other).expect("a file");
+    let script =
+        "chmod +x bin/ffmpeg && PATH=$PWD/bin:$PATH framebus consume -o clip.mp4 --count 30";
+    place.sh(script).is(0);
+    assert_eq!(seen(&place, "clip.mp4", "codec_name"), "mpeg4");
+    assert_eq!(times(&place, "clip.mp4").len(), 30);
+}
+
+#[test]
 fn a_full_disk_ends_a_film_with_a_sentence() {
     let place = Place::new();
     let _producer = place.produce(&["--fps", "200"]);

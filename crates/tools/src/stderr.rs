@@ -82,8 +82,8 @@ pub(crate) fn clear() {
     }
 }
 
-/// How many characters fit into a line: asked anew each time, as a window may have another size now. The last column stays free: what
-/// is written there makes some terminals begin a new line.
+/// How many characters fit into a line: asked anew each time, as a window may have another size now. The last column stays free:
+/// what is written there makes some terminals begin a new line.
 pub(crate) fn columns() -> usize {
     let size = tcgetwinsize(io::stderr()).ok();
     let columns = size.map_or(0, |size| usize::from(size.ws_col));

@@ -23,8 +23,8 @@ pub fn to_gray(bgr: &[u8], gray: &mut [u8]) -> Result<(), SourceError> {
 /// Makes 8-bit BGR of a gray, BGR or BGRA image of any depth; the result has packed rows.
 pub(crate) fn to_bgr8(image: &Mat) -> opencv::Result<Mat> {
     let mut bytes = Mat::default();
-    // Of 16 bits the high 8, as `imread` has it and Y4M has it here: what is rounded to the next byte is lowered by half a one before.
-    // Floating-point images are 0 to 1; what is outside saturates.
+    // Of 16 bits the high 8, as `imread` has it and Y4M has it here: what is rounded to the next byte is lowered by half a one
+    // before. Floating-point images are 0 to 1; what is outside saturates.
     let (scale, shift) = match image.depth() {
         CV_16U => (1.0 / 256.0, -127.5 / 256.0),
         CV_32F | CV_64F => (255.0, 0.0),
