@@ -98,31 +98,42 @@ impl Play {
         assert_eq!(taken, killed != Killed::Python);
     }
 
-    /// Whoever was not killed has all, to the bit.
+    /// Whoever was not killed has all, and both have the same to the bit. OpenCV's wheel brings an FFmpeg of its own, which may
+    /// decode otherwise; that gray equals the OpenCV's of the system to the bit is for the worker's tests.
     fn compare(&self, killed: Killed) {
         let read = |name: &str| std::fs::read(self.path(name)).expect(name);
         let wanted = read("opencv");
-        assert!(
-            killed == Killed::Python || read("python") == wanted,
-            "Python"
-        );
-        if killed != Killed::Rust {
-            let video = read("rust.y4m");
-            let end = video
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .expect("a line");
-            let header = String::from_utf8_lossy(&video[..end]).into_owned();
-            let number = |key: char| {
-                let word = header.split(' ').find(|word| word.starts_with(key));
-                let word = word.expect("a size");
-                word[1..].parse::<usize>().expect("a number")
-            };
-            let frame = b"FRAME\n".len() + number('W') * number('H');
-            let frames = video[end + 1..].chunks(frame).map(|frame| &frame[6..]);
-            assert!(frames.collect::<Vec<_>>().concat() == wanted, "Rust");
+        let mut all = Vec::new();
+        if killed != Killed::Python {
+            all.push(read("python"));
         }
+        if killed != Killed::Rust {
+            all.push(frames(&read("rust.y4m")));
+        }
+        for seen in &all {
+            assert_eq!(seen.len(), wanted.len(), "{killed:?}");
+            let off = seen.iter().zip(&wanted).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(off <= Some(2), "{killed:?}: off by {off:?}");
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
     }
+}
+
+/// The pixels of a gray Y4M, frame by frame.
+fn frames(video: &[u8]) -> Vec<u8> {
+    let end = video
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .expect("a line");
+    let header = String::from_utf8_lossy(&video[..end]).into_owned();
+    let number = |key: char| {
+        let word = header.split(' ').find(|word| word.starts_with(key));
+        let word = word.expect("a size");
+        word[1..].parse::<usize>().expect("a number")
+    };
+    let frame = b"FRAME\n".len() + number('W') * number('H');
+    let frames = video[end + 1..].chunks(frame).map(|frame| &frame[6..]);
+    frames.collect::<Vec<_>>().concat()
 }
 
 fn len(path: &Path) -> u64 {

@@ -13,7 +13,7 @@ use crate::footage::{Directory, quick, text};
 
 /// What a program with OpenCV makes of a file: gray of every frame.
 pub(crate) fn opencvs_gray(path: &Path) -> Vec<u8> {
-    let mut film = VideoCapture::from_file(&text(path), CAP_FFMPEG).expect("a film");
+    let mut film = VideoCapture::from_file(text(path), CAP_FFMPEG).expect("a film");
     let (mut bgr, mut gray, mut all) = (Mat::default(), Mat::default(), Vec::new());
     while film.read(&mut bgr).expect("a frame") {
         cvt_color_def(&bgr, &mut gray, COLOR_BGR2GRAY).expect("gray");
