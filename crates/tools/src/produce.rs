@@ -72,6 +72,7 @@ impl Production {
             notify: Notify::from_environment(),
             viewer,
             missing: None,
+            losses: Losses::default(),
         };
         match pump::feed(source, feeder, &options, stop) {
             Ok(_) => Ok(stopped(stop)),
@@ -90,8 +91,38 @@ struct Told<'a> {
     notify: Notify,
     /// Who has not attached yet, of those that the first frame waits for.
     missing: Option<String>,
+    losses: Losses,
     /// The last field: the bus is gone before its windows are, which may take a moment.
     viewer: Option<Viewer>,
+}
+
+/// What was lost. A bus counts it anew in each generation.
+#[derive(Default)]
+struct Losses {
+    /// Dropped, starved, lost by the source: in the generations before this one, and in this one.
+    before: [u64; 3],
+    now: [u64; 3],
+}
+
+impl Losses {
+    fn look(&mut self, producer: &Producer) {
+        let stats = producer.stats();
+        let now = [stats.dropped, stats.starved, stats.source_dropped];
+        // Names that were put back are a new generation, too.
+        if now.iter().zip(self.now).any(|(now, before)| *now < before) {
+            self.begin_again();
+        }
+        self.now = now;
+    }
+
+    fn begin_again(&mut self) {
+        self.before = self.all();
+        self.now = [0; 3];
+    }
+
+    fn all(&self) -> [u64; 3] {
+        std::array::from_fn(|at| self.before[at] + self.now[at])
+    }
 }
 
 impl Feeder for Told<'_> {
@@ -124,6 +155,7 @@ impl Feeder for Told<'_> {
     }
 
     fn renewed(&mut self, old: Geometry, producer: &Producer) {
+        self.losses.begin_again();
         tracing::info!(
             "frames are {} now, not {old}: generation {}",
             producer.options().geometry,
@@ -187,6 +219,7 @@ impl Feeder for Told<'_> {
     }
 
     fn turn(&mut self, producer: &Producer) {
+        self.losses.look(producer);
         if let Some(status) = &mut self.status {
             status.update(producer);
         }
@@ -203,13 +236,12 @@ impl Feeder for Told<'_> {
     }
 
     fn ended(&mut self, frames: u64, producer: &Producer) {
-        let stats = producer.stats();
+        self.losses.look(producer);
+        let [dropped, starved, of_source] = self.losses.all();
         tracing::info!(
-            "bus {} ended: {frames} frames published, {} dropped, {} starved{}",
+            "bus {} ended: {frames} frames published, {dropped} dropped, {starved} starved{}",
             producer.options().bus,
-            stats.dropped,
-            stats.starved,
-            match stats.source_dropped {
+            match of_source {
                 0 => String::new(),
                 lost => format!(", {lost} lost by the source"),
             }
