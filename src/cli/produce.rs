@@ -25,7 +25,7 @@ use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::source::{Opener, PatternSource, Range, SourceError, SourceSpec};
 use framebus::stop::Stop;
 use framebus_tools::exit::stopped;
-use framebus_tools::job::{self, Job, Task};
+use framebus_tools::job::{Job, Task, WORKER};
 use framebus_tools::produce::BoxedSource;
 use framebus_tools::production::{Awaited, Production};
 
@@ -343,7 +343,7 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     combinations::check(args, &merged, &spec, config)?;
     let production = merged.production(&spec);
     let hand_over = |what: &str| Err(Job::new(Task::Produce(production.clone())).hand_over(what));
-    let worker = || job::find("--show");
+    let worker = || WORKER.find("--show");
     if camera::is_native(&merged, &spec) {
         let stop = Stop::on_signals()?;
         return match camera::open(&merged, &spec, &stop)? {

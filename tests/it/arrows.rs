@@ -13,12 +13,13 @@ type Module = Vec<String>;
 type Arrows = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Sources and their tables.
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 4] = [
     ("crates/framebus/src", "| module of the library | knows |"),
     (
         "crates/tools/src",
         "| module of what both programs have | knows |",
     ),
+    ("crates/bridge/src", "| module of the bridge | knows |"),
     ("src", "| module of the command | knows |"),
 ];
 /// Files that are only compiled for tests.

@@ -141,13 +141,14 @@ fn run(mut command: Command) -> Done {
 #[test]
 fn the_packages_are_installed_used_and_removed_without_a_trace() {
     let system = System::new();
-    system.sh("dpkg --purge framebus-worker framebus");
+    system.sh("dpkg --purge framebus-worker framebus-bridge framebus");
     assert_eq!(system.left(), Vec::<String>::new());
     system.sh("dpkg -i /packages/*.deb");
     system.sh("useradd -U fb-alice; useradd -U -G framebus fb-bob");
     the_files_are_in_their_places(&system);
     a_user_shares_frames(&system);
     the_worker_is_found(&system);
+    the_bridge_is_found(&system);
     the_units_are_sound(&system);
     a_service_and_a_user_of_its_group_meet(&system);
     what_waits_in_tmp_is_not_cleaned(&system);
@@ -164,13 +165,13 @@ fn the_files_are_in_their_places(system: &System) {
     for verb in verbs.lines() {
         system.sh(&format!("man -w framebus-{verb}"));
     }
-    system.sh("man framebus | grep -q SYNOPSIS; dpkg -V framebus framebus-worker");
+    system.sh("man framebus | grep -q SYNOPSIS; dpkg -V framebus framebus-worker framebus-bridge");
     let loaded = system
         .sh("bash -c '. /usr/share/bash-completion/completions/framebus; complete -p framebus'");
     assert!(loaded.ends_with(" framebus"), "{loaded}");
     system.sh("grep -q '^#compdef framebus' /usr/share/zsh/vendor-completions/_framebus");
     system.sh("grep -q -- '--command framebus' /usr/share/fish/vendor_completions.d/framebus.fish");
-    for package in ["framebus", "framebus-worker"] {
+    for package in ["framebus", "framebus-worker", "framebus-bridge"] {
         let doc = format!("/usr/share/doc/{package}");
         system.sh(&format!(
             "grep -q '^License: Apache-2.0' {doc}/copyright; gzip -t {doc}/changelog.Debian.gz"
@@ -204,6 +205,13 @@ fn a_user_shares_frames(system: &System) {
     system.end("cam0", producer);
 }
 
+fn the_bridge_is_found(system: &System) {
+    let program = system.sh("(framebus bridge route & sleep 0.5; readlink /proc/$!/exe; kill $!)");
+    assert_eq!(program, "/usr/libexec/framebus/framebus-bridge");
+    let depends = system.sh("dpkg-query -W -f '${Depends}' framebus-bridge");
+    assert!(!depends.contains("opencv"), "{depends}");
+}
+
 fn the_worker_is_found(system: &System) {
     let command = "framebus produce -b file /packages/v.avi --loop";
     let producer = system.produce("fb-alice", "file", command);
@@ -219,6 +227,7 @@ fn the_units_are_sound(system: &System) {
         "framebus@.service",
         "framebus-metrics.service",
         "framebus-serve.service",
+        "framebus-bridge@.service",
     ] {
         the_unit_is_sound(system, &format!("/usr/lib/systemd/system/{unit}"));
     }
@@ -279,10 +288,10 @@ fn what_waits_in_tmp_is_not_cleaned(system: &System) {
 fn they_are_removed(system: &System) {
     system.sh("mkdir -p /etc/systemd/system/multi-user.target.wants
         ln -s /usr/lib/systemd/system/framebus@.service /etc/systemd/system/multi-user.target.wants/framebus@front.service
-        dpkg -r framebus-worker framebus");
+        dpkg -r framebus-worker framebus-bridge framebus");
     // What an administrator wrote stays until it is purged, and so does what `systemctl enable` made.
     system.sh("grep -q bus.front /etc/framebus.toml; [ ! -e /usr/bin/framebus ]");
-    system.sh("dpkg --purge framebus-worker framebus; getent passwd framebus");
+    system.sh("dpkg --purge framebus-worker framebus-bridge framebus; getent passwd framebus");
     assert_eq!(system.left(), Vec::<String>::new());
 }
 
@@ -371,6 +380,20 @@ fn the_worker_brings_nothing_of_the_command() {
         &["framebus-cli", "clap", "ratatui", "crossterm", "toml"],
     );
     has_none_of(&crates, &["hyper", "tokio", "png", "jpeg-encoder"]);
+}
+
+#[test]
+fn the_bridge_brings_nothing_of_the_command_nor_of_the_worker() {
+    let crates = crates_of("framebus-bridge");
+    assert!(crates.iter().any(|(name, _)| name == "zenoh"));
+    has_none_of(
+        &crates,
+        &["framebus-cli", "clap", "ratatui", "crossterm", "opencv"],
+    );
+    has_none_of(
+        &crates_of("framebus-cli"),
+        &["zenoh", "rustls", "zune-jpeg"],
+    );
 }
 
 #[test]

@@ -202,6 +202,11 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        // What libraries say of themselves is for who asks for everything.
+        let is_own = event.metadata().target().starts_with("framebus");
+        if !is_own && Logging::of_program().verbose < 2 {
+            return Ok(());
+        }
         let mut fields = Fields::default();
         event.record(&mut fields);
         self.write_line(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use framebus::stop::Stop;
 use framebus_tools::exit::end;
-use framebus_tools::job::{Job, Task, leave};
+use framebus_tools::job::{Job, Task, WORKER, leave};
 use framebus_tools::production::Production;
 
 use crate::options::OpenOptions;
@@ -29,7 +29,7 @@ pub fn main() -> ! {
 }
 
 fn work() -> anyhow::Result<ExitCode> {
-    let job = Job::given()?;
+    let job = Job::given(&WORKER)?;
     job.logging.init();
     match job.task {
         Task::Produce(production) => capture(&production),
@@ -39,6 +39,7 @@ fn work() -> anyhow::Result<ExitCode> {
             consumption.run(&mut sink, &stop)
         }
         Task::Watch(watching) => Watch::start(watching)?.run(),
+        Task::Bridge(_) => anyhow::bail!("frames are carried to other machines by framebus-bridge"),
     }
 }
 

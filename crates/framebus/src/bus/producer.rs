@@ -180,6 +180,15 @@ impl Producer {
         }
     }
 
+    /// Says what is captured, as a person calls it, while it goes on: what has changed about it, such as how late frames of a
+    /// bridge come. The source of [`ProducerOptions`] is another generation's first word.
+    pub fn set_source(&mut self, source: &str) {
+        if self.is_here() {
+            let header = self.held.segment.regions().header();
+            write_text(&header.source, &without_secrets(source));
+        }
+    }
+
     /// Says why the source gives no frames, before [`Producer::set_stalled`] says that it gives none.
     pub fn set_stall_reason(&mut self, reason: &str) {
         if self.is_here() {

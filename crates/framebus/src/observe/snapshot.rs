@@ -4,7 +4,7 @@
 //! `#[non_exhaustive]`; only the tests of the workspace write some themselves. States are not: a view must know all of them.
 
 #[cfg(any(feature = "serde", test))]
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::planes::PlaneInfo;
 
@@ -13,7 +13,7 @@ pub const SCHEMA: u32 = 1;
 
 /// One moment of a bus.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Snapshot {
@@ -52,7 +52,7 @@ pub struct Snapshot {
 
 /// How a bus is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum BusState {
@@ -74,7 +74,7 @@ pub enum BusState {
 
 /// The segment.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Segment {
@@ -109,7 +109,7 @@ pub struct Segment {
 
 /// The producer.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Producer {
@@ -157,7 +157,7 @@ pub struct Producer {
 
 /// Whom a producer in lockstep waits for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Lockstep {
@@ -169,7 +169,7 @@ pub struct Lockstep {
 
 /// Percentiles over the last 60 s, from histograms with buckets at most 12.5 % wide; `None` where nothing was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Percentiles {
@@ -187,7 +187,7 @@ pub struct Percentiles {
 
 /// A bucket of a histogram.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Bucket {
@@ -201,7 +201,7 @@ pub struct Bucket {
 
 /// A slot.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Slot {
@@ -221,7 +221,7 @@ pub struct Slot {
 
 /// What a slot is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum SlotState {
@@ -237,7 +237,7 @@ pub enum SlotState {
 
 /// A consumer.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Consumer {
@@ -314,7 +314,7 @@ pub struct Consumer {
 
 /// A frame that a consumer had and gave back.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Released {
@@ -328,7 +328,7 @@ pub struct Released {
 
 /// What a consumer does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum ConsumerState {
@@ -366,7 +366,7 @@ impl ConsumerState {
 
 /// Something to look at.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(not(feature = "testing"), non_exhaustive)]
 pub struct Finding {
@@ -382,7 +382,7 @@ pub struct Finding {
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(any(feature = "serde", test), serde(rename_all = "kebab-case"))]
 pub enum Severity {
