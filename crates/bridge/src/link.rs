@@ -112,8 +112,11 @@ fn configure(link: &Link, role: Role) -> anyhow::Result<Config> {
     if link.zenoh.is_none() || !link.connect.is_empty() {
         settings.set("connect/endpoints", &lists(&link.connect)?)?;
     }
+    // A router passes nothing from peer to peer, which should have a link of their own; a client has one other side.
+    let is_leaf = link.listen.is_empty() && link.connect.len() == 1 && !link.discover;
     let mode = match role {
         Role::Router => "\"router\"",
+        Role::End if is_leaf => "\"client\"",
         Role::End => "\"peer\"",
     };
     settings.default("mode", mode)?;

@@ -199,7 +199,7 @@ fn a_camera_that_is_killed_stalls_the_bus_with_the_reason_and_comes_back() {
 fn whoever_starts_first_waits_for_the_others() {
     let (lab, address, near, far) = two(None);
     let mut receiver = receive(&lab, &near, &far, &address);
-    receiver.says("receiving");
+    receiver.says(&format!("waiting for tcp/{address}:7447"));
     let mut sender = send(&lab, &near, &address);
     sender.says(&format!("there is no bus {near}"));
     let _camera = lab.start("a", &format!("produce pattern -b {near} {SMALL}"));

@@ -66,6 +66,7 @@ pub(crate) use lockstep::{Goal, Room};
 #[cfg(test)]
 pub(crate) use names::Names;
 pub use no_plane::NoPlane;
+pub(crate) use numbers::newest as newest_place;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
 pub use options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};

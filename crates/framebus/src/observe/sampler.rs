@@ -10,7 +10,7 @@ use super::reading::{Baseline, Reading};
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
 use super::world::{Machine, World};
-use crate::bus::{AttachError, BusName, HandleError, Observer, check_home};
+use crate::bus::{AttachError, BusName, HandleError, Observer, check_home, newest_place};
 use crate::layout::{ClaimState, Header, SegmentState, read_text};
 use crate::lease::Ticket;
 use crate::shm::{Home, Regions};
@@ -51,6 +51,8 @@ struct Memory {
 struct Last {
     at_ns: u64,
     sequence: u64,
+    /// Numbers up to it that no frame has.
+    missing: u64,
     starved: u64,
     publish_ns: u64,
 }
@@ -230,12 +232,14 @@ impl Reading<'_> {
         let starved = header.starved.load(Relaxed);
         let publish_ns = header.publish_ns.load(Relaxed);
         let last = memory.last;
+        let missing = newest_place(regions).missing;
         let counts =
             last.is_none_or(|last| self.now_ns - last.at_ns.min(self.now_ns) >= SHORTEST_NS);
         if counts {
             memory.last = Some(Last {
                 at_ns: self.now_ns,
                 sequence,
+                missing,
                 starved,
                 publish_ns,
             });
@@ -243,7 +247,11 @@ impl Reading<'_> {
         let interval_s = last
             .map(|last| self.now_ns.saturating_sub(last.at_ns) as f64 / NS_PER_S)
             .filter(|s| *s > 0.0);
-        let published = last.map_or(0, |last| sequence.saturating_sub(last.sequence));
+        // Where a publisher gives the numbers, some of them are nobody's.
+        let published = last.map_or(0, |last| {
+            let numbers = sequence.saturating_sub(last.sequence);
+            numbers.saturating_sub(missing.saturating_sub(last.missing))
+        });
         let fps = interval_s
             .zip(last)
             .map(|(seconds, last)| frame_rate(published, last.publish_ns, publish_ns, seconds));
