@@ -20,6 +20,8 @@ pub(crate) enum Role {
 /// How many batches of 64 KB a link's queue has: as many as there can be. In a router a frame on its way to a slow receiver
 /// then holds up nobody else's, unless it is larger than that.
 const QUEUE: usize = 16;
+/// What a link may have received and not given back: a frame and more, in memory that is used again.
+const RECEIVED: usize = 48 * 65535;
 /// How long a message may wait for its link: longer than a frame takes that is still of use. A link that is dead is noticed
 /// by Zenoh's own lease.
 const WAIT_US: u64 = 30_000_000;
@@ -137,6 +139,7 @@ fn configure(link: &Link, role: Role) -> anyhow::Result<Config> {
     )?;
     settings.default("listen/exit_on_failure", "true")?;
     settings.set("transport/link/tx/queue/size/data", &QUEUE.to_string())?;
+    settings.set("transport/link/rx/buffer_size", &RECEIVED.to_string())?;
     let wait = "transport/link/tx/queue/congestion_control/block/wait_before_close";
     settings.set(wait, &WAIT_US.to_string())?;
     Ok(config)

@@ -74,8 +74,11 @@ fn both() -> Both {
     Both { lab, near, far }
 }
 
-/// The next frame of the far bus: the pixels of each plane, and the number that the frame had.
-fn next(producer: &mut Producer, far: &str) -> (u64, Vec<(PlaneSpec, Vec<u8>)>, Vec<u8>) {
+/// The number that a frame had, its planes and their pixels, its metadata.
+type Came = (u64, Vec<(PlaneSpec, Vec<u8>)>, Vec<u8>);
+
+/// The next frame of the far bus.
+fn next(producer: &mut Producer, far: &str) -> Came {
     let options = framebus::ConsumerOptions::new(far.parse().expect("a name"));
     let mut consumer = options
         .attach_within(std::time::Duration::from_secs(20))

@@ -33,7 +33,7 @@ fn a_slow_receiver_slows_nobody_else() {
     until("all of them have frames", || {
         [&b, &c, &d].iter().all(|one| one.frames() > 0)
     });
-    [&b, &c, &d].map(Watcher::restart);
+    [&b, &c, &d].into_iter().for_each(Watcher::restart);
     // A raw frame takes more than a second to the slow one.
     until("the slow one has two more", || d.frames() >= 2);
     until("the quick ones have 30 more", || {
@@ -125,7 +125,6 @@ fn four_buses_go_over_one_link_and_a_star_finds_all_of_them() {
     for (watcher, bus) in watchers.into_iter().zip(&buses) {
         until("frames come", || watcher.frames() >= 10);
         assert_sound(watcher, bus);
-        // The lab knows only the buses that it has named.
     }
 }
 

@@ -30,15 +30,6 @@ pub(crate) struct Seen {
     pub(crate) origins: BTreeSet<u64>,
 }
 
-impl Seen {
-    pub(crate) fn median_ms(&self) -> f64 {
-        let mut ages = self.ages.clone();
-        ages.sort_unstable();
-        ages.get(ages.len() / 2)
-            .map_or(f64::NAN, |age| *age as f64 / 1e6)
-    }
-}
-
 /// A consumer in a thread of this test, which follows its bus.
 pub(crate) struct Watcher {
     seen: Arc<Mutex<Seen>>,
@@ -103,11 +94,7 @@ fn watch(bus: &str, whole: bool, seen: &Mutex<Seen>, stop: &Stop) {
             continue;
         };
         let mut last = 0;
-        loop {
-            match consumer.wait(step) {
-                Ok(Waited::Frame | Waited::Renewed | Waited::TimedOut) => {}
-                _ => break,
-            }
+        while let Ok(Waited::Frame | Waited::Renewed | Waited::TimedOut) = consumer.wait(step) {
             if stop.is_set() {
                 return;
             }
