@@ -1,8 +1,12 @@
 //! `framebus bridge`: frames to other machines and from them. `framebus-bridge` does it; here are its flags.
 
 mod endpoint;
+mod link;
+mod names;
 
-use std::path::PathBuf;
+pub use link::{LinkArgs, ListenArgs};
+pub(super) use names::parse_far;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,9 +17,10 @@ use framebus_tools::job::{Job, Task};
 use super::config::{Config, PlaneList, parse_planes};
 use super::units::{parse_duration, parse_fps, parse_group, parse_mode};
 use super::{choose_bus, parse_bus};
-use endpoint::{is_loopback, parse_endpoint};
 use framebus::bus::BusName;
 use framebus::layout::MAX_CONSUMERS;
+use link::stays_here;
+use names::{Wanted, parse_host, parse_scale, parse_wanted};
 
 /// Carry frames to other machines (needs framebus-bridge)
 #[derive(Debug, Clone, Args)]
@@ -40,82 +45,6 @@ enum BridgeVerb {
     Receive(ReceiveArgs),
     Ls(LsArgs),
     Route(RouteArgs),
-}
-
-/// How others are reached.
-#[derive(Debug, Clone, Default, Args)]
-pub struct LinkArgs {
-    /// Connect to others there: HOST, HOST:PORT, or as Zenoh writes it (tls/box1:7447); may be given several times
-    /// [default: 127.0.0.1:7447, unless --listen, --discover or --zenoh is given]
-    #[arg(long, value_name = "ADDR", value_parser = parse_endpoint)]
-    pub connect: Vec<String>,
-    /// Look for others by multicast, and let others find this one
-    #[arg(long)]
-    pub discover: bool,
-    /// Take everything else from this configuration of Zenoh (JSON5), such as certificates
-    #[arg(long, value_name = "FILE")]
-    pub zenoh: Option<PathBuf>,
-}
-
-/// Where others may connect.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ListenArgs {
-    /// Let others connect there: ADDR, ADDR:PORT, or as Zenoh writes it (tls/0.0.0.0:7447); may be given several times
-    #[arg(long, value_name = "ADDR", value_parser = parse_endpoint)]
-    pub listen: Vec<String>,
-    /// Let everybody who reaches --listen see everything: another address than loopback needs it, or --zenoh
-    #[arg(long)]
-    pub public: bool,
-}
-
-impl LinkArgs {
-    /// Whether any of them is.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        !self.connect.is_empty() || self.discover || self.zenoh.is_some()
-    }
-
-    /// The link of whoever only connects.
-    ///
-    /// # Errors
-    /// Fails when the configuration is not there.
-    pub fn link(&self) -> anyhow::Result<Link> {
-        let mut link = self.with(&ListenArgs::default())?;
-        if link.connect.is_empty() && link.zenoh.is_none() && !link.discover {
-            link.connect.push(endpoint::LOCAL.to_owned());
-        }
-        Ok(link)
-    }
-
-    fn with(&self, listen: &ListenArgs) -> anyhow::Result<Link> {
-        let open = listen.listen.iter().find(|address| !is_loopback(address));
-        if let Some(address) = open
-            && !listen.public
-            && self.zenoh.is_none()
-        {
-            anyhow::bail!(
-                "others can reach {address}: give --zenoh FILE with who may, or --public to let everybody see everything"
-            );
-        }
-        if let Some(path) = &self.zenoh
-            && !path.is_file()
-        {
-            anyhow::bail!("{} is no file", path.display());
-        }
-        let zenoh = self.zenoh.as_ref().map(std::path::absolute).transpose()?;
-        Ok(Link {
-            listen: listen.listen.clone(),
-            connect: self.connect.clone(),
-            discover: self.discover,
-            zenoh,
-        })
-    }
-}
-
-/// Whether a link stays on this machine.
-fn stays_here(link: &Link) -> bool {
-    let mut all = link.listen.iter().chain(&link.connect);
-    !link.discover && link.zenoh.is_none() && all.all(|address| is_loopback(address))
 }
 
 /// Send frames of buses to who asks for them
@@ -242,66 +171,6 @@ Examples:
   framebus bridge route --listen 0.0.0.0 --public
   framebus bridge route --listen tls/0.0.0.0:7447 --zenoh /etc/framebus-bridge.json5";
 
-/// A far bus, and what it is called here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    far: String,
-    local: Option<BusName>,
-}
-
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let goes_on = |byte: u8| plain(byte) || byte == b'-' || byte == b'_';
-    text.len() <= BusName::MAX_LEN
-        && text.bytes().next().is_some_and(plain)
-        && text.bytes().all(goes_on)
-}
-
-fn parse_host(text: &str) -> Result<String, String> {
-    match is_plain(text) {
-        true => Ok(text.to_owned()),
-        false => Err("use 1 to 32 of a-z, 0-9, '_' and '-'".to_owned()),
-    }
-}
-
-/// Reads HOST/BUS.
-pub(super) fn parse_far(text: &str) -> Result<String, String> {
-    let is_one = |part: &str| is_plain(part);
-    match text.split_once('/') {
-        Some((host, bus)) if is_one(host) && is_one(bus) => Ok(text.to_owned()),
-        _ => Err(
-            "is no HOST/BUS, such as box1/cam0; `framebus bridge ls` shows those there are"
-                .to_owned(),
-        ),
-    }
-}
-
-fn parse_wanted(text: &str) -> Result<Wanted, String> {
-    let (far, local) = match text.split_once('=') {
-        Some((far, local)) => (far, Some(parse_bus(local)?)),
-        None => (text, None),
-    };
-    let part = |part: &str| part == "*" || is_plain(part);
-    match far.split_once('/') {
-        Some((host, bus)) if part(host) && part(bus) => {}
-        _ => return Err("is no HOST/BUS, such as box1/cam0 or 'box1/*'".to_owned()),
-    }
-    if far.contains('*') && local.is_some() {
-        return Err("several buses cannot have one name".to_owned());
-    }
-    Ok(Wanted {
-        far: far.to_owned(),
-        local,
-    })
-}
-
-fn parse_scale(text: &str) -> Result<u32, String> {
-    let divisor = text.strip_prefix("1/").and_then(|n| n.parse().ok());
-    divisor
-        .filter(|n| (1..=64).contains(n))
-        .ok_or_else(|| "is no scale: write 1/2, 1/3 or so, down to 1/64".to_owned())
-}
-
 /// Hands over to the bridge.
 ///
 /// # Errors
@@ -402,51 +271,5 @@ impl RouteArgs {
             link.listen.push(endpoint::LOCAL.to_owned());
         }
         Ok(link)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn far_buses_are_read() {
-        let wanted = parse_wanted("box1/cam0=left").expect("a bus");
-        assert_eq!(wanted.far, "box1/cam0");
-        assert_eq!(wanted.local.expect("a name").as_str(), "left");
-        assert!(parse_wanted("*/*").is_ok());
-        for text in [
-            "cam0",
-            "box1/",
-            "Box/cam0",
-            "box1/*=left",
-            "box1/cam0=",
-            "a/b/c",
-        ] {
-            assert!(parse_wanted(text).is_err(), "{text}");
-        }
-        assert_eq!(parse_scale("1/4"), Ok(4));
-        for text in ["0.5", "2", "1/0", "1/65", "1/x"] {
-            assert!(parse_scale(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_who_wants_it_is_open_to_everybody() {
-        let link = LinkArgs::default();
-        let listen = |text: &str, public| ListenArgs {
-            listen: vec![parse_endpoint(text).expect("an address")],
-            public,
-        };
-        let error = link.with(&listen("0.0.0.0", false)).expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "others can reach tcp/0.0.0.0:7447: give --zenoh FILE with who may, or --public to let everybody see everything"
-        );
-        assert!(link.with(&listen("0.0.0.0", true)).is_ok());
-        assert!(stays_here(
-            &link.with(&listen("127.0.0.1", false)).expect("loopback")
-        ));
-        assert!(stays_here(&link.link().expect("the default")));
     }
 }

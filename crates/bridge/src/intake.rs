@@ -1,24 +1,23 @@
 //! What comes from one far bus: asked for, looked at, and published here.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use anyhow::Context;
-use framebus::bus::{BusName, CreateError};
+use framebus::bus::BusName;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::stop::Stop;
 use framebus_tools::bridging::Receiving;
 use zenoh::bytes::ZBytes;
 use zenoh::pubsub::{Publisher, Subscriber};
 use zenoh::qos::{CongestionControl, Priority};
-use zenoh::sample::Sample;
 use zenoh::{Session, Wait};
 
 use crate::credit::Credits;
+use crate::incoming::{Incoming, Teller, hand_over};
 use crate::keys::FarBus;
-use crate::local::{LocalBus, Published};
+use crate::local::{LocalBus, Published, is_final};
 use crate::offset::{Exchange, FarClock};
 use crate::wire::{FrameHeader, Message, Pong};
 
@@ -34,21 +33,6 @@ const LINE_NS: u64 = 60 * SECOND;
 const OLD_LINE: u64 = 100;
 /// Ages that the source line is about.
 const AGES: usize = 64;
-
-/// What an intake is told.
-pub(crate) enum Incoming {
-    /// Something has come.
-    Message {
-        message: Message,
-        payload: ZBytes,
-        came_ns: u64,
-    },
-    /// The sender is there, or is gone.
-    Up(bool),
-}
-
-/// The end that an intake is told at.
-pub(crate) type Teller = SyncSender<Incoming>;
 
 /// One far bus.
 pub(crate) struct Intake {
@@ -408,52 +392,4 @@ fn show_ms(ns: u64) -> String {
     } else {
         format!("{ms:.0} ms")
     }
-}
-
-/// Whether trying again does not help.
-fn is_final(error: &CreateError) -> bool {
-    !matches!(error, CreateError::Full { .. })
-}
-
-/// Reads what has come and hands it on; counts what is no message.
-fn hand_over(tell: &Teller, sample: &Sample, came_ns: u64, far: &FarBus, bad: &AtomicU64) {
-    let bytes = sample
-        .attachment()
-        .map(ZBytes::to_bytes)
-        .unwrap_or_default();
-    let payload = sample.payload();
-    match Message::read(&bytes, payload.len()) {
-        Ok(message) => {
-            let incoming = Incoming::Message {
-                message,
-                payload: payload.clone(),
-                came_ns,
-            };
-            match tell.try_send(incoming) {
-                // More than was asked for: what is oldest is of no use, and neither is this.
-                Err(TrySendError::Full(_)) => tracing::debug!("a frame of {far} has no room"),
-                Err(TrySendError::Disconnected(_)) | Ok(()) => {}
-            }
-        }
-        Err(error) => {
-            // The first, and then ever fewer of them: a stranger must not fill the log.
-            let count = bad.fetch_add(1, Ordering::Relaxed) + 1;
-            if count.is_power_of_two() {
-                tracing::warn!(
-                    "something that came for {far} is left out: {error} (one of {count})"
-                );
-            }
-        }
-    }
-}
-
-/// Starts an intake in a thread of its own.
-pub(crate) fn start(
-    mut intake: Intake,
-) -> anyhow::Result<std::thread::JoinHandle<anyhow::Result<()>>> {
-    let name = intake.bus.to_string();
-    std::thread::Builder::new()
-        .name(name)
-        .spawn(move || intake.run())
-        .context("cannot start a thread")
 }

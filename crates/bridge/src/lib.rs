@@ -7,18 +7,22 @@
 //! | module | what it does |
 //! |---|---|
 //! | `work` | a job of the command, done |
-//! | `send`, `outlet`, `about` | buses and their receivers; one receiver's credit and its thread; what a sender answers |
-//! | `receive`, `intake`, `local` | far buses; one of them: asked for, looked at; its bus here |
+//! | `send`, `desk` | buses that are sent; one of them and who asks for its frames |
+//! | `outlet`, `pool`, `about` | one receiver's credit and its thread; a frame's bytes; what a sender answers |
+//! | `receive`, `intake`, `incoming`, `local` | far buses; one of them: asked for, looked at; what comes; its bus here |
 //! | `credit`, `offset` | what a receiver asks for, and when; the far clock |
 //! | `list`, `remote`, `route` | what is sent; snapshots for `top`; a router |
 //! | `link`, `keys` | the session; names of hosts and buses in keys |
 //! | [`wire`], [`pack`], [`unpack`] | headers, byte for byte; images to bytes, and back. No network |
-//! | `pool` | memory that is used again |
 
 #[cfg(feature = "engine")]
 mod about;
 #[cfg(feature = "engine")]
 mod credit;
+#[cfg(feature = "engine")]
+mod desk;
+#[cfg(feature = "engine")]
+mod incoming;
 #[cfg(feature = "engine")]
 mod intake;
 #[cfg(feature = "engine")]

@@ -279,3 +279,8 @@ impl<'a> Pieces<'a> {
         }
     }
 }
+
+/// Whether a bus cannot be made however often it is tried.
+pub(crate) fn is_final(error: &CreateError) -> bool {
+    !matches!(error, CreateError::Full { .. })
+}

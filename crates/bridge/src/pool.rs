@@ -1,6 +1,12 @@
-//! Memory that is used again: a frame's copy is large, and the kernel clears what it gives anew.
+//! The bytes of a frame on their way to the network: the bus's own, under the lease, or a copy in memory that is used again,
+//! since a frame is large and the kernel clears what it gives anew.
 
 use std::sync::{Arc, Mutex, PoisonError};
+
+use framebus::OwnedFrame;
+use zenoh::bytes::ZBytes;
+
+use crate::pack::Bytes;
 
 /// How many are kept.
 const KEPT: usize = 4;
@@ -10,6 +16,36 @@ const KEPT: usize = 4;
 pub(crate) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Pool {
+    /// The bytes of a frame's images, then its metadata. One receiver gets them from the bus itself, under the lease, without a
+    /// copy. Several share a copy: one that is slow must not keep the lease from the others.
+    pub(crate) fn payload(
+        &self,
+        frame: OwnedFrame,
+        images: Vec<Bytes>,
+        metadata: Vec<u8>,
+        alone: bool,
+    ) -> ZBytes {
+        let frame = Arc::new(frame);
+        let mut writer = ZBytes::writer();
+        for bytes in images {
+            writer.append(match bytes {
+                Bytes::Made(made) => made.into(),
+                Bytes::OfPlane(index) if alone => {
+                    let frame = Arc::clone(&frame);
+                    bytes::Bytes::from_owner(Leased { frame, index }).into()
+                }
+                Bytes::OfPlane(index) => {
+                    let view = frame.plane_at(index);
+                    self.copy(view.map_or(&[], |view| view.data)).into()
+                }
+            });
+        }
+        if !metadata.is_empty() {
+            writer.append(metadata.into());
+        }
+        writer.finish()
+    }
+
     /// A copy that goes back when nobody needs it.
     pub(crate) fn copy(&self, bytes: &[u8]) -> bytes::Bytes {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -21,6 +57,20 @@ impl Pool {
             memory,
             pool: self.clone(),
         })
+    }
+}
+
+/// An image that stays on the bus until the network has it.
+struct Leased {
+    frame: Arc<OwnedFrame>,
+    index: usize,
+}
+
+impl AsRef<[u8]> for Leased {
+    fn as_ref(&self) -> &[u8] {
+        self.frame
+            .plane_at(self.index)
+            .map_or(&[], |view| view.data)
     }
 }
 

@@ -1,9 +1,9 @@
 //! `framebus bridge receive`: buses of what other machines send.
 
+use JoinHandle;
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,7 +16,8 @@ use framebus_tools::notify::Notify;
 use zenoh::sample::SampleKind;
 use zenoh::{Session, Wait};
 
-use crate::intake::{Incoming, Intake, Teller, start};
+use crate::incoming::{Incoming, Teller};
+use crate::intake::Intake;
 use crate::keys::FarBus;
 use crate::link::{Role, at, open};
 
@@ -196,4 +197,12 @@ impl Hall<'_> {
         }
         result
     }
+}
+
+/// Starts an intake in a thread of its own.
+fn start(mut intake: Intake) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    thread::Builder::new()
+        .name("receive".to_owned())
+        .spawn(move || intake.run())
+        .context("cannot start a thread")
 }

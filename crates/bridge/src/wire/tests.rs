@@ -1,5 +1,8 @@
 //! Headers come as they were sent, and whatever is wrong with one is found.
 
+use framebus::bus::MAX_SEQUENCE;
+use framebus::layout::{Format, Geometry, PlaneSpec};
+
 use super::*;
 
 fn header() -> FrameHeader {
