@@ -18,8 +18,8 @@ use crate::wire::{Ask, FrameHeader};
 
 /// How long credit is good for without a word of the receiver.
 const LAPSE_NS: u64 = 1_000_000_000;
-/// How long a silent receiver is remembered.
-const FORGET_NS: u64 = 10_000_000_000;
+/// How long a silent receiver is remembered. Without one the bus is let go, before its observers call the bridge stuck.
+const FORGET_NS: u64 = 3_000_000_000;
 /// The most receivers of a bus: a stranger who asks in many names gets no more.
 const MOST: usize = 64;
 /// Frames that wait for the thread: the next one, while it puts one.

@@ -1,9 +1,9 @@
 //! `framebus bridge receive`: buses of what other machines send.
 
-use JoinHandle;
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;

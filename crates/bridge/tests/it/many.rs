@@ -172,3 +172,31 @@ fn a_relay_passes_on_numbers_times_and_metadata() {
             .all(|(sequence, frame)| *sequence == frame + 1)
     );
 }
+
+#[test]
+fn an_index_of_the_bus_is_taken_only_while_somebody_wants_frames() {
+    let mut lab = Lab::new();
+    lab.machine("a");
+    let (near, far) = (lab.bus("near"), lab.bus("far"));
+    let _camera = lab.start("a", &format!("produce pattern -b {near} --size 160x120"));
+    let mut sender = lab.start("a", &format!("bridge send -b {near} --host h"));
+    sender.says("sending");
+    until("the camera runs", || look(&near).segment.is_some());
+    assert!(look(&near).consumers.is_empty());
+    let mut receiver = lab.start("a", &format!("bridge receive h/{near}={far}"));
+    let attached = || {
+        look(&near)
+            .consumers
+            .iter()
+            .filter(|one| one.gone.is_none())
+            .count()
+    };
+    until("the bridge has attached", || attached() == 1);
+    receiver.end();
+    until("the bridge has let go", || attached() == 0);
+    assert!(
+        look(&near).findings.is_empty(),
+        "{:?}",
+        look(&near).findings
+    );
+}
