@@ -31,10 +31,12 @@ pub struct BridgeArgs {
 }
 
 const AFTER_HELP: &str = "\
-On the camera's machine, which is called box1, and on another one:
+Examples:
   framebus bridge send --listen 0.0.0.0 --public
+  framebus bridge ls --connect box1
   framebus bridge receive box1/cam0 --connect box1
 
+The first is for the camera's machine, which is called box1 here, the others are for another one. \
 Without an address both mean tcp/127.0.0.1:7447, on this machine alone. docs/bridge.md has routers, \
 many receivers, TLS, and what a link carries.";
 

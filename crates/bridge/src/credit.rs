@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(window(20, 25, 33), 2);
         assert_eq!(window(20, 152, 152), 1, "2 Mbit/s, JPEG");
         assert_eq!(window(20, 380, 380), 1, "20 Mbit/s, raw");
-        assert_eq!(window(100, 60, 33), 5);
+        assert_eq!(window(100, 60, 33), 4);
         assert_eq!(window(10_000, 5000, 33), 8);
     }
 

@@ -68,8 +68,9 @@ impl FarClock {
             heard_ns,
         } = exchange;
         // A far clock may say anything.
-        let there_ns = said_ns.wrapping_sub(came_ns);
-        let Some(here_ns) = heard_ns.checked_sub(asked_ns) else {
+        let there_ns = said_ns.checked_sub(came_ns);
+        let here_ns = heard_ns.checked_sub(asked_ns);
+        let (Some(there_ns), Some(here_ns)) = (there_ns, here_ns) else {
             return;
         };
         if there_ns > here_ns {

@@ -31,6 +31,8 @@ pub enum PictureError {
 const SOF0: u8 = 0xc0;
 /// The start of its scan.
 const SOS: u8 = 0xda;
+/// Its end.
+const EOI: u8 = 0xd9;
 
 /// What a JPEG says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,10 @@ pub fn unpack_jpeg(plane: &Plane, jpeg: &[u8], target: &mut [u8]) -> Result<(), 
                 colours(components)
             ),
         });
+    }
+    // A decoder may take what is missing for gray.
+    if !jpeg.ends_with(&[0xff, EOI]) {
+        return Err(PictureError::Damaged("it is cut short".to_owned()));
     }
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -228,7 +234,14 @@ mod tests {
         );
         assert_eq!(refused(b"GIF89a"), "is no baseline JPEG");
         assert_eq!(refused(&[]), "is no baseline JPEG");
-        assert!(refused(&gray[..gray.len() / 2]).starts_with("is damaged: "));
+        assert_eq!(
+            refused(&gray[..gray.len() - 2]),
+            "is damaged: it is cut short"
+        );
+        let scan = gray.windows(2).position(|two| two == [0xff, SOS]);
+        let scan = scan.expect("a scan");
+        let short = [&gray[..scan + 12], &[0xff, EOI]].concat();
+        assert!(refused(&short).starts_with("is damaged: "));
         let sof = gray.windows(2).position(|two| two == [0xff, SOF0]);
         let sof = sof.expect("a frame");
         let mut huge = gray.clone();
