@@ -9,7 +9,7 @@ use super::lock::BusLock;
 use super::{BusName, NoPlane};
 use crate::layout::Malformed;
 use crate::shm::OpenSegmentError;
-use crate::trigger::{is_exhaustion, limit};
+use crate::system::{is_exhaustion, limit};
 
 /// Why a consumer cannot be attached.
 #[derive(Debug, Error)]

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::{BusName, NoPlane};
-use crate::shm::Home;
+use crate::system::Home;
 
 /// Why a [`super::Producer`], [`super::Consumer`] or [`super::Observer`] is of no use any more. It stays so, but for
 /// [`HandleError::NoPlane`].

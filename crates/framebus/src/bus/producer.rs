@@ -10,13 +10,13 @@ use super::names::Names;
 use super::numbers::{self, SequenceError};
 use super::options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
 pub(super) use super::producer_words::ProducerWords;
-use super::runtime::PipesDir;
 use crate::layout::{ClaimState, Layout, SegmentState, write_text};
 use crate::lease::{Claimed, SlotBook};
 use crate::redact::without_secrets;
 use crate::shm::{AtHome, OwnedSegment, Pixels};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::bump;
+use crate::system::PipesDir;
 use crate::trigger::TriggerServer;
 
 /// A bus with its producer, which is this process.
@@ -74,7 +74,7 @@ impl Producer {
         make_room(&options)?;
         let lock = take_lock(&options)?;
         let count = replace_stale(&bus, &lock)?;
-        let pipes = PipesDir::create(&bus, options.mode, options.gid)?;
+        let pipes = PipesDir::create(&bus, options.permissions())?;
         let pipes_path = pipes.path().display().to_string();
         let (segment, pixels) = make_segment(&options, count, &pipes_path)?;
         let names = Names::new(&options, lock, pipes);

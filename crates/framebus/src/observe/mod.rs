@@ -27,7 +27,7 @@ pub use snapshot::*;
 #[doc(hidden)]
 pub use world::{Load, World};
 
-pub use crate::shm::shm_usage;
+pub use crate::system::shm_usage;
 pub use crate::trigger::HEARTBEAT_MS;
 
 #[cfg(test)]

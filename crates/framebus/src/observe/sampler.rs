@@ -13,8 +13,9 @@ use super::world::{Machine, World};
 use crate::bus::{AttachError, BusName, HandleError, Observer, check_home};
 use crate::layout::{ClaimState, Header, SegmentState, read_text};
 use crate::lease::Ticket;
-use crate::shm::{Home, Regions};
+use crate::shm::Regions;
 use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::system::Home;
 
 const NS_PER_S: f64 = 1e9;
 /// Rates are over no less than this: a look right after another, for a picture, goes on from the counters of the one before.

@@ -2,17 +2,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::system::kinds::TooFew;
+
 /// A listener, a connection and an eventfd.
 const PER_CONSUMER: u64 = 3;
 /// The control thread's own, and what the source opens, now and later: files, a camera, a connection, a viewer's pipes.
 const RESERVE: u64 = 48;
-
-/// How many descriptors a process needs for a bus, and how many it may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooFew {
-    pub(crate) needed: u64,
-    pub(crate) limit: u64,
-}
 
 /// Makes room for as many consumers. The soft limit is raised as far as it must be and the hard one lets it: not further,
 /// as the usual 1024 is what programs with `select` can use.

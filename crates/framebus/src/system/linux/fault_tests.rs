@@ -90,7 +90,7 @@ fn play(what: &str) -> ExitStatus {
     Command::new(std::env::current_exe().expect("this program"))
         .args([
             "--exact",
-            "shm::fault_tests::a_fault_is_played_only_when_asked",
+            "system::linux::fault_tests::a_fault_is_played_only_when_asked",
         ])
         .env(PLAY, what)
         .stdout(Stdio::null())

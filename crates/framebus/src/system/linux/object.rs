@@ -10,7 +10,7 @@ use rustix::shm;
 use crate::layout::BusName;
 
 /// Where POSIX shared-memory objects are files.
-pub(crate) const SHM_DIR: &str = "/dev/shm";
+pub(super) const SHM_DIR: &str = "/dev/shm";
 
 const PREFIX: &str = "framebus.";
 
@@ -86,6 +86,12 @@ impl AsFd for ShmObject {
 pub(crate) fn object_owner(bus: &BusName) -> Option<u32> {
     let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
     Some(rustix::fs::lstat(&path).ok()?.st_uid)
+}
+
+/// Bytes of what a bus's name means; `None` when it means nothing.
+pub(crate) fn object_bytes(bus: &BusName) -> Option<u64> {
+    let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
+    u64::try_from(rustix::fs::lstat(&path).ok()?.st_size).ok()
 }
 
 /// Removes the name of a bus's object; who has it mapped keeps it.

@@ -6,87 +6,20 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::process::geteuid;
-use thiserror::Error;
-
-use super::BusName;
 use super::directory::{Directory, id_of};
-use crate::trigger::pipe_path;
-
-/// The longest path of a socket, without its closing zero byte (`sun_path`).
-pub const MAX_SOCKET_PATH: usize = 107;
+use super::process::own_uid;
+use crate::layout::BusName;
+use crate::system::kinds::Permissions;
+use crate::system::runtime_error::{MAX_SOCKET_PATH, RuntimeDirError};
 
 /// How often directories are made again that somebody else has removed meanwhile.
 const TRIES: u32 = 100;
-
-/// Why there is no directory for the named pipes.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RuntimeDirError {
-    /// A socket's path would be too long.
-    #[error(
-        "the runtime directory {path} is too long for a socket ({len} bytes, at most {MAX_SOCKET_PATH}): set FRAMEBUS_RUNTIME_DIR to a shorter one"
-    )]
-    TooLong {
-        /// The directory.
-        path: String,
-        /// Bytes of the longest socket path.
-        len: usize,
-    },
-    /// It belongs to somebody else.
-    #[error(
-        "the runtime directory {path} belongs to user {uid}: remove it, or set FRAMEBUS_RUNTIME_DIR"
-    )]
-    Foreign {
-        /// The directory.
-        path: String,
-        /// Its owner.
-        uid: u32,
-    },
-    /// It is a link, and whoever made it can turn it.
-    #[error(
-        "{path} in the runtime directory is a symbolic link: remove it, or set FRAMEBUS_RUNTIME_DIR"
-    )]
-    Link {
-        /// The link.
-        path: String,
-    },
-    /// Everybody may put another directory in the place of a bus's.
-    #[error(
-        "others may replace what is in the runtime directory {path}: run chmod +t on it, or set FRAMEBUS_RUNTIME_DIR"
-    )]
-    Open {
-        /// The directory.
-        path: String,
-    },
-    /// It cannot be made or used.
-    #[error("the runtime directory {path} cannot be used: {source}")]
-    System {
-        /// The directory.
-        path: String,
-        /// The cause.
-        source: io::Error,
-    },
-}
-
-impl RuntimeDirError {
-    /// Whether the directory is there and this user may not use it.
-    #[must_use]
-    pub fn is_permission(&self) -> bool {
-        match self {
-            Self::Foreign { .. } | Self::Link { .. } | Self::Open { .. } => true,
-            Self::System { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
-            Self::TooLong { .. } => false,
-        }
-    }
-}
 
 /// The directory under which framebus keeps its named pipes: `$FRAMEBUS_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR`, else
 /// `/tmp/framebus-<uid>`.
 #[must_use]
 pub fn runtime_dir() -> PathBuf {
-    named_runtime_dir()
-        .unwrap_or_else(|| PathBuf::from(format!("/tmp/framebus-{}", geteuid().as_raw())))
+    named_runtime_dir().unwrap_or_else(|| PathBuf::from(format!("/tmp/framebus-{}", own_uid())))
 }
 
 /// The runtime directory that the environment names. A login's that is not there (any more) does not count.
@@ -105,6 +38,12 @@ pub fn pipes_dir(runtime_dir: &Path, bus: &BusName) -> PathBuf {
     runtime_dir.join("framebus").join(bus.as_str())
 }
 
+/// The named pipe of a consumer index.
+#[must_use]
+pub fn pipe_path(pipes_dir: &Path, index: u8) -> PathBuf {
+    pipes_dir.join(format!("pipe{index}"))
+}
+
 /// The directories of a bus's named pipes, made by its producer; removed, where empty, when dropped.
 #[derive(Debug)]
 pub(crate) struct PipesDir {
@@ -121,9 +60,9 @@ impl PipesDir {
     /// Fails when they cannot be made, or when what is there is a link or somebody else's.
     pub(crate) fn create(
         bus: &BusName,
-        mode: u32,
-        gid: Option<u32>,
+        permissions: Permissions,
     ) -> Result<PipesDir, RuntimeDirError> {
+        let Permissions { mode, gid } = permissions;
         let runtime = runtime_dir();
         let runtime = if runtime.is_absolute() {
             runtime
@@ -210,7 +149,7 @@ fn make_both(
     mode: u32,
     gid: Option<u32>,
 ) -> Result<(u64, u64), RuntimeDirError> {
-    let own = geteuid().as_raw();
+    let own = own_uid();
     let at = Directory::open(runtime).map_err(|source| system(runtime, source))?;
     let around = at.metadata().map_err(|source| system(runtime, source))?;
     let path = runtime.join("framebus");
@@ -282,7 +221,7 @@ fn make_runtime(path: &Path) -> Result<bool, RuntimeDirError> {
 fn check_owner(path: &Path) -> Result<(), RuntimeDirError> {
     // A symbolic link in /tmp is as foreign as somebody else's directory.
     let metadata = fs::symlink_metadata(path).map_err(|source| system(path, source))?;
-    if metadata.uid() == geteuid().as_raw() && metadata.is_dir() {
+    if metadata.uid() == own_uid() && metadata.is_dir() {
         return Ok(());
     }
     Err(foreign(path, &metadata))

@@ -34,7 +34,7 @@ pub(crate) fn is_called(pid: u32, inside: u32) -> bool {
 }
 
 /// The process that holds the flock on a file; `None` when nobody does, or somebody who cannot be seen from here.
-pub(crate) fn flock_holder(device: u64, inode: u64) -> Option<u32> {
+pub(super) fn flock_holder(device: u64, inode: u64) -> Option<u32> {
     let file = format!(
         "{:02x}:{:02x}:{inode}",
         rustix::fs::major(device),
@@ -48,6 +48,11 @@ pub(crate) fn flock_holder(device: u64, inode: u64) -> Option<u32> {
         let (pid, locked) = (words.nth(2)?, words.next()?);
         (is_flock && locked == file).then(|| pid.parse().ok())?
     })
+}
+
+/// The user whose rights this process has.
+pub(crate) fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// The start time of this process.
