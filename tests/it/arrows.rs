@@ -306,6 +306,30 @@ fn no_two_files_know_each_other_not_even_by_way_of_others() {
     }
 }
 
+/// Where the library may ask which system it is built for: the room of systems, and what has descriptors in its interface.
+const ASK_FOR_THE_SYSTEM: [&str; 3] = ["system/", "stop.rs", "bus/mod.rs"];
+
+#[test]
+fn only_one_room_of_the_library_asks_which_system_it_is_built_for() {
+    let source = root().join("crates/framebus/src");
+    let mut files = Vec::new();
+    collect(&source, &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let asks = text.lines().any(|line| {
+            let line = line.trim_start();
+            let is_question = line.starts_with("#[cfg(") || line.contains("cfg!(");
+            let systems = ["unix", "windows", "target_os", "target_family"];
+            is_question && !line.contains("test") && systems.iter().any(|name| line.contains(name))
+        });
+        let inside = file.strip_prefix(&source).expect("under it");
+        let may = ASK_FOR_THE_SYSTEM
+            .iter()
+            .any(|place| inside.to_string_lossy().starts_with(place));
+        assert!(may || !asks, "{}", inside.display());
+    }
+}
+
 #[test]
 fn a_path_is_found_in_the_arguments_of_a_macro() {
     let found = in_tokens("\"{}\" , crate :: units :: show_bytes (1) , crate :: CONST");

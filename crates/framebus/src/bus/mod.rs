@@ -62,7 +62,7 @@ pub use handle::HandleError;
 pub(crate) use handle::check_home;
 pub use lockstep::SlowConsumer;
 pub(crate) use lockstep::{Goal, Room};
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub(crate) use names::Names;
 pub use no_plane::NoPlane;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};

@@ -59,7 +59,7 @@ impl Names {
     }
 
     /// The names of a bus that has no segment: its lock is taken, and its pipes have a directory.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) fn without_segment(options: &ProducerOptions) -> Arc<Names> {
         let lock = BusLock::acquire(&options.bus).expect("a lock");
         let pipes = PipesDir::create(&options.bus, options.permissions());

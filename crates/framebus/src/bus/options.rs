@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{BusName, HandleError};
 use crate::layout::{ColorRange, Format, Geometry, PlanError, PlaneSpec};
-use crate::system::{Permissions, RuntimeDirError};
+use crate::system::{MEMORY, MORE_MEMORY, Permissions, RuntimeDirError};
 use crate::trigger::ServerError;
 
 /// What a bus is to be: [`ProducerOptions::new`], what is to be otherwise, then [`super::Producer::create`].
@@ -243,7 +243,7 @@ pub enum CreateError {
     Plan(#[from] PlanError),
     /// Shared memory is full.
     #[error(
-        "bus {bus} needs {} of shared memory and /dev/shm has {} free: use a smaller size or history, or enlarge /dev/shm (mount -o remount,size=..., docker run --shm-size ...)",
+        "bus {bus} needs {} of shared memory and {MEMORY} has {} free: use a smaller size or history, or {MORE_MEMORY}",
         crate::units::show_bytes(*.needed), crate::units::show_bytes(*.free)
     )]
     Full {

@@ -25,7 +25,7 @@ pub use sampler::Sampler;
 pub use snapshot::*;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
-pub use world::{Load, World};
+pub use {crate::system::Load, world::World};
 
 pub use crate::system::shm_usage;
 pub use crate::trigger::HEARTBEAT_MS;

@@ -4,9 +4,7 @@ use std::fmt::Debug;
 
 use super::process::{Processes, Usage};
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::system::{self, shm_usage};
-
-pub use crate::system::Load;
+use crate::system::{self, Load, shm_usage};
 
 /// Where a sampler gets what is not in the segment.
 pub trait World: Debug + Send {

@@ -58,6 +58,7 @@ pub(crate) enum LockError {
     Held,
     /// It belongs to another user.
     #[error("it belongs to user {uid}")]
+    #[allow(dead_code, reason = "where users share a place for locks")]
     Foreign { uid: u32 },
     /// The system says no.
     #[error(transparent)]

@@ -50,6 +50,8 @@ impl Waiter {
         self.stop.is_set()
     }
 
+    /// What it waits with.
+    #[allow(dead_code, reason = "only Unix has one descriptor for it")]
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.waiting
     }

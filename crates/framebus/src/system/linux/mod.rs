@@ -46,6 +46,12 @@ pub(crate) use signals::on_signals;
 pub(crate) use usage::{consumed, load};
 pub(crate) use waiting::Waiting;
 
+/// Where shared memory is, for messages.
+pub(crate) const MEMORY: &str = "/dev/shm";
+/// How there is more of it.
+pub(crate) const MORE_MEMORY: &str =
+    "enlarge /dev/shm (mount -o remount,size=..., docker run --shm-size ...)";
+
 /// Where views of shared memory can begin: on multiples of this.
 pub(crate) fn granularity() -> u64 {
     rustix::param::page_size() as u64

@@ -1,4 +1,5 @@
-//! One end of the conformance test, in Rust: see `tests/clients/conformance.rs`. Usage: as `clients/c/tests/conformance.c`.
+//! One end of the conformance test, in Rust: see `crates/capi/tests/clients/conformance.rs`. Usage: as
+//! `clients/c/tests/conformance.c`.
 
 use std::error::Error;
 use std::io::Write;
@@ -93,6 +94,9 @@ fn consume(arguments: [&str; 4]) -> Result<(), Box<dyn Error>> {
         torn += u64::from(!whole || !same);
         backwards += u64::from(frame.info().sequence <= last);
         last = frame.info().sequence;
+        if mode == "slow" {
+            std::thread::sleep(Duration::from_millis(60));
+        }
         if mode == "hold" {
             println!("holding {last}");
             std::io::stdout().flush()?;
