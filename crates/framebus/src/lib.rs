@@ -15,7 +15,7 @@
 //!   as the slots reach back, and counts what it missed.
 //! - Whoever may write the segment (the same user, or the group of `--mode 0660`) could damage it on purpose. Readers check
 //!   every offset and length, but cannot check that pixels are what a camera saw.
-//! - Linux only, for now.
+//! - Linux. On Windows it has run under Wine only (`docs/windows.md`).
 //!
 //! # Take frames
 //!
