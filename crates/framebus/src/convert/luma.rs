@@ -58,7 +58,7 @@ pub fn words_to_gray(words: &[u8], bits: u32, gray: &mut [u8]) {
 
 macro_rules! pairs {
     ($($name:ident($pair:ident) = $luma:expr;)*) => {$(
-        #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+        #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
         fn $name(pairs: &[u8], gray: &mut [u8]) {
             let (blocks, tail) = pairs.as_chunks::<{ 2 * BLOCK }>();
             let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
@@ -83,7 +83,11 @@ pairs! {
     second_stretched_dispatched(pair) = stretched((pair >> 8) as u8);
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn stretch_dispatched(luma: &[u8], gray: &mut [u8]) {
     let (blocks, tail) = luma.as_chunks::<BLOCK>();
     let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
@@ -97,7 +101,11 @@ fn stretch_dispatched(luma: &[u8], gray: &mut [u8]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn words_dispatched(words: &[u8], shift: u32, gray: &mut [u8]) {
     for (gray, &word) in gray.iter_mut().zip(words.as_chunks::<2>().0) {
         *gray = (u16::from_le_bytes(word) >> shift) as u8;

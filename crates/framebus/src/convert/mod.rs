@@ -99,7 +99,11 @@ pub fn bgr_to_chroma(bgr: &[u8], blue: &mut [u8], red: &mut [u8]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn bgr_to_gray_dispatched(bgr: &[u8], gray: &mut [u8]) {
     // Other architectures do not know the name, and asking for it there does not compile.
     const IN_PAIRS: bool =
@@ -116,7 +120,11 @@ fn bgr_to_gray_dispatched(bgr: &[u8], gray: &mut [u8]) {
     pixels_one_by_one(tail, gray_tail);
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn yuyv_to_gray_dispatched(yuyv: &[u8], gray: &mut [u8]) {
     let (blocks, tail) = yuyv.as_chunks::<{ 2 * BLOCK }>();
     let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
@@ -131,7 +139,11 @@ fn yuyv_to_gray_dispatched(yuyv: &[u8], gray: &mut [u8]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn stretch_luma_dispatched(gray: &mut [u8]) {
     let (blocks, tail) = gray.as_chunks_mut::<BLOCK>();
     for block in blocks {
