@@ -4,6 +4,7 @@
 //! A target must not panic, end the process, take long or take much memory, whatever its input is. What it leaves is under
 //! `FRAMEBUS_RUNTIME_DIR` and TMPDIR, and in `/dev/shm/framebus.fuzz-PID*`: whoever starts it removes them.
 
+mod bridge;
 mod config;
 mod pipe;
 mod planted;
@@ -48,6 +49,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "replay",
         run: stream::replay,
+    },
+    Target {
+        name: "bridge",
+        run: bridge::run,
     },
 ];
 

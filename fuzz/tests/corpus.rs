@@ -89,3 +89,8 @@ fn no_stream_of_the_corpus_is_more_than_an_error() {
         replay(target);
     }
 }
+
+#[test]
+fn nothing_of_the_corpus_that_another_machine_sends_is_more_than_an_error() {
+    replay("bridge");
+}

@@ -69,6 +69,13 @@ fn with_completers(command: Command) -> Command {
         .collect();
     command.mut_subcommands(|verb| {
         let name = verb.get_name().to_owned();
+        // Those of `bridge` name buses, too.
+        let verb = verb.mut_subcommands(|inner| {
+            inner.mut_args(|arg| match arg.get_id().as_str() {
+                "bus" => arg.add(ArgValueCompleter::new(running)),
+                _ => arg,
+            })
+        });
         verb.mut_args(|arg| match (name.as_str(), arg.get_id().as_str()) {
             ("produce", "bus") => arg.add(ArgValueCompleter::new(configured)),
             (_, "bus") => arg.add(ArgValueCompleter::new(running)),

@@ -239,6 +239,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_PRODUCE_HISTORY", "3"),
         ("FRAMEBUS_PRODUCE_OPEN_TIMEOUT", "20s"),
         ("FRAMEBUS_PRODUCE_READ_TIMEOUT", "1m"),
+        ("FRAMEBUS_PRODUCE_CA", "c.pem"),
         ("FRAMEBUS_PRODUCE_MODE", "640"),
         ("FRAMEBUS_PRODUCE_GROUP", "video"),
         ("FRAMEBUS_PRODUCE_FOURCC", "YUYV"),
@@ -259,7 +260,7 @@ fn every_variable_is_read() {
         ("FRAMEBUS_TOP_FINDINGS_SLOW_ABOVE_PERIODS", "1.5"),
         ("FRAMEBUS_TOP_FINDINGS_SHM_FULL_PERCENT", "80"),
     ];
-    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = \"30000/1001\"\nrange = \"limited\"\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nopen_timeout = \"20s\"\nread_timeout = \"1m\"\nmode = \"640\"\ngroup = \"video\"\n\
+    let file = "bus = \"b\"\n[produce]\nsource = 'a.mp4'\ncolor = true\nloop = true\nfps = \"30000/1001\"\nrange = \"limited\"\nsize = \"2x1\"\nconsumers = 200\nhistory = 3\nopen_timeout = \"20s\"\nread_timeout = \"1m\"\nca = \"c.pem\"\nmode = \"640\"\ngroup = \"video\"\n\
                 fourcc = \"YUYV\"\nset = \"exposure_auto=1, gain=20\"\nbackend = \"opencv\"\nbgr_fps = 5\n\
                 [consume]\ntrigger = \"spin\"\ntimeout = \"2m\"\n\
                 [serve]\nlisten = \"[::1]:80\"\ntoken_file = \"t\"\npublic = true\nhosts = \"a b\"\n\

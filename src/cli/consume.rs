@@ -3,24 +3,28 @@
 mod commands;
 mod events;
 
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::fs::{FileType, fstat};
 
 use events::EventArgs;
 
 use super::config::{Config, Trigger};
+use super::progress::When;
 use super::units::{parse_duration, parse_fps};
 use super::{choose_bus, parse_bus};
-use crate::sink::{ExecMode, Format, Kind, Plane, Target};
+use crate::sink::{ExecMode, Ffmpeg, Format, Kind, Plane, Target};
 use framebus::bus::{BusName, IndexChoice};
 use framebus::layout::{Format as Image, PlaneSpec, TriggerKind};
 use framebus::stop::Stop;
 use framebus_tools::consume::Consumption;
 use framebus_tools::job::{Job, Task};
 use framebus_tools::log;
+use framebus_tools::progress::ShowProgress;
 
 /// Take frames as a consumer of a bus
 #[derive(Debug, Clone, Args)]
@@ -39,6 +43,9 @@ pub struct ConsumeArgs {
     #[arg(long, group = "sink", help_heading = "What to do with frames (one of)")]
     pub json: bool,
     /// Write frames to a file, or to stdout (-); %06d in the name writes one file per frame, numbered by its sequence
+    ///
+    /// FILE.mp4, .mkv, .mov and .webm are written by ffmpeg, which is looked for in PATH: each frame has its capture time, from the
+    /// first one on, and the file is finished on Ctrl-C and when the producer dies, too.
     ///
     /// With --every-frame or --pre, a file FILE.y4m gets FILE.y4m.ndjson beside it: a line of JSON per frame with its sequence and
     /// times, which `framebus produce FILE.y4m` replays. At the end, a line on stderr says how much was written.
@@ -117,6 +124,10 @@ pub struct ConsumeArgs {
     /// End after this time, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+    /// Show how far it is, how fast, and how long it still takes. By itself only with --count, --duration or --output, and
+    /// where nothing else is written to the terminal
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub progress: When,
     /// Give up when there is no bus, or no new frame, for this long [default: never]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
@@ -133,6 +144,7 @@ Examples:
   framebus consume -i 1 -o 'frame-%06d.png' --max-fps 1 --follow
   framebus consume --exec 'echo \"frame $FRAMEBUS_SEQ: $(wc -c) bytes\"' --count 3
   framebus consume --every-frame -o run.y4m --duration 10s
+  framebus consume -o clip.mp4 --duration 10s
   framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it
   framebus consume --pre 5s --post 10s --repeat --on-change 2% -o 'event-%03d.y4m'
   framebus consume --on-change 2% -o 'new-%06d.jpg' --max-fps 5";
@@ -141,9 +153,15 @@ Examples:
 fn is_video_of_others(path: &Path) -> bool {
     let end = path.extension().and_then(|end| end.to_str()).unwrap_or("");
     let others = [
-        "mp4", "mkv", "mov", "avi", "webm", "ts", "gif", "bmp", "tif", "tiff", "webp",
+        "avi", "ts", "m2ts", "mpg", "mpeg", "flv", "wmv", "ogv", "gif", "bmp", "tif", "tiff",
+        "webp",
     ];
     others.iter().any(|other| other.eq_ignore_ascii_case(end))
+}
+
+fn is_file(fd: impl AsFd) -> bool {
+    let kind = fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    kind == Ok(FileType::RegularFile)
 }
 
 fn parse_index(text: &str) -> Result<IndexChoice, String> {
@@ -193,6 +211,11 @@ impl ConsumeArgs {
                 "framebus writes no {0}: give a --format, or let ffmpeg write it: framebus consume -o - --format y4m | ffmpeg -i - {0}",
                 path.display()
             ),
+            // Now, and not when the event comes.
+            Some(path) if self.events.pre.is_some() && self.is_film() => {
+                Ffmpeg::find(path)?;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -220,6 +243,10 @@ impl ConsumeArgs {
     fn file_format(&self) -> Option<Format> {
         let path = self.output.as_ref()?;
         self.format.or_else(|| Format::of_file(path))
+    }
+
+    fn is_film(&self) -> bool {
+        self.file_format().and_then(Format::container).is_some()
     }
 
     /// Whether frames are taken in order: a recording around an event has no use for the newest alone.
@@ -262,6 +289,18 @@ impl ConsumeArgs {
         }
     }
 
+    /// Whether progress is shown: not by itself where it has nothing to say, or would stand between what others write.
+    fn progress(&self) -> ShowProgress {
+        let has_an_end = self.count.is_some() || self.duration.is_some();
+        let to_stdout = self.json || self.output.as_deref() == Some(Path::new("-"));
+        // A pipe has a reader, which may have the same terminal.
+        let shares = self.exec.is_some() || to_stdout && !is_file(std::io::stdout());
+        match self.progress {
+            When::Auto if shares || !(has_an_end || self.output.is_some()) => ShowProgress::Never,
+            when => when.into(),
+        }
+    }
+
     /// What holds, for whoever takes frames.
     fn consumption(&self) -> Consumption {
         Consumption {
@@ -281,6 +320,7 @@ impl ConsumeArgs {
             duration: self.duration,
             timeout: self.timeout,
             follow: self.follow,
+            progress: self.progress(),
         }
     }
 }

@@ -40,6 +40,11 @@ pub fn main(args: &ManArgs) -> anyhow::Result<ExitCode> {
         for verb in command.get_subcommands() {
             let name = format!("framebus-{}", verb.get_name());
             write(directory, &name, verb.clone())?;
+            let inner = verb.get_subcommands();
+            for inner in inner.filter(|inner| inner.get_name() != "help") {
+                let name = format!("{name}-{}", inner.get_name());
+                write(directory, &name, inner.clone())?;
+            }
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -64,7 +69,7 @@ fn write(directory: &std::path::Path, name: &str, command: Command) -> anyhow::R
 
 fn render(name: &str, command: Command) -> anyhow::Result<Vec<u8>> {
     // The page of a verb is named framebus-VERB, and its synopsis reads as it is typed.
-    let typed = name.replacen('-', " ", 1);
+    let typed = name.replace('-', " ");
     let title: &'static str = Box::leak(name.to_owned().into_boxed_str());
     let words = command.get_after_help().map(ToString::to_string);
     let is_verb = name != "framebus";

@@ -1,6 +1,7 @@
 //! The command line: one file a verb, and what the verbs share.
 
 pub mod bench;
+pub mod bridge;
 pub mod camera_words;
 pub mod cameras;
 pub mod check;
@@ -17,6 +18,7 @@ pub mod metrics;
 mod nearby;
 pub mod peek;
 pub mod produce;
+pub mod progress;
 mod seen;
 pub mod serve;
 pub mod top;
@@ -68,6 +70,7 @@ enum Verb {
     Ls(ls::LsArgs),
     Peek(peek::PeekArgs),
     Serve(serve::ServeArgs),
+    Bridge(bridge::BridgeArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
     Cameras(cameras::CamerasArgs),
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => ls::main(args),
         Verb::Peek(args) => peek::main(args, &config),
         Verb::Serve(args) => serve::main(args, &config),
+        Verb::Bridge(args) => bridge::main(args, &config),
         Verb::Wait(args) => wait::main(args, &config),
         Verb::Check(args) => check::main(args, &config),
         Verb::Cameras(args) => cameras::main(args),

@@ -2,30 +2,38 @@
 
 mod camera;
 mod combinations;
+mod gray;
+mod over;
+mod raw_pixels;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::camera_words::{Backend, parse_fourcc, parse_setting};
 use super::config::{Config, PlaneList, parse_planes};
+use super::parse_bus;
+use super::progress::When;
 use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
     range_parser,
 };
-use super::{choose_bus, parse_bus};
 use crate::source::v4l2::FourCc;
-use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+use crate::source::{RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+pub use gray::GrayFrom;
+pub use raw_pixels::RawPixels;
+
 use framebus::bus::BusName;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
 use framebus::source::{Opener, PatternSource, Range, SourceError, SourceSpec};
 use framebus::stop::Stop;
 use framebus_tools::exit::stopped;
-use framebus_tools::job::{self, Job, Task};
+use framebus_tools::job::{Job, Task, WORKER};
 use framebus_tools::produce::BoxedSource;
 use framebus_tools::production::{Awaited, Production};
 
@@ -33,9 +41,13 @@ use framebus_tools::production::{Awaited, Production};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ProduceArgs {
-    /// What to capture: a camera (0, /dev/video0), a video file, an image sequence (img_%04d.png), an rtsp:// or http://
-    /// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-` (Y4M or raw
-    /// video on stdin) [default: pattern]
+    /// What to capture: a camera (0, /dev/video0), a video file, images (img_%04d.png, 'img*.png', a directory, one.jpg), an
+    /// rtsp:// or http:// URL, a GStreamer pipeline (gst:...), a recording (run.y4m), `pattern` (a moving test picture), or `-`
+    /// (Y4M or raw video on stdin) [default: pattern]
+    ///
+    /// Images come in the order of their numbers (img_9 before img_10), from any first number on and over gaps. One image alone is
+    /// a single frame; with --duration or --count it is shown for that long. EXIF's orientation is applied. Of samples with more
+    /// than 8 bits, in images, Y4M and raw video, the high 8 become gray.
     ///
     /// A password in a URL stays in the shell's history, and shows in the list of processes for a moment at the start. To
     /// avoid both, put the URL into FRAMEBUS_PRODUCE_SOURCE, or into a configuration that only you can read.
@@ -72,6 +84,9 @@ pub struct ProduceArgs {
     /// [default: auto]
     #[arg(long, value_parser = range_parser())]
     pub range: Option<Range>,
+    /// What gray is made of, in a video file or a stream that FFmpeg decodes
+    #[arg(long, value_enum, value_name = "OF", default_value_t)]
+    pub gray: GrayFrom,
     /// Start a file again when it ends
     #[arg(long = "loop")]
     pub looped: bool,
@@ -91,6 +106,10 @@ pub struct ProduceArgs {
     /// 4 times its longest interval, at least 1.5s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub read_timeout: Option<Duration>,
+    /// Believe an https:// camera by the certificates in this PEM file, its own or those of who signs it, instead of this
+    /// machine's (or those of SSL_CERT_FILE); its own is believed whatever name and dates it has
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub ca: Option<PathBuf>,
     /// How many consumers can be attached at a time, 1 to 250 [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_CONSUMERS)))]
     pub consumers: Option<u8>,
@@ -116,9 +135,12 @@ pub struct ProduceArgs {
     /// End after this many frames
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
-    /// End after this time, such as 10s
+    /// End after this time, such as 10s; a single image is shown for so long
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+    /// Show how far it is, how fast, and how long it still takes
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub progress: When,
     /// Wait for consumers that read every frame (--every-frame): publish a frame only when each of them has room for it, so
     /// that it misses none, however slow it is. For files, images, stdin and the pattern
     #[arg(long)]
@@ -147,49 +169,8 @@ Examples:
   framebus produce video.mp4 --loop
   framebus produce run.y4m --speed 2.0
   framebus produce video.mp4 --lockstep --fps 0
+  framebus produce 'images/*.png' --fps 10
   ffmpeg -loglevel error -i video.mp4 -f yuv4mpegpipe - | framebus produce -";
-
-/// Pixel formats of raw frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RawPixels {
-    /// 8-bit gray
-    Gray,
-    /// 8-bit blue, green, red
-    Bgr,
-    /// YUV 4:2:2, the format of many cameras
-    Yuyv,
-    /// 8-bit red, green, blue
-    Rgb,
-    /// YUV 4:2:0: luma, then chroma in turns
-    Nv12,
-    /// YUV 4:2:0: luma, then two planes of chroma (yuv420p)
-    I420,
-    /// 8-bit red, green, blue and alpha, which is left out
-    Rgba,
-    /// 8-bit blue, green, red and alpha, which is left out
-    Bgra,
-    /// YUV 4:2:2, chroma first
-    Uyvy,
-    /// 16-bit gray, little-endian; its high 8 bits become gray
-    Gray16le,
-}
-
-impl From<RawPixels> for RawFormat {
-    fn from(pixels: RawPixels) -> RawFormat {
-        match pixels {
-            RawPixels::Gray => RawFormat::Gray,
-            RawPixels::Bgr => RawFormat::Bgr,
-            RawPixels::Yuyv => RawFormat::Yuyv,
-            RawPixels::Rgb => RawFormat::Rgb,
-            RawPixels::Nv12 => RawFormat::Nv12,
-            RawPixels::I420 => RawFormat::I420,
-            RawPixels::Rgba => RawFormat::Rgba,
-            RawPixels::Bgra => RawFormat::Bgra,
-            RawPixels::Uyvy => RawFormat::Uyvy,
-            RawPixels::Gray16le => RawFormat::Gray16le,
-        }
-    }
-}
 
 const PATTERN_SIZE: Geometry = Geometry {
     width: 640,
@@ -203,73 +184,6 @@ const LOCKSTEP_LIMIT: Duration = Duration::from_secs(10);
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ProduceArgs {
-    /// Takes from the configuration what no flag has set.
-    fn over(&self, config: &Config) -> anyhow::Result<ProduceArgs> {
-        let bus = choose_bus(self.bus.as_ref(), config)?;
-        let named = config.of_bus(bus.as_str());
-        let named_source = || named.source.clone().map(OsString::from);
-        let source = self.source.clone().or_else(named_source);
-        let source = source.unwrap_or_else(|| PATTERN.into());
-        // A size that the configuration has for cameras means nothing for what has a size of its own.
-        let takes_size = match SourceSpec::of(&source) {
-            Ok(SourceSpec::Stdin) => self.format.is_some(),
-            Ok(SourceSpec::Recording(_)) => false,
-            _ => true,
-        };
-        let backend = self.backend.or(named.backend);
-        // And what it has for cameras means nothing for others.
-        let native = backend != Some(Backend::Opencv)
-            && matches!(SourceSpec::of(&source), Ok(SourceSpec::Camera(_)));
-        let place = |key| config.place(bus.as_str(), key);
-        let group = named.group.as_deref().filter(|_| self.group.is_none());
-        let group = group
-            .map(|name| {
-                parse_group(name)
-                    .map_err(|why| anyhow::anyhow!("{}: {name:?} {why}", place("group")))
-            })
-            .transpose()?;
-        // A flag for colour comes before a list of the configuration.
-        let of_file = named.planes.clone().filter(|_| !self.color);
-        let planes = self.planes.clone().or(of_file);
-        Ok(ProduceArgs {
-            fps: self.fps.or(named.fps.filter(|_| self.speed.is_none())),
-            range: self.range.or(named.range),
-            size: self.size.or(named.size.filter(|_| takes_size)),
-            open_timeout: self.open_timeout.or(named.open_timeout),
-            read_timeout: self.read_timeout.or(named.read_timeout),
-            consumers: self.consumers.or(named.consumers),
-            history: self.history.or(named.history),
-            color: match &planes {
-                Some(planes) => planes.has_colour(),
-                None => self.color || named.color == Some(true),
-            },
-            looped: self.looped || named.looped == Some(true),
-            mode: self.mode.or(named.mode),
-            group: self.group.or(group),
-            fourcc: self.fourcc.or(named.fourcc.filter(|_| native)),
-            settings: match named
-                .settings
-                .clone()
-                .filter(|_| native && self.settings.is_empty())
-            {
-                Some(settings) => settings,
-                None => self.settings.clone(),
-            },
-            backend,
-            bgr_fps: self.bgr_fps.or(named.bgr_fps),
-            color_by: match (&self.planes, &planes, self.color) {
-                (Some(_), _, _) => Some("--planes".to_owned()),
-                (None, Some(_), _) => Some(place("planes").to_string()),
-                (None, None, true) => None,
-                (None, None, false) => Some(place("color").to_string()),
-            },
-            planes,
-            bus: Some(bus),
-            source: Some(source),
-            ..self.clone()
-        })
-    }
-
     /// What is captured. A path may have any characters.
     #[must_use]
     pub fn source(&self) -> &OsStr {
@@ -307,6 +221,7 @@ impl ProduceArgs {
             unpaced: self.speed == Some(Speed::Max),
             size: self.size,
             range: self.range.unwrap_or_default(),
+            gray: self.gray.into(),
             start: self.start,
             end: self.end,
             looped: self.looped,
@@ -328,6 +243,7 @@ impl ProduceArgs {
                 .lockstep
                 .then(|| self.lockstep_limit.unwrap_or(LOCKSTEP_LIMIT)),
             awaited: self.awaited(),
+            progress: self.progress.into(),
             ..Production::new(bus, self.source().to_owned())
         }
     }
@@ -343,7 +259,7 @@ pub fn main(args: &ProduceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     combinations::check(args, &merged, &spec, config)?;
     let production = merged.production(&spec);
     let hand_over = |what: &str| Err(Job::new(Task::Produce(production.clone())).hand_over(what));
-    let worker = || job::find("--show");
+    let worker = || WORKER.find("--show");
     if camera::is_native(&merged, &spec) {
         let stop = Stop::on_signals()?;
         return match camera::open(&merged, &spec, &stop)? {

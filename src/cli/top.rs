@@ -1,5 +1,8 @@
 //! `framebus top`: a live view of a bus, read-only.
 
+mod far;
+mod remote;
+
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -8,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::bridge::{LinkArgs, parse_far};
 use super::config::{Background, Config};
 use super::units::parse_duration;
 use super::{choose_bus, parse_bus};
@@ -26,6 +30,11 @@ pub struct TopArgs {
     /// Name of the bus [default: FRAMEBUS_BUS, else cam0]
     #[arg(short, long, value_name = "NAME", value_parser = parse_bus)]
     pub bus: Option<BusName>,
+    /// Watch a bus of another machine, which `framebus bridge send` sends; a picture comes once a second
+    #[arg(long, value_name = "HOST/BUS", value_parser = parse_far, conflicts_with = "bus")]
+    pub remote: Option<String>,
+    #[command(flatten)]
+    link: LinkArgs,
     /// Print one snapshot and end
     #[arg(long, conflicts_with = "count")]
     pub once: bool,
@@ -59,6 +68,7 @@ const AFTER_HELP: &str = "\
 Examples:
   framebus top
   framebus top -b cam1 -d 2s
+  framebus top --remote box1/cam0 --connect box1
   framebus top --once --json | jq '.consumers[] | {index, fps, skipped}'
   framebus top --json -n 60 -d 1s >log.ndjson
 
@@ -124,6 +134,14 @@ pub fn main(args: &TopArgs, config: &Config) -> anyhow::Result<ExitCode> {
         .or(config.top.interval)
         .unwrap_or(LOOK)
         .clamp(SHORTEST, LONGEST);
+    if let Some(far) = &args.remote {
+        return far::main(args, far, interval, config);
+    }
+    if args.link.is_given() {
+        anyhow::bail!(
+            "--connect, --discover and --zenoh say how a bus of another machine is reached: give --remote HOST/BUS"
+        );
+    }
     if args.once || args.json || !has_screen() {
         return print(args, default, interval, config.top.findings.thresholds());
     }
@@ -160,8 +178,20 @@ fn view(
     interval: Duration,
     config: &Config,
 ) -> anyhow::Result<ExitCode> {
+    let mut buses = Buses::new(bus.clone(), config.top.findings.thresholds());
+    show(args, bus.as_str(), all_buses, interval, config, &mut buses)
+}
+
+fn show(
+    args: &TopArgs,
+    bus: &str,
+    all_buses: bool,
+    interval: Duration,
+    config: &Config,
+    sampler: &mut dyn tui::Sampler,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    let mut options = Options::detect(bus.as_str(), |name| std::env::var(name).ok());
+    let mut options = Options::detect(bus, |name| std::env::var(name).ok());
     options.all_buses = all_buses;
     options.interval = interval;
     options.samples = args.count;
@@ -187,8 +217,7 @@ fn view(
         None if options.theme == Theme::None => Renderer::Braille,
         None => options.renderer,
     };
-    let mut buses = Buses::new(bus.clone(), config.top.findings.thresholds());
-    Ok(match tui::run(&mut buses, &options, &stop)? {
+    Ok(match tui::run(sampler, &options, &stop)? {
         Outcome::Quit => ExitCode::SUCCESS,
         Outcome::Stopped | Outcome::HungUp => stopped(&stop),
     })

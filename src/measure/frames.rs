@@ -35,7 +35,11 @@ pub fn publish(producer: &mut Producer, bgr: &[u8]) {
 }
 
 /// Reads three bytes for each that it writes: what a conversion cannot do without.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 pub fn read_three_write_one(bgr: &[u8], gray: &mut [u8]) {
     let third = bgr.as_chunks::<192>().0;
     for (bgr, gray) in third.iter().zip(gray.as_chunks_mut::<64>().0) {

@@ -6,6 +6,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
 use thiserror::Error;
@@ -179,26 +181,9 @@ fn shown_tokens(asked: &Asked) -> impl Iterator<Item = String> {
     of_header.into_iter().chain(of_query)
 }
 
-/// The password in `user:password`, of which only the letters are Base64.
+/// The password in `user:password`, with or without what fills Base64 up.
 fn password(base64: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0u32, 0);
-    for letter in base64.trim_end_matches('=').bytes() {
-        let six = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
+    let bytes = STANDARD_NO_PAD.decode(base64.trim_end_matches('=')).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     text.split_once(':')
         .map(|(_, password)| password.to_owned())

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::encode::{Encoding, encode};
-use super::process::{Ended, wait_for};
+use super::process::{Ended, show, wait_for};
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary, VideoSink};
 use framebus::stop::Stop;
 
@@ -226,13 +226,4 @@ fn unsuitable(command: &str, status: ExitStatus) -> SinkError {
         "the command '{command}' ended with {}",
         show(status)
     ))
-}
-
-fn show(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "an unknown status".to_owned(),
-    }
 }

@@ -6,7 +6,10 @@
 mod change;
 mod encode;
 mod exec;
+mod ffmpeg;
+mod film;
 mod images;
+mod matroska;
 mod ndjson;
 mod open;
 mod out;
@@ -25,6 +28,9 @@ pub use framebus_tools::sink::{FrameView, Pixels, Plane, Sink, SinkError, Stream
 pub use change::{Change, ChangeSink};
 pub use encode::{Encoding, encode, encode_jpeg};
 pub use exec::{ExecSink, ExecStreamSink};
+pub use ffmpeg::Container;
+pub(crate) use ffmpeg::Ffmpeg;
+pub use film::FilmSink;
 pub(crate) use images::replace_file;
 pub use images::{FileName, ImageSink};
 pub use ndjson::NdjsonSink;

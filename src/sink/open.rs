@@ -1,6 +1,5 @@
 //! Which sink a person asked for.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -9,11 +8,12 @@ use super::encode::Encoding;
 use super::images::{FileName, ImageSink};
 use super::report::ReportSink;
 use super::{
-    ExecSink, ExecStreamSink, NdjsonSink, Output, Plane, RecordingSink, Sink, SinkError, StatsSink,
-    VideoSink,
+    Container, ExecSink, ExecStreamSink, FilmSink, NdjsonSink, Output, Plane, RecordingSink, Sink,
+    SinkError, StatsSink, VideoSink,
 };
 use framebus::layout::Format as Image;
 use framebus::stop::Stop;
+use framebus_tools::stderr::Awaited;
 
 /// How frames are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
@@ -22,6 +22,14 @@ pub enum Format {
     Raw,
     /// YUV4MPEG2 video, for ffmpeg and players
     Y4m,
+    /// H.264 in MP4, through ffmpeg, with the frames' times
+    Mp4,
+    /// H.264 in Matroska, through ffmpeg, with the frames' times to the millisecond
+    Mkv,
+    /// H.264 in QuickTime, through ffmpeg, with the frames' times
+    Mov,
+    /// VP9 in WebM, through ffmpeg, with the frames' times to the millisecond
+    Webm,
     /// PGM images; PPM with --color
     Pgm,
     /// PNG images
@@ -54,8 +62,20 @@ impl Format {
             Format::Nv12 => Image::NV12,
             Format::I420 => Image::I420,
             Format::Yuyv => Image::YUYV,
-            Format::Y4m | Format::Pgm | Format::Png | Format::Jpeg => return None,
+            _ => return None,
         })
+    }
+
+    /// The kind of file that ffmpeg makes.
+    #[must_use]
+    pub fn container(self) -> Option<Container> {
+        match self {
+            Format::Mp4 => Some(Container::Mp4),
+            Format::Mkv => Some(Container::Mkv),
+            Format::Mov => Some(Container::Mov),
+            Format::Webm => Some(Container::Webm),
+            _ => None,
+        }
     }
 
     /// The format that writes a plane as it is.
@@ -71,6 +91,10 @@ impl Format {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "raw" | "gray" => Some(Format::Raw),
             "y4m" => Some(Format::Y4m),
+            "mp4" | "m4v" => Some(Format::Mp4),
+            "mkv" => Some(Format::Mkv),
+            "mov" => Some(Format::Mov),
+            "webm" => Some(Format::Webm),
             "pgm" | "ppm" => Some(Format::Pgm),
             "png" => Some(Format::Png),
             "jpg" | "jpeg" | "mjpg" | "mjpeg" => Some(Format::Jpeg),
@@ -183,7 +207,7 @@ pub fn open(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError>
 
 fn open_sink(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
     Ok(match kind {
-        Kind::Stats => Box::new(StatsSink::new(io::stderr())),
+        Kind::Stats => Box::new(StatsSink::new(Awaited)),
         Kind::LoggedStats => Box::new(StatsSink::logged()),
         Kind::Json(target) => Box::new(NdjsonSink::new(stream(target, stop)?)),
         Kind::Recording(path, plane) => Box::new(RecordingSink::create(path, *plane, stop)?),
@@ -209,9 +233,10 @@ fn open_sink(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError
         Kind::Frames(target, Format::Jpeg, plane) => {
             Box::new(images(target, Encoding::Jpeg, stop)?.of(*plane))
         }
-        Kind::Frames(target, format, _) => match format.image() {
-            Some(image) => raw(target, image, stop)?,
-            None => return Err(SinkError::Unsuitable("it is no image".to_owned())),
+        Kind::Frames(target, format, plane) => match (format.image(), format.container()) {
+            (Some(image), _) => raw(target, image, stop)?,
+            (None, Some(container)) => film(target, container, *plane, stop)?,
+            (None, None) => return Err(SinkError::Unsuitable("it is no image".to_owned())),
         },
     })
 }
@@ -219,6 +244,20 @@ fn open_sink(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError
 /// Writes a plane as it is.
 fn raw(target: &Target, plane: Image, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError> {
     Ok(Box::new(VideoSink::raw(stream(target, stop)?, plane)?))
+}
+
+fn film(
+    target: &Target,
+    container: Container,
+    plane: Plane,
+    stop: &Stop,
+) -> Result<Box<dyn Sink + Send>, SinkError> {
+    match target {
+        Target::File(path) => Ok(Box::new(FilmSink::create(path, container, plane, stop)?)),
+        Target::Stdout => Err(SinkError::Unsuitable(
+            "ffmpeg goes back in the film that it writes: give it a file; for a pipe take --format y4m".to_owned(),
+        )),
+    }
 }
 
 fn stream(target: &Target, stop: &Stop) -> Result<Output, SinkError> {
@@ -256,7 +295,8 @@ mod tests {
         for (name, format) in [
             ("a.y4m", Some(Format::Y4m)),
             ("a_%06d.PNG", Some(Format::Png)),
-            ("a.mp4", None),
+            ("a.Mp4", Some(Format::Mp4)),
+            ("a.avi", None),
             ("a", None),
         ] {
             assert_eq!(Format::of_file(Path::new(name)), format, "{name}");
@@ -288,8 +328,10 @@ mod tests {
             frame.others.push((format, vec![0; len]));
         }
         let full = Target::File("/dev/full".into());
-        let kinds = Format::value_variants()
-            .iter()
+        // What ffmpeg writes is a file, and says so when it is opened.
+        let formats = Format::value_variants().iter();
+        let kinds = formats
+            .filter(|format| format.container().is_none())
             .map(|format| Kind::Frames(full.clone(), *format, Plane::Gray));
         for kind in kinds.chain([Kind::Json(full.clone())]) {
             let mut sink = open(&kind, &stop).expect("open");

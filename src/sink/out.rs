@@ -119,6 +119,13 @@ impl Output {
         })
     }
 
+    /// Sets how long a reader that does read gets to take the rest of a frame after a request to stop; without this, a second.
+    #[must_use]
+    pub(super) fn with_grace(mut self, grace: Duration) -> Output {
+        self.grace_ns = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
     /// Returns what error messages call it.
     #[must_use]
     pub fn target(&self) -> &str {

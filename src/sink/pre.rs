@@ -1,8 +1,10 @@
 //! Recordings of an event, with what was before it.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
 use super::{Change, FileName, FrameView, Kind, Sink, SinkError, StreamInfo, Summary, open};
@@ -41,6 +43,8 @@ pub struct PreSink {
     stream: Option<StreamInfo>,
     ring: VecDeque<Kept>,
     writing: Option<Box<dyn Sink + Send>>,
+    /// Recordings of which the rest is written: that may take a moment, in which the next event may come.
+    ending: Vec<JoinHandle<Result<(), SinkError>>>,
     ends_ns: Option<u64>,
     events: u64,
 }
@@ -85,6 +89,7 @@ impl PreSink {
             stream: None,
             ring: VecDeque::new(),
             writing: None,
+            ending: Vec::new(),
             ends_ns: None,
             events: 0,
         })
@@ -157,10 +162,23 @@ impl PreSink {
             return Err(SinkError::Complete);
         }
         self.ends_ns = None;
-        match self.writing.take() {
-            Some(mut sink) => sink.finish(&Summary::default()),
-            None => Ok(()),
+        if let Some(mut sink) = self.writing.take() {
+            self.ending
+                .push(spawn(move || sink.finish(&Summary::default())));
         }
+        Ok(())
+    }
+
+    /// Learns how recordings have ended: of those whose rest is written, or of all.
+    fn ended(&mut self, all: bool) -> Result<(), SinkError> {
+        let (over, going_on) = mem::take(&mut self.ending)
+            .into_iter()
+            .partition(|thread| all || thread.is_finished());
+        self.ending = going_on;
+        let over: Vec<JoinHandle<_>> = over;
+        let results = over.into_iter().map(JoinHandle::join);
+        // A panic has said so itself.
+        results.flatten().collect()
     }
 }
 
@@ -200,6 +218,7 @@ impl Sink for PreSink {
         if self.ends_ns.is_some_and(|ends_ns| now_ns >= ends_ns) {
             self.end()?;
         }
+        self.ended(false)?;
         if !self.trigger.swap(false, Ordering::SeqCst) {
             return Ok(());
         }
@@ -213,6 +232,7 @@ impl Sink for PreSink {
     }
 
     fn finish(&mut self, summary: &Summary) -> Result<(), SinkError> {
+        self.ended(true)?;
         match &mut self.writing {
             Some(sink) => sink.finish(summary),
             None if self.events == 0 => {

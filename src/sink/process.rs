@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
@@ -45,4 +46,13 @@ pub(super) fn wait_for(
         }
     }
     Ok(Ended::Itself(child.wait()?))
+}
+
+/// How a child has ended, in words.
+pub(super) fn show(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown status".to_owned(),
+    }
 }

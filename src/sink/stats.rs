@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use framebus_tools::stderr::Awaited;
+
 use super::{FrameView, Sink, SinkError, StreamInfo, Summary};
 
 /// Ticks come about once a second; one that comes earlier than this belongs to the same line.
@@ -81,11 +83,11 @@ impl<W: Write> StatsSink<W> {
     }
 }
 
-impl StatsSink<io::Stderr> {
+impl StatsSink<Awaited> {
     /// Logs the lines instead, with their numbers as fields: in the form of the log, and silent where it is.
     #[must_use]
     pub fn logged() -> Self {
-        let mut sink = StatsSink::new(io::stderr());
+        let mut sink = StatsSink::new(Awaited);
         sink.output = None;
         sink
     }

@@ -1,5 +1,6 @@
 //! A byte stream that is cut into frames: interruptible, resumable, without a copy where one can be spared.
 
+mod payload;
 mod streams;
 mod words;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 
 use framebus::clock::{monotonic_ns, wall_ns};
-use framebus::source::{Arrival, Filled, FrameMeta, SourceError};
+use framebus::source::{Arrival, FrameMeta, Progress, SourceError};
 use framebus::stop::{Stop, Waited};
 
 /// How long nothing may come before `wait` says so.
@@ -92,6 +93,8 @@ pub(super) struct Input<R> {
     untouched: bool,
     /// How the header of a stream begins; empty where there are none.
     magic: &'static [u8],
+    /// How many frames a regular file has, by its size and the first one's.
+    frames: Option<u64>,
     /// Whether what comes is no frame, up to the next stream.
     lost: bool,
     /// Whether this may be that next stream.
@@ -103,8 +106,8 @@ impl<R: Read + AsFd> Input<R> {
     /// Takes a stream that a person calls `name`. If it is `looped`, it starts again at its end.
     pub(super) fn new(reader: R, name: String, looped: bool) -> Result<Input<R>, SourceError> {
         let cannot = |error| unusable(&name, "read", error);
-        let mode = fstat(&reader).map_err(cannot)?.st_mode;
-        let regular_file = FileType::from_raw_mode(mode) == FileType::RegularFile;
+        let stat = fstat(&reader).map_err(cannot)?;
+        let regular_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if looped && !regular_file {
             return Err(SourceError::Unusable(format!(
                 "{name} cannot be looped: it is not a regular file"
@@ -128,6 +131,7 @@ impl<R: Read + AsFd> Input<R> {
             capture: FrameMeta::default(),
             untouched: false,
             magic: &[],
+            frames: None,
             lost: false,
             found: false,
             stop: None,
@@ -228,6 +232,7 @@ impl<R: Read + AsFd> Input<R> {
                 Place::Announced => self.skip(stop)?,
                 Place::Header => match header(self.buffered()) {
                     FrameHeader::Complete(len) => {
+                        self.count_frames(len)?;
                         self.consume(len);
                         self.left = self.payload;
                         self.place = Place::Payload;
@@ -281,75 +286,26 @@ impl<R: Read + AsFd> Input<R> {
         }
     }
 
-    /// Reads the bytes of the payload that was announced from `begin` on. What `target` has of them since an unfinished
-    /// call is not read again.
-    ///
-    /// [`Filled::Unfinished`] when they are not all there after as long as the patience lasts. [`Filled::Damaged`] when
-    /// somebody asked to stop, or when the payload has no such bytes or is not read in order.
-    pub(super) fn read_payload(
-        &mut self,
-        begin: usize,
-        target: &mut [u8],
-    ) -> Result<Filled, SourceError> {
-        let Some(stop) = self.stop.clone() else {
-            return Ok(Filled::Damaged);
-        };
-        let (end, had) = (begin + target.len(), self.payload - self.left);
-        if self.place != Place::Announced || self.payload < end || had < begin {
-            return Ok(Filled::Damaged);
+    /// At the first frame of a file: how many there are. Some writers say more in the header of one than of another, and then it
+    /// is nearly true.
+    fn count_frames(&mut self, header: usize) -> Result<(), SourceError> {
+        if !self.regular_file || self.frames.is_some() {
+            return Ok(());
         }
-        let mut done = had.min(end) - begin;
-        let buffered = (target.len() - done).min(self.end - self.start);
-        target[done..][..buffered].copy_from_slice(&self.buffered()[..buffered]);
-        self.consume(buffered);
-        self.left -= buffered;
-        done += buffered;
-        let due_ns = self.due_ns();
-        while done < target.len() {
-            let patience = Duration::from_nanos(due_ns.saturating_sub(monotonic_ns()));
-            let got = read(&mut self.reader, &mut target[done..], &stop, Some(patience))
-                .map_err(|error| unusable(&self.name, "read", error))?;
-            match got {
-                Got::Data(len) if self.begins_stream(&target[done..][..len]) => {
-                    self.cut_off(&target[done..][..len]);
-                    return Ok(Filled::Damaged);
-                }
-                Got::Data(len) => {
-                    done += len;
-                    self.left -= len;
-                }
-                Got::End => return Err(self.truncated()),
-                Got::Nothing => return Ok(Filled::Unfinished),
-                Got::Stopped => return Ok(Filled::Damaged),
-            }
-        }
-        Ok(Filled::Frame)
+        let cannot = |error| unusable(&self.name, "read", error);
+        let size = u64::try_from(fstat(&self.reader).map_err(cannot)?.st_size).unwrap_or(0);
+        let read = seek(&self.reader, SeekFrom::Current(0)).map_err(cannot)?;
+        let begins = read.saturating_sub(self.buffered().len() as u64);
+        let pitch = (header + self.payload).max(1) as u64;
+        self.frames = Some(size.saturating_sub(begins) / pitch);
+        Ok(())
     }
 
-    fn skip(&mut self, stop: &Stop) -> Result<Got, SourceError> {
-        let buffered = self.left.min(self.end - self.start);
-        self.consume(buffered);
-        self.left -= buffered;
-        if buffered > 0 {
-            return Ok(Got::Data(buffered));
-        }
-        let len = self.left.min(self.buffer.len());
-        let got = read(
-            &mut self.reader,
-            &mut self.buffer[..len],
-            stop,
-            Some(self.patience),
-        )
-        .map_err(|error| unusable(&self.name, "read", error))?;
-        match got {
-            Got::Data(len) if self.begins_stream(&self.buffer[..len]) => {
-                let stream = self.buffer[..len].to_vec();
-                self.cut_off(&stream);
-            }
-            Got::Data(len) => self.left -= len,
-            _ => {}
-        }
-        Ok(got)
+    /// How far a file is.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let at = self.frame + 1;
+        self.frames
+            .map(|of| Progress::Frames { at: at.min(of), of })
     }
 
     fn due_ns(&self) -> u64 {

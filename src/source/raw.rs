@@ -10,7 +10,7 @@ use crate::source::packed::{Repack, from_bgra, from_rgba, from_uyvy};
 use framebus::convert::{bgr_to_gray, gray_into, stretch_luma, yuyv_to_gray};
 use framebus::layout::{ColorRange, Format, Geometry, PlaneSpec};
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Progress, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 
@@ -319,6 +319,10 @@ impl<R: Read + AsFd> FrameSource for RawSource<R> {
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         target.expect(self.geometry)?;
         late::fill(self, target)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.input.progress()
     }
 }
 

@@ -11,7 +11,7 @@ use super::Y4mSource;
 use crate::recording::sidecar;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Progress, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 use framebus_tools::file;
@@ -31,6 +31,10 @@ impl Default for Speed {
     }
 }
 
+/// The part of a recording that is all of it.
+const WHOLE: (u64, u64) = (0, u64::MAX);
+/// A replay that is this late is not hurried after: it goes on from now.
+const LATE_NS: u64 = 1_000_000_000;
 /// How long a line of the sidecar may be; those of a recording have some 300 bytes.
 const LONGEST_LINE: u64 = 64 * 1024;
 
@@ -57,6 +61,8 @@ pub struct ReplaySource {
     looped: bool,
     /// Whether no frame of this round has been given.
     fresh: bool,
+    /// The frame that was announced last.
+    at: u64,
 }
 
 impl ReplaySource {
@@ -97,9 +103,10 @@ impl ReplaySource {
             times_ns,
             period_ns: (1e9 / fps) as u64,
             start_ns: 0,
-            part_ns: (0, u64::MAX),
+            part_ns: WHOLE,
             looped,
             fresh: true,
+            at: 0,
         }))
     }
 
@@ -176,6 +183,7 @@ impl FrameSource for ReplaySource {
                 break (arrival, capture);
             }
         };
+        self.at = capture.source_frame;
         if self.times_ns.is_empty() {
             return Ok(arrival);
         }
@@ -188,21 +196,46 @@ impl FrameSource for ReplaySource {
             };
             self.start_ns = monotonic_ns().saturating_add(pause_ns);
         }
-        let due_ns = self
-            .start_ns
-            .saturating_add(self.due_ns(capture.source_frame));
+        let after_ns = self.due_ns(capture.source_frame);
+        let due_ns = self.start_ns.saturating_add(after_ns);
         if stop.sleep_until(due_ns) {
             return Ok(Arrival::Stopped);
         }
+        let now_ns = monotonic_ns();
+        let late_ns = now_ns.saturating_sub(due_ns);
+        // The frame's own time, not when this process woke up. Who is that late goes on from now, and does not hurry after it.
+        let capture_ns = if late_ns > LATE_NS {
+            self.start_ns = now_ns.saturating_sub(after_ns);
+            now_ns
+        } else {
+            due_ns
+        };
         Ok(Arrival::Frame(FrameMeta {
-            capture_ns: monotonic_ns(),
-            wall_ns: wall_ns(),
+            capture_ns,
+            wall_ns: wall_ns().saturating_sub(now_ns.saturating_sub(capture_ns)),
             ..capture
         }))
     }
 
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         self.video.fill(target)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let (start_ns, end_ns) = self.part_ns;
+        let of_file = self.video.progress();
+        let all_ns = match (self.times_ns.last(), of_file) {
+            (Some(last_ns), _) => *last_ns,
+            (None, Some(Progress::Frames { of, .. })) if self.part_ns != WHOLE => {
+                of.saturating_mul(self.period_ns)
+            }
+            _ => return of_file,
+        };
+        let after = |ns: u64| Duration::from_nanos(ns.saturating_sub(start_ns));
+        Some(Progress::Time {
+            at: after(self.recorded_ns(self.at)),
+            of: after(all_ns.min(end_ns)),
+        })
     }
 }
 
@@ -266,110 +299,5 @@ impl Times {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn line(sequence: u64, capture_ms: u64) -> String {
-        format!(
-            "{{\"schema\":1,\"sequence\":{sequence},\"capture_ns\":{}}}\n",
-            capture_ms * 1_000_000
-        )
-    }
-
-    #[test]
-    fn times_are_from_the_first_frame_on_and_a_damaged_line_is_named() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("a.y4m.ndjson");
-        assert!(read_times(&path).expect("no sidecar").is_empty());
-        fs::write(&path, line(7, 100) + &line(8, 140) + &line(12, 300)).expect("write");
-        assert_eq!(
-            read_times(&path).expect("times"),
-            [0, 40_000_000, 200_000_000]
-        );
-        fs::write(&path, line(7, 100) + "{\n").expect("write");
-        let error = read_times(&path).expect_err("damaged").to_string();
-        assert!(error.contains("line 2 is not a recorded frame"), "{error}");
-    }
-
-    #[test]
-    fn numbers_near_the_end_of_their_range_do_not_wrap() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("a.y4m");
-        fs::write(&path, "YUV4MPEG2 W1 H1 F1:4294967295 Cmono\nFRAME\nx").expect("write");
-        let line = |sequence: u64, capture_ns: u64| {
-            format!("{{\"sequence\":{sequence},\"capture_ns\":{capture_ns}}}\n")
-        };
-        let lines =
-            line(u64::MAX - 1, 0) + &line(u64::MAX, u64::MAX) + &line(0, 5) + &line(u64::MAX, 9);
-        fs::write(sidecar(&path), lines).expect("write");
-        let times = read_times(&sidecar(&path)).expect("times");
-        assert_eq!(times, [0, u64::MAX, u64::MAX, u64::MAX]);
-        let stop = Stop::new().expect("eventfd");
-        let source = ReplaySource::open(&path, Speed::Times(0.001), false, false, &stop);
-        let source = source.expect("a recording").expect("nobody asks to stop");
-        for frame in [0, 1, 3, 4, 5, u64::MAX] {
-            assert!(frame == 0 || source.due_ns(frame) == u64::MAX, "{frame}");
-        }
-    }
-
-    #[test]
-    fn a_sidecar_that_is_no_file_or_has_no_lines_is_refused() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("a");
-        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
-        let refusal = || read_times(&path).expect_err("refused").to_string();
-        assert!(refusal().contains("it is a device, not a file"));
-        fs::remove_file(&path).expect("removed");
-        fs::write(&path, vec![b' '; 70_000]).expect("write");
-        assert!(refusal().contains("line 1 is not a recorded frame"));
-    }
-
-    #[test]
-    fn a_frame_is_due_when_it_was_recorded_divided_by_the_speed() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("a.y4m");
-        fs::write(&path, "YUV4MPEG2 W1 H1 F10:1 Cmono\nFRAME\nxFRAME\nx").expect("write");
-        fs::write(sidecar(&path), line(1, 50) + &line(2, 80)).expect("write");
-        let stop = Stop::new().expect("eventfd");
-        let open = |speed, even| {
-            let source = ReplaySource::open(&path, speed, even, false, &stop).expect("a recording");
-            source.expect("nobody asks to stop")
-        };
-        let source = open(Speed::Times(2.0), false);
-        assert_eq!(
-            [0, 1, 2].map(|frame| source.due_ns(frame)),
-            [0, 15_000_000, 65_000_000]
-        );
-        assert!(source.info().live);
-        assert_eq!(source.info().fps, Some(20.0));
-        assert!(!open(Speed::Max, false).info().live);
-        assert!(!open(Speed::default(), true).info().live);
-    }
-
-    #[test]
-    fn a_part_begins_and_ends_at_recorded_times_and_starts_again_there() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("a.y4m");
-        let frames = "FRAME\nx".repeat(5);
-        fs::write(&path, format!("YUV4MPEG2 W1 H1 F100:1 Cmono\n{frames}")).expect("write");
-        let stop = Stop::new().expect("eventfd");
-        let numbers = |looped: bool| {
-            let source = ReplaySource::open(&path, Speed::Max, false, looped, &stop);
-            let source = source.expect("a recording").expect("nobody asks to stop");
-            let millis = |ms| Some(Duration::from_millis(ms));
-            let mut source = source.part(millis(10), millis(40));
-            let mut numbers = Vec::new();
-            while numbers.len() < 7 {
-                match source.wait(&stop).expect("a file") {
-                    Arrival::Frame(capture) => numbers.push(capture.source_frame),
-                    _ => break,
-                }
-            }
-            numbers
-        };
-        assert_eq!(numbers(false), [1, 2, 3]);
-        assert_eq!(numbers(true), [1, 2, 3, 1, 2, 3, 1]);
-    }
-}
+#[path = "replay_tests.rs"]
+mod tests;

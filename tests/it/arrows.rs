@@ -13,12 +13,13 @@ type Module = Vec<String>;
 type Arrows = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Sources and their tables.
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 4] = [
     ("crates/framebus/src", "| module of the library | knows |"),
     (
         "crates/tools/src",
         "| module of what both programs have | knows |",
     ),
+    ("crates/bridge/src", "| module of the bridge | knows |"),
     ("src", "| module of the command | knows |"),
 ];
 /// Files that are only compiled for tests.
@@ -303,6 +304,30 @@ fn no_two_files_know_each_other_not_even_by_way_of_others() {
     ] {
         let circles = in_circles(Package::read(&root().join(package)).arrows());
         assert!(circles.is_empty(), "{package}: {circles:#?}");
+    }
+}
+
+/// Where the library may ask which system it is built for: the room of systems, and what has descriptors in its interface.
+const ASK_FOR_THE_SYSTEM: [&str; 3] = ["system/", "stop.rs", "bus/mod.rs"];
+
+#[test]
+fn only_one_room_of_the_library_asks_which_system_it_is_built_for() {
+    let source = root().join("crates/framebus/src");
+    let mut files = Vec::new();
+    collect(&source, &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let asks = text.lines().any(|line| {
+            let line = line.trim_start();
+            let is_question = line.starts_with("#[cfg(") || line.contains("cfg!(");
+            let systems = ["unix", "windows", "target_os", "target_family"];
+            is_question && !line.contains("test") && systems.iter().any(|name| line.contains(name))
+        });
+        let inside = file.strip_prefix(&source).expect("under it");
+        let may = ASK_FOR_THE_SYSTEM
+            .iter()
+            .any(|place| inside.to_string_lossy().starts_with(place));
+        assert!(may || !asks, "{}", inside.display());
     }
 }
 

@@ -25,6 +25,7 @@ mod old_segments;
 mod outputs;
 mod peers;
 mod permissions;
+mod progress;
 mod public_api;
 mod roles;
 mod schema;

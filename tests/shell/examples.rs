@@ -3,9 +3,10 @@
 use crate::harness::Place;
 
 /// What is not on every machine, and what would change it.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
     "/dev/video",
     "video.mp4",
+    "images/",
     "systemctl",
     "/usr/",
     "/var/",

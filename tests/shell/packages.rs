@@ -1,6 +1,5 @@
 //! The packages in a system of their own, and `cargo install`. Root installs packages: this needs it, as CI has it.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -131,7 +130,7 @@ impl System {
 }
 
 /// Runs a command to its end.
-fn run(mut command: Command) -> Done {
+pub(crate) fn run(mut command: Command) -> Done {
     Done::of(
         command.output().expect("it starts"),
         &format!("{command:?}"),
@@ -141,13 +140,14 @@ fn run(mut command: Command) -> Done {
 #[test]
 fn the_packages_are_installed_used_and_removed_without_a_trace() {
     let system = System::new();
-    system.sh("dpkg --purge framebus-worker framebus");
+    system.sh("dpkg --purge framebus-worker framebus-bridge framebus");
     assert_eq!(system.left(), Vec::<String>::new());
     system.sh("dpkg -i /packages/*.deb");
     system.sh("useradd -U fb-alice; useradd -U -G framebus fb-bob");
     the_files_are_in_their_places(&system);
     a_user_shares_frames(&system);
     the_worker_is_found(&system);
+    the_bridge_is_found(&system);
     the_units_are_sound(&system);
     a_service_and_a_user_of_its_group_meet(&system);
     what_waits_in_tmp_is_not_cleaned(&system);
@@ -164,13 +164,13 @@ fn the_files_are_in_their_places(system: &System) {
     for verb in verbs.lines() {
         system.sh(&format!("man -w framebus-{verb}"));
     }
-    system.sh("man framebus | grep -q SYNOPSIS; dpkg -V framebus framebus-worker");
+    system.sh("man framebus | grep -q SYNOPSIS; dpkg -V framebus framebus-worker framebus-bridge");
     let loaded = system
         .sh("bash -c '. /usr/share/bash-completion/completions/framebus; complete -p framebus'");
     assert!(loaded.ends_with(" framebus"), "{loaded}");
     system.sh("grep -q '^#compdef framebus' /usr/share/zsh/vendor-completions/_framebus");
     system.sh("grep -q -- '--command framebus' /usr/share/fish/vendor_completions.d/framebus.fish");
-    for package in ["framebus", "framebus-worker"] {
+    for package in ["framebus", "framebus-worker", "framebus-bridge"] {
         let doc = format!("/usr/share/doc/{package}");
         system.sh(&format!(
             "grep -q '^License: Apache-2.0' {doc}/copyright; gzip -t {doc}/changelog.Debian.gz"
@@ -204,6 +204,13 @@ fn a_user_shares_frames(system: &System) {
     system.end("cam0", producer);
 }
 
+fn the_bridge_is_found(system: &System) {
+    let program = system.sh("(framebus bridge route & sleep 0.5; readlink /proc/$!/exe; kill $!)");
+    assert_eq!(program, "/usr/libexec/framebus/framebus-bridge");
+    let depends = system.sh("dpkg-query -W -f '${Depends}' framebus-bridge");
+    assert!(!depends.contains("opencv"), "{depends}");
+}
+
 fn the_worker_is_found(system: &System) {
     let command = "framebus produce -b file /packages/v.avi --loop";
     let producer = system.produce("fb-alice", "file", command);
@@ -219,6 +226,7 @@ fn the_units_are_sound(system: &System) {
         "framebus@.service",
         "framebus-metrics.service",
         "framebus-serve.service",
+        "framebus-bridge@.service",
     ] {
         the_unit_is_sound(system, &format!("/usr/lib/systemd/system/{unit}"));
     }
@@ -279,10 +287,10 @@ fn what_waits_in_tmp_is_not_cleaned(system: &System) {
 fn they_are_removed(system: &System) {
     system.sh("mkdir -p /etc/systemd/system/multi-user.target.wants
         ln -s /usr/lib/systemd/system/framebus@.service /etc/systemd/system/multi-user.target.wants/framebus@front.service
-        dpkg -r framebus-worker framebus");
+        dpkg -r framebus-worker framebus-bridge framebus");
     // What an administrator wrote stays until it is purged, and so does what `systemctl enable` made.
     system.sh("grep -q bus.front /etc/framebus.toml; [ ! -e /usr/bin/framebus ]");
-    system.sh("dpkg --purge framebus-worker framebus; getent passwd framebus");
+    system.sh("dpkg --purge framebus-worker framebus-bridge framebus; getent passwd framebus");
     assert_eq!(system.left(), Vec::<String>::new());
 }
 
@@ -327,70 +335,4 @@ fn cargo_installs_the_command_alone_without_opencv() {
         done.stderr.contains("needs the headless worker"),
         "{done:?}"
     );
-}
-
-/// The crates that a package is built of, with their versions.
-fn crates_of(package: &str) -> BTreeSet<(String, String)> {
-    let mut command = Command::new("cargo");
-    command
-        .args(["tree", "--offline", "--locked", "--prefix", "none"])
-        .args(["-p", package, "-e", "normal"])
-        .current_dir(REPOSITORY);
-    let tree = run(command).is(0).text();
-    let crates = tree.lines().filter_map(|line| {
-        let mut words = line.split(' ').map(str::to_owned);
-        Some((words.next()?, words.next()?))
-    });
-    crates.collect()
-}
-
-#[track_caller]
-fn has_none_of(crates: &BTreeSet<(String, String)>, names: &[&str]) {
-    let found = crates.iter().find(|(name, _)| names.contains(&&**name));
-    assert_eq!(found, None, "{crates:?}");
-}
-
-#[test]
-fn the_library_brings_at_most_45_crates_and_nothing_of_the_command() {
-    let crates = crates_of("framebus");
-    let count = crates.len();
-    assert!((20..=45).contains(&count), "{count}: {crates:?}");
-    has_none_of(
-        &crates,
-        &["clap", "ratatui", "crossterm", "serde_json", "hyper"],
-    );
-    has_none_of(&crates, &["png", "anyhow", "tracing-subscriber"]);
-}
-
-#[test]
-fn the_worker_brings_nothing_of_the_command() {
-    let crates = crates_of("framebus-worker");
-    assert!(crates.iter().any(|(name, _)| name == "opencv"));
-    has_none_of(
-        &crates,
-        &["framebus-cli", "clap", "ratatui", "crossterm", "toml"],
-    );
-    has_none_of(&crates, &["hyper", "tokio", "png", "jpeg-encoder"]);
-}
-
-#[test]
-fn the_crate_has_what_it_needs_and_nothing_large() {
-    let mut command = Command::new("cargo");
-    command
-        .args(["package", "-p", "framebus-cli", "--list"])
-        .args(["--allow-dirty", "--offline"])
-        .current_dir(REPOSITORY);
-    let list = run(command).is(0).text();
-    for file in [
-        "src/lib.rs",
-        "bin/framebus.rs",
-        "config/framebus.toml",
-        "README.md",
-    ] {
-        assert!(list.lines().any(|line| line == file), "{file}: {list}");
-    }
-    for line in list.lines() {
-        let length = fs::metadata(Path::new(REPOSITORY).join(line)).map_or(0, |file| file.len());
-        assert!(length < 1 << 17, "{line} has {length} bytes");
-    }
 }

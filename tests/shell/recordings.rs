@@ -373,9 +373,9 @@ fn a_disk_without_any_room_keeps_no_file() {
         .one_sentence("the bus carries no colour");
     assert!(!place.path("run.bgr").exists());
     place
-        .run(&["consume", "-o", "run.mp4"])
+        .run(&["consume", "-o", "run.avi"])
         .is(2)
-        .one_sentence("framebus writes no run.mp4");
+        .one_sentence("framebus writes no run.avi");
     place
         .sh("framebus ls > /dev/full")
         .is(2)

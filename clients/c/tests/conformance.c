@@ -78,7 +78,8 @@ static int consume(char **argv)
         if (!strcmp(argv[2], "hold")) {
             printf("holding %" PRIu64 "\n", frame.sequence);
             fflush(stdout);
-            pause();
+            for (;;)
+                usleep(1000000);
         }
     }
     if (result < 0)

@@ -1,6 +1,5 @@
 //! A consumer.
 
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -34,7 +33,8 @@ pub(crate) struct Consumer {
     /// What is asked while another thread waits, which locks `state`; `None` once it is closed.
     known: Mutex<Option<(ConsumerStats, Stream)>>,
     stop: Stop,
-    fd: i32,
+    /// `None` on Windows, which has none.
+    fd: Option<i32>,
     index: u8,
 }
 
@@ -61,6 +61,16 @@ pub(crate) fn bus_name(name: Option<String>) -> PyResult<BusName> {
             .parse()
             .map_err(|error| PyValueError::new_err(format!("{error}"))),
     }
+}
+
+#[cfg(unix)]
+fn descriptor_of(consumer: &bus::Consumer) -> Option<i32> {
+    Some(std::os::fd::AsRawFd::as_raw_fd(&consumer.as_fd()))
+}
+
+#[cfg(windows)]
+fn descriptor_of(_consumer: &bus::Consumer) -> Option<i32> {
+    None
 }
 
 /// A wait in slices, between which Python's signals are looked at.
@@ -244,7 +254,7 @@ impl Consumer {
             match attached {
                 Ok(consumer) => {
                     return Ok(Consumer {
-                        fd: consumer.as_fd().as_raw_fd(),
+                        fd: descriptor_of(&consumer),
                         index: consumer.index(),
                         stop,
                         known: Mutex::new(Some((consumer.stats(), consumer.stream()))),
@@ -308,9 +318,10 @@ impl Consumer {
     }
 
     /// A descriptor for an event loop: readable when a wait would return at once. Take frames until there is none
-    /// before waiting for it again.
-    fn fileno(&self) -> i32 {
-        self.fd
+    /// before waiting for it again. Windows has none.
+    fn fileno(&self) -> PyResult<i32> {
+        let nothing = || PyOSError::new_err("Windows has no descriptor to wait for: use a thread");
+        self.fd.ok_or_else(nothing)
     }
 
     /// The index it has.

@@ -530,7 +530,7 @@ framebus_result framebus_consumer_get_stats(const struct framebus_consumer *cons
 
 // Returns one descriptor for an event loop (poll, epoll, libuv, asyncio): readable when a wait would return at once. Call
 // framebus_consumer_wait(consumer, 0) then, and take frames until there is none, before waiting for it again. It is the
-// consumer's: do not read, write or close it. -1 when consumer is NULL.
+// consumer's: do not read, write or close it. -1 when consumer is NULL, and on Windows.
 int32_t framebus_consumer_fd(const struct framebus_consumer *consumer);
 
 // Ends the wait (or next) that is under way, or the next one, with INTERRUPTED; once. It comes before a frame, so that it

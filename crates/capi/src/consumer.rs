@@ -1,6 +1,5 @@
 //! A consumer.
 
-use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,11 +36,23 @@ struct Shared {
     stream: Stream,
 }
 
+/// One descriptor for event loops.
+#[cfg(unix)]
+fn descriptor_of(consumer: &Consumer) -> i32 {
+    std::os::fd::AsRawFd::as_raw_fd(&consumer.as_fd())
+}
+
+/// Windows has none: a thread that waits does the same.
+#[cfg(windows)]
+fn descriptor_of(_consumer: &Consumer) -> i32 {
+    -1
+}
+
 impl framebus_consumer {
     fn new(stop: Stop, consumer: Consumer) -> framebus_consumer {
         framebus_consumer {
             stop,
-            fd: consumer.as_fd().as_raw_fd(),
+            fd: descriptor_of(&consumer),
             index: consumer.index(),
             shared: Mutex::new(Shared {
                 frame: None,
@@ -328,7 +339,7 @@ pub unsafe extern "C" fn framebus_consumer_get_stats(
 
 /// Returns one descriptor for an event loop (poll, epoll, libuv, asyncio): readable when a wait would return at once. Call
 /// framebus_consumer_wait(consumer, 0) then, and take frames until there is none, before waiting for it again. It is the
-/// consumer's: do not read, write or close it. -1 when consumer is NULL.
+/// consumer's: do not read, write or close it. -1 when consumer is NULL, and on Windows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn framebus_consumer_fd(consumer: *const framebus_consumer) -> i32 {
     let mut fd = -1;

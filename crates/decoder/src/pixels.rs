@@ -8,6 +8,7 @@ use framebus::convert::{bgr_to_gray, stretch_luma};
 use framebus::source::Range;
 
 use crate::turn::Turn;
+use crate::wire::Gray;
 
 /// Where the luma of a pixel format stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,14 +145,18 @@ impl Converter {
         frame: &mut Video,
         turn: Turn,
         range: Range,
+        made_of: Gray,
         gray: &mut [u8],
         bgr: Option<&mut [u8]>,
     ) -> Result<(), ffmpeg_next::Error> {
-        // Rows that are stored from the bottom up have a negative stride, which only FFmpeg's scaler can follow.
-        let luma = if frame.stride(0).cast_signed() < 0 {
-            Luma::None
-        } else {
-            luma(frame.format())
+        let luma = match (luma(frame.format()), made_of) {
+            // Rows that are stored from the bottom up have a negative stride, which only FFmpeg's scaler can follow.
+            _ if frame.stride(0).cast_signed() < 0 => Luma::None,
+            (_, Gray::Colours) => Luma::None,
+            (Luma::Bytes | Luma::Interleaved(_), Gray::Colours8) if !is_gray(frame.format()) => {
+                Luma::None
+            }
+            (luma, _) => luma,
         };
         let full = is_full(frame, range);
         if luma != Luma::None {

@@ -11,7 +11,7 @@ use crate::jpeg::broken_off;
 use crate::memory::Memory;
 use crate::pixels::Converter;
 use crate::turn::Turn;
-use crate::wire::{BUFFERS, Channel, Open, Order, Picture, Report, Why};
+use crate::wire::{BUFFERS, Channel, Gray, Open, Order, Picture, Report, Why};
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Error, Packet, ffi};
 use framebus::clock::{monotonic_ns, wall_ns};
@@ -47,6 +47,7 @@ pub fn run(socket: OwnedFd, pixels: OwnedFd) {
     let mut work = Work {
         channel,
         range: Range::ALL.iter().find(named).copied().unwrap_or_default(),
+        gray: open.gray,
         memory: Memory::new(pixels),
         free: VecDeque::new(),
         converter: Converter::new(),
@@ -68,6 +69,7 @@ struct Work {
     free: VecDeque<(u8, bool)>,
     converter: Converter,
     range: Range,
+    gray: Gray,
     number: u64,
     /// Whether the part that is wanted has ended.
     over: bool,
@@ -96,6 +98,7 @@ impl Work {
             fps: input.fps,
             finite: input.finite,
             still: input.still,
+            part_ns: input.wanted_ns,
         })?;
         let mut open = open.clone();
         loop {
@@ -257,7 +260,14 @@ impl Work {
         })?;
         let (gray, rest) = bytes.split_at_mut(gray_len);
         self.converter
-            .convert(frame, turn, self.range, gray, bgr.then_some(rest))
+            .convert(
+                frame,
+                turn,
+                self.range,
+                self.gray,
+                gray,
+                bgr.then_some(rest),
+            )
             .map_err(|error| Stop::Say(failed(&error)))
     }
 

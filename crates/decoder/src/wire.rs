@@ -25,6 +25,18 @@ pub const fn buffer_offset(buffer: u8) -> u64 {
     buffer as u64 * BUFFER_PITCH
 }
 
+/// What gray is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gray {
+    /// Luma, where there is some, stretched to full range.
+    #[default]
+    Luma,
+    /// Colours: what OpenCV's `VideoCapture` and `COLOR_BGR2GRAY` make of a frame.
+    Colours,
+    /// Colours, if a sample has 8 bits; FFmpeg's scaler does not ask deeper ones for their range, and luma keeps it.
+    Colours8,
+}
+
 /// What is to be decoded: the first packet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Open {
@@ -46,6 +58,8 @@ pub struct Open {
     pub number: u64,
     /// What luma means: the name of a [`framebus::source::Range`].
     pub range: String,
+    /// What gray is made of.
+    pub gray: Gray,
     /// How long a server may be silent, in milliseconds.
     pub timeout_ms: u64,
     /// How long to wait before a single picture is fetched again, in milliseconds.
@@ -121,6 +135,8 @@ pub enum Report {
         finite: bool,
         /// Whether it is a single picture that is fetched again and again.
         still: bool,
+        /// The part of a file that is wanted, in times of its frames, where its length is known.
+        part_ns: Option<(i64, i64)>,
     },
     /// A frame.
     Picture(Picture),

@@ -15,7 +15,7 @@
 //!   as the slots reach back, and counts what it missed.
 //! - Whoever may write the segment (the same user, or the group of `--mode 0660`) could damage it on purpose. Readers check
 //!   every offset and length, but cannot check that pixels are what a camera saw.
-//! - Linux only, for now.
+//! - Linux. On Windows it has run under Wine only (`docs/windows.md`).
 //!
 //! # Take frames
 //!
@@ -110,7 +110,8 @@
 //! | [`bus`] | the protocol: producer, consumer, lease, observer |
 //! | [`observe`] | snapshots: owned data about a bus |
 //! | [`layout`] | the bytes of a segment; no unsafe |
-//! | `shm` | mappings and checked views: nearly all unsafe code |
+//! | `system` | what a bus needs of the operating system |
+//! | `shm` | checked views of a segment: with `system` nearly all unsafe code |
 //! | `lease` | how producer and consumers never collide: explored by loom |
 //! | `trigger` | named pipes: claim, liveness, wake-ups |
 //! | [`source`], [`convert`] | the trait of a source, what its name means, and the test pattern; conversions of planes |
@@ -136,6 +137,7 @@ mod shm;
 pub mod source;
 pub mod stop;
 mod sync;
+mod system;
 mod trigger;
 pub mod units;
 

@@ -6,12 +6,16 @@ use std::time::Duration;
 use framebus::bus::{
     AttachError, BusName, Consumer, ConsumerOptions, ConsumerStats, Frame, HandleError, IndexChoice,
 };
+use framebus::clock::monotonic_ns;
 use framebus::layout::{PlaneSpec, TriggerKind};
 use framebus::pump::{self, TakeEnd, TakeError, TakeOptions, Taker};
+use framebus::source::Progress;
 use framebus::stop::Stop;
+use framebus::units::show_bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{EXIT_NO, EXIT_NO_BUS, stopped};
+use crate::progress::{Meter, ShowProgress};
 use crate::sink::{FrameView, Plane, Sink, SinkError, StreamInfo, Summary};
 use crate::text;
 
@@ -47,6 +51,8 @@ pub struct Consumption {
     pub timeout: Option<Duration>,
     /// Whether a producer that is gone is waited for.
     pub follow: bool,
+    /// Whether people see how far it is.
+    pub progress: ShowProgress,
 }
 
 impl Consumption {
@@ -62,6 +68,7 @@ impl Consumption {
             only: None,
             totals: Summary::default(),
             lost: Lost::default(),
+            far: Far::new(self),
         };
         let options = TakeOptions::default()
             .count(self.count)
@@ -70,7 +77,9 @@ impl Consumption {
             .max_fps(self.max_fps)
             .hold(self.work)
             .follow(self.follow);
-        match pump::take(&self.options(), &mut taker, &options, stop) {
+        let end = pump::take(&self.options(), &mut taker, &options, stop);
+        taker.far.over();
+        match end {
             Ok(end) => match taker.sink.finish(&taker.totals) {
                 Ok(()) => Ok(self.code(end, stop)),
                 Err(error) => taker.fail(error, stop),
@@ -119,6 +128,60 @@ struct IntoSink<'a> {
     only: Option<usize>,
     totals: Summary,
     lost: Lost,
+    far: Far,
+}
+
+/// How far a consumer is.
+struct Far {
+    /// Until it is over.
+    meter: Option<Meter>,
+    count: Option<u64>,
+    duration: Option<Duration>,
+    began_ns: u64,
+    taken: u64,
+    skipped: u64,
+}
+
+impl Far {
+    fn new(consumption: &Consumption) -> Far {
+        let mut meter = Meter::new(consumption.progress, None);
+        meter.begin(0);
+        Far {
+            meter: Some(meter),
+            count: consumption.count,
+            duration: consumption.duration,
+            began_ns: monotonic_ns(),
+            taken: 0,
+            skipped: 0,
+        }
+    }
+
+    /// Shows it when it is time to; `bytes` were written.
+    fn update(&mut self, bytes: u64) {
+        let Some(meter) = &mut self.meter else {
+            return;
+        };
+        if !meter.is_due() {
+            return;
+        }
+        let frames = self.count.map(|of| Progress::Frames { at: self.taken, of });
+        let time = self.duration.map(|of| {
+            let at = Duration::from_nanos(monotonic_ns().saturating_sub(self.began_ns));
+            Progress::Time { at: at.min(of), of }
+        });
+        let goals: Vec<Progress> = [frames, time].into_iter().flatten().collect();
+        let mut more = vec![format!("{} frames", self.taken)];
+        if bytes > 0 {
+            more.push(show_bytes(bytes));
+        }
+        more.push(format!("{} skipped", self.skipped));
+        meter.show(self.taken, &goals, &more);
+    }
+
+    /// What is still to be said is said without it.
+    fn over(&mut self) {
+        self.meter = None;
+    }
 }
 
 /// Frames that the bus no longer had, said at most once a second.
@@ -242,6 +305,8 @@ impl Taker for IntoSink<'_> {
         if self.consumption.in_order && info.skipped > 0 {
             self.lost.add(info.skipped, info.sequence, info.wake_ns);
         }
+        self.far.taken += 1;
+        self.far.skipped += info.skipped;
         let view = FrameView::of(frame);
         match self.only {
             Some(index) => self.sink.frame(&view.only(index)),
@@ -251,10 +316,12 @@ impl Taker for IntoSink<'_> {
 
     fn released(&mut self, now_ns: u64) {
         self.sink.released(now_ns);
+        self.far.update(self.sink.bytes());
     }
 
     fn tick(&mut self, now_ns: u64) -> Result<(), SinkError> {
         self.lost.say(now_ns);
+        self.far.update(self.sink.bytes());
         self.sink.tick(now_ns)
     }
 

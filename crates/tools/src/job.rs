@@ -1,4 +1,5 @@
-//! Handing over to the headless worker, which alone links OpenCV: what it is told, and how it is found.
+//! Handing over to another program: to the headless worker, which alone links OpenCV, or to the bridge, which alone links
+//! Zenoh. What they are told, and how they are found.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -12,29 +13,53 @@ use framebus::bus::BusName;
 use framebus::redact::without_secrets;
 use serde::{Deserialize, Serialize};
 
+use crate::bridging::Bridging;
 use crate::consume::Consumption;
 use crate::log::Logging;
 use crate::production::Production;
 use crate::text;
 
-const NAME: &str = "framebus-worker";
 /// The variable with the job: every user of a machine sees arguments, and only the own one variables.
 const VARIABLE: &str = "FRAMEBUS_JOB";
 /// What a producer is told when its windows are there.
 pub const OPEN: &str = "the windows are open";
 
-/// What the worker is to do. Flags and configuration are in it: the worker reads neither.
+/// What the worker or the bridge is to do. Flags and configuration are in it: they read neither.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// The version of the program that gives it.
     version: String,
-    /// How the worker logs.
+    /// How it logs.
     pub logging: Logging,
     /// What it does.
     pub task: Task,
 }
 
-/// What a worker can do.
+/// A program that a job is handed over to.
+#[derive(Debug)]
+pub struct Helper {
+    name: &'static str,
+    /// What a person calls it.
+    called: &'static str,
+    /// The variable that says where it is.
+    place: &'static str,
+}
+
+/// What links OpenCV.
+pub static WORKER: Helper = Helper {
+    name: "framebus-worker",
+    called: "headless worker",
+    place: "FRAMEBUS_WORKER",
+};
+
+/// What links Zenoh.
+pub static BRIDGE: Helper = Helper {
+    name: "framebus-bridge",
+    called: "bridge",
+    place: "FRAMEBUS_BRIDGE",
+};
+
+/// What a worker can do, or the bridge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
@@ -44,6 +69,17 @@ pub enum Task {
     Show(Consumption),
     /// Shows a bus in windows as an observer.
     Watch(Watching),
+    /// Carries frames from machine to machine.
+    Bridge(Bridging),
+}
+
+impl Task {
+    fn helper(&self) -> &'static Helper {
+        match self {
+            Task::Bridge(_) => &BRIDGE,
+            _ => &WORKER,
+        }
+    }
 }
 
 /// Which bus is shown in windows, and for whom.
@@ -57,7 +93,7 @@ pub struct Watching {
 }
 
 impl Job {
-    /// A job for the worker of this version, which logs as this program does.
+    /// A job for a program of this version, which logs as this program does.
     #[must_use]
     pub fn new(task: Task) -> Job {
         Job {
@@ -67,11 +103,12 @@ impl Job {
         }
     }
 
-    /// Replaces this process with the worker: same pid, signals and exit code, and the arguments to be seen, without their
-    /// secrets. Returns only when it cannot; `what` needs the worker.
+    /// Replaces this process with the program for the job: same pid, signals and exit code, and the arguments to be seen,
+    /// without their secrets. Returns only when it cannot; `what` needs that program.
     #[must_use]
     pub fn hand_over(&self, what: &str) -> anyhow::Error {
-        let path = match find(what) {
+        let helper = self.task.helper();
+        let path = match helper.find(what) {
             Ok(path) => path,
             Err(error) => return error,
         };
@@ -79,37 +116,40 @@ impl Job {
         command.args(env::args_os().skip(1).map(|argument| shown(&argument)));
         let error = command.exec();
         anyhow::Error::new(error).context(format!(
-            "the headless worker {} cannot be started",
+            "the {} {} cannot be started",
+            helper.called,
             path.display()
         ))
     }
 
-    /// The worker with this job.
-    pub(crate) fn command(&self, worker: &Path) -> Command {
-        let mut command = Command::new(worker);
+    /// The program, which is at that path, with this job.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         // What it has no text for, such as a map's key that is none, it does not hold.
         let text = serde_json::to_string(self).unwrap_or_default();
-        command.arg0(NAME).env(VARIABLE, text);
+        command.arg0(self.task.helper().name).env(VARIABLE, text);
         command
     }
 
-    /// In the worker: the job that it was started with.
+    /// In the worker or the bridge: the job that it was started with.
     ///
     /// # Errors
     /// Fails without one, and with one of another version.
-    pub fn given() -> anyhow::Result<Job> {
+    pub fn given(to: &Helper) -> anyhow::Result<Job> {
         let text = env::var(VARIABLE).ok();
-        let text = text.context("framebus-worker is started by framebus: use that")?;
-        Job::read(&text)
+        let text = text.with_context(|| format!("{} is started by framebus: use that", to.name))?;
+        Job::read(&text, to)
     }
 
-    fn read(text: &str) -> anyhow::Result<Job> {
+    fn read(text: &str, to: &Helper) -> anyhow::Result<Job> {
         let own = env!("CARGO_PKG_VERSION");
         let job: serde_json::Value =
             serde_json::from_str(text).with_context(|| format!("{VARIABLE} is not a job"))?;
         match job["version"].as_str() {
             Some(other) if other != own => bail!(
-                "framebus is version {other} and its headless worker is version {own}: install both from the same release"
+                "framebus is version {other} and its {} is version {own}: install both from the same release",
+                to.called
             ),
             _ => serde_json::from_value(job).with_context(|| format!("{VARIABLE} is not a job")),
         }
@@ -124,46 +164,48 @@ fn shown(argument: &OsStr) -> OsString {
     }
 }
 
-/// Looks for the worker, which `what` needs.
-///
-/// # Errors
-/// As [`find_worker`] does.
-pub fn find(what: &str) -> anyhow::Result<PathBuf> {
-    find_worker().with_context(|| format!("{what} needs the headless worker"))
-}
-
-/// Looks for the worker in FRAMEBUS_WORKER, beside this program, in `../libexec/framebus/`, then in PATH.
-///
-/// # Errors
-/// One sentence that says where it could be.
-pub fn find_worker() -> anyhow::Result<PathBuf> {
-    if let Some(path) = env::var_os("FRAMEBUS_WORKER").filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
-        if !path.is_file() {
-            bail!(
-                "FRAMEBUS_WORKER names {}, which is not there",
-                path.display()
-            );
-        }
-        return Ok(path);
+impl Helper {
+    /// Looks for it, which `what` needs.
+    ///
+    /// # Errors
+    /// As [`Helper::find_it`] does.
+    pub fn find(&self, what: &str) -> anyhow::Result<PathBuf> {
+        let called = self.called;
+        self.find_it()
+            .with_context(|| format!("{what} needs the {called}"))
     }
-    let program = env::current_exe().context("cannot determine this program's path")?;
-    let directory = program.parent().map(PathBuf::from).unwrap_or_default();
-    let beside = [
-        directory.join(NAME),
-        directory.join("../libexec/framebus").join(NAME),
-    ];
-    let path: OsString = env::var_os("PATH").unwrap_or_default();
-    let in_path = env::split_paths(&path).map(|directory| directory.join(NAME));
-    let found = beside
-        .into_iter()
-        .chain(in_path)
-        .find(|path| path.is_file());
-    found.with_context(|| {
-        format!(
-            "{NAME} is not beside framebus nor in PATH: build or install it, or set FRAMEBUS_WORKER"
-        )
-    })
+
+    /// Looks for it where its variable says, beside this program, in `../libexec/framebus/`, then in PATH.
+    ///
+    /// # Errors
+    /// One sentence that says where it could be.
+    pub fn find_it(&self) -> anyhow::Result<PathBuf> {
+        let Helper { name, place, .. } = self;
+        if let Some(path) = env::var_os(place).filter(|path| !path.is_empty()) {
+            let path = PathBuf::from(path);
+            if !path.is_file() {
+                bail!("{place} names {}, which is not there", path.display());
+            }
+            return Ok(path);
+        }
+        let program = env::current_exe().context("cannot determine this program's path")?;
+        let directory = program.parent().map(PathBuf::from).unwrap_or_default();
+        let beside = [
+            directory.join(name),
+            directory.join("../libexec/framebus").join(name),
+        ];
+        let path: OsString = env::var_os("PATH").unwrap_or_default();
+        let in_path = env::split_paths(&path).map(|directory| directory.join(name));
+        let found = beside
+            .into_iter()
+            .chain(in_path)
+            .find(|path| path.is_file());
+        found.with_context(|| {
+            format!(
+                "{name} is not beside framebus nor in PATH: build or install it, or set {place}"
+            )
+        })
+    }
 }
 
 /// Ends the worker at once: what was written is flushed, nothing else is cleared up. A camera that answers no more leaves a
@@ -189,7 +231,7 @@ mod tests {
     fn a_job_comes_as_it_was_sent() {
         let sent = job();
         let text = serde_json::to_string(&sent).expect("JSON");
-        let came = Job::read(&text).expect("a job");
+        let came = Job::read(&text, &WORKER).expect("a job");
         assert_eq!(format!("{came:?}"), format!("{sent:?}"));
     }
 
@@ -202,7 +244,7 @@ mod tests {
             production.source = name.clone();
         }
         let text = serde_json::to_string(&sent).expect("JSON");
-        match Job::read(&text).expect("a job").task {
+        match Job::read(&text, &WORKER).expect("a job").task {
             Task::Produce(production) => assert_eq!(production.source, name),
             other => panic!("{other:?}"),
         }
@@ -211,13 +253,15 @@ mod tests {
     #[test]
     fn a_job_of_another_version_is_refused() {
         let text = r#"{"version": "9.9.9", "task": "of the future"}"#;
-        let error = Job::read(text).expect_err("another version").to_string();
+        let error = Job::read(text, &WORKER)
+            .expect_err("another version")
+            .to_string();
         assert!(
             error.starts_with("framebus is version 9.9.9 and"),
             "{error}"
         );
-        assert!(Job::read("{}").is_err());
-        assert!(Job::read("nonsense").is_err());
+        assert!(Job::read("{}", &WORKER).is_err());
+        assert!(Job::read("nonsense", &WORKER).is_err());
     }
 
     #[test]

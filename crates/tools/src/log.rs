@@ -75,12 +75,21 @@ impl Logging {
 
 /// Writes what a program ends with: one sentence with the chain of causes.
 pub fn error(error: &(dyn Error + 'static)) {
+    write(Level::ERROR, &sentence(error));
+}
+
+/// Writes what somebody has asked for, whatever the level is.
+pub(crate) fn say(message: &str) {
+    write(Level::INFO, message);
+}
+
+fn write(level: Level, message: &str) {
     let style = SET
         .get()
         .map_or_else(|| Style::of_stderr(LogFormat::Text), |(_, style)| *style);
     let mut line = String::new();
     if style
-        .write_line(&mut line, Level::ERROR, &sentence(error), &Map::new())
+        .write_line(&mut line, level, message, &Map::new())
         .is_ok()
     {
         let _ = Stderr.write_all(line.as_bytes());
@@ -90,7 +99,12 @@ pub fn error(error: &(dyn Error + 'static)) {
 /// Whether a verb's own lines on standard error may stand beside the log as they are: not where it is JSON, or wants errors alone.
 #[must_use]
 pub fn has_plain_lines() -> bool {
-    Logging::of_program().format == LogFormat::Text && tracing::enabled!(Level::INFO)
+    is_text() && tracing::enabled!(Level::INFO)
+}
+
+/// Whether lines are sentences, and not JSON.
+pub(crate) fn is_text() -> bool {
+    Logging::of_program().format == LogFormat::Text
 }
 
 /// Renders an error's sentence for a handler that cannot format anything when its moment comes: the line that [`error`]
@@ -202,6 +216,11 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        // What libraries say of themselves is for who asks for everything.
+        let is_own = event.metadata().target().starts_with("framebus");
+        if !is_own && Logging::of_program().verbose < 2 {
+            return Ok(());
+        }
         let mut fields = Fields::default();
         event.record(&mut fields);
         self.write_line(

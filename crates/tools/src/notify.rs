@@ -8,7 +8,7 @@ use framebus::clock::monotonic_ns;
 
 /// Tells systemd that the service is ready and alive; does nothing where nobody asks.
 #[derive(Debug)]
-pub(crate) struct Notify {
+pub struct Notify {
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// How often the watchdog wants to hear of us: twice in its time.
     every_ns: Option<u64>,
@@ -17,7 +17,8 @@ pub(crate) struct Notify {
 
 impl Notify {
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
-    pub(crate) fn from_environment() -> Notify {
+    #[must_use]
+    pub fn from_environment() -> Notify {
         let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let address = text("NOTIFY_SOCKET").and_then(|name| match name.strip_prefix('@') {
             Some(name) => SocketAddr::from_abstract_name(name).ok(),
@@ -35,12 +36,12 @@ impl Notify {
     }
 
     /// Says that consumers can attach; `status` is for people.
-    pub(crate) fn ready(&self, status: &str) {
+    pub fn ready(&self, status: &str) {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
     /// Says that the loop goes round, when it is time to.
-    pub(crate) fn alive(&mut self) {
+    pub fn alive(&mut self) {
         let Some(every_ns) = self.every_ns else {
             return;
         };
@@ -52,7 +53,7 @@ impl Notify {
     }
 
     /// Says that the end has begun.
-    pub(crate) fn stopping(&self) {
+    pub fn stopping(&self) {
         self.send("STOPPING=1");
     }
 

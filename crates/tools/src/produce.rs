@@ -7,7 +7,7 @@ use std::time::Duration;
 use framebus::bus::{Producer, ProducerOptions, SlowConsumer};
 use framebus::layout::{Geometry, Plane};
 use framebus::pump::{self, FeedError, FeedOptions, Feeder};
-use framebus::source::{FrameSource, SourceError, SourceInfo};
+use framebus::source::{FrameSource, Progress, SourceError, SourceInfo};
 use framebus::stop::Stop;
 use framebus::units::show_bytes;
 
@@ -72,6 +72,7 @@ impl Production {
             notify: Notify::from_environment(),
             viewer,
             missing: None,
+            losses: Losses::default(),
         };
         match pump::feed(source, feeder, &options, stop) {
             Ok(_) => Ok(stopped(stop)),
@@ -90,16 +91,37 @@ struct Told<'a> {
     notify: Notify,
     /// Who has not attached yet, of those that the first frame waits for.
     missing: Option<String>,
+    losses: Losses,
     /// The last field: the bus is gone before its windows are, which may take a moment.
     viewer: Option<Viewer>,
 }
 
-impl Told<'_> {
-    /// Makes room for a line.
-    fn clear(&mut self) {
-        if let Some(status) = &mut self.status {
-            status.clear();
+/// What was lost. A bus counts it anew in each generation.
+#[derive(Default)]
+struct Losses {
+    /// Dropped, starved, lost by the source: in the generations before this one, and in this one.
+    before: [u64; 3],
+    now: [u64; 3],
+}
+
+impl Losses {
+    fn look(&mut self, producer: &Producer) {
+        let stats = producer.stats();
+        let now = [stats.dropped, stats.starved, stats.source_dropped];
+        // Names that were put back are a new generation, too.
+        if now.iter().zip(self.now).any(|(now, before)| *now < before) {
+            self.begin_again();
         }
+        self.now = now;
+    }
+
+    fn begin_again(&mut self) {
+        self.before = self.all();
+        self.now = [0; 3];
+    }
+
+    fn all(&self) -> [u64; 3] {
+        std::array::from_fn(|at| self.before[at] + self.now[at])
     }
 }
 
@@ -115,21 +137,25 @@ impl Feeder for Told<'_> {
             info.description,
             producer.options().bus
         ));
-        self.status = Some(Status::new(producer.stats().sequence));
+        let production = self.production;
+        self.status = Some(Status::new(
+            production.progress,
+            production.count,
+            production.duration,
+            producer.stats().sequence,
+        ));
     }
 
     fn stalled(&mut self, reason: &str) {
-        self.clear();
         tracing::warn!("{reason}");
     }
 
     fn resumed(&mut self, info: &SourceInfo) {
-        self.clear();
         tracing::info!("{} gives frames again", info.description);
     }
 
     fn renewed(&mut self, old: Geometry, producer: &Producer) {
-        self.clear();
+        self.losses.begin_again();
         tracing::info!(
             "frames are {} now, not {old}: generation {}",
             producer.options().geometry,
@@ -143,7 +169,6 @@ impl Feeder for Told<'_> {
         };
         let missing = awaited.missing(attached);
         if missing != self.missing {
-            self.clear();
             let within = awaited.within;
             match &missing {
                 Some(missing) => tracing::info!("waiting for {missing}, for at most {within:?}"),
@@ -155,7 +180,6 @@ impl Feeder for Told<'_> {
     }
 
     fn alone(&mut self) {
-        self.clear();
         let missing = self.missing.as_deref().unwrap_or("consumers");
         tracing::error!(
             "no frame is published: {missing} did not attach to bus {} within {:?} (--wait-timeout)",
@@ -168,7 +192,6 @@ impl Feeder for Told<'_> {
     }
 
     fn left_out(&mut self, slow: &SlowConsumer) {
-        self.clear();
         let did = match slow.holds {
             true => "has held one frame",
             false => "has not taken the next frame",
@@ -181,31 +204,44 @@ impl Feeder for Told<'_> {
         );
     }
 
+    fn begins(&mut self, producer: &Producer) {
+        if let Some(status) = &mut self.status {
+            status.begin(producer.stats().sequence);
+        }
+    }
+
+    fn advanced(&mut self, frames: u64, progress: Option<Progress>) {
+        // What starts again does not come to an end.
+        let progress = progress.filter(|_| !self.production.looped);
+        if let Some(status) = &mut self.status {
+            status.advanced(frames, progress);
+        }
+    }
+
     fn turn(&mut self, producer: &Producer) {
+        self.losses.look(producer);
         if let Some(status) = &mut self.status {
             status.update(producer);
         }
         self.notify.alive();
         // Said once, where somebody wanted windows.
         if let Some(why) = self.viewer.as_mut().and_then(Viewer::failure) {
-            self.clear();
             tracing::warn!("the windows are gone: {why}; the bus goes on without them");
         }
     }
 
     fn ending(&mut self) {
         self.notify.stopping();
-        self.clear();
+        self.status = None;
     }
 
     fn ended(&mut self, frames: u64, producer: &Producer) {
-        let stats = producer.stats();
+        self.losses.look(producer);
+        let [dropped, starved, of_source] = self.losses.all();
         tracing::info!(
-            "bus {} ended: {frames} frames published, {} dropped, {} starved{}",
+            "bus {} ended: {frames} frames published, {dropped} dropped, {starved} starved{}",
             producer.options().bus,
-            stats.dropped,
-            stats.starved,
-            match stats.source_dropped {
+            match of_source {
                 0 => String::new(),
                 lost => format!(", {lost} lost by the source"),
             }

@@ -8,6 +8,7 @@ use framebus::layout::{Format, Geometry, PlaneSpec};
 use framebus::source::{Range, SourceError, SourceInfo, SourceSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::progress::ShowProgress;
 use crate::text;
 
 /// The pace of a file that does not say its own.
@@ -29,6 +30,8 @@ pub struct Production {
     pub size: Option<Geometry>,
     /// What luma means.
     pub range: Range,
+    /// What gray is made of.
+    pub gray: GrayOf,
     /// Where a file starts, from its beginning.
     pub start: Option<Duration>,
     /// Where it ends.
@@ -67,6 +70,21 @@ pub struct Production {
     pub lockstep: Option<Duration>,
     /// Which consumers the first frame waits for.
     pub awaited: Option<Awaited>,
+    /// Whether people see how far it is.
+    pub progress: ShowProgress,
+}
+
+/// What gray is made of, in video that FFmpeg decodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrayOf {
+    /// Of colours in files, of luma in streams.
+    #[default]
+    Auto,
+    /// Luma.
+    Luma,
+    /// Colours, as OpenCV does it.
+    Colours,
 }
 
 /// Consumers that the first frame waits for.
@@ -114,6 +132,7 @@ impl Production {
             unpaced: false,
             size: None,
             range: Range::default(),
+            gray: GrayOf::default(),
             start: None,
             end: None,
             looped: false,
@@ -133,6 +152,7 @@ impl Production {
             duration: None,
             lockstep: None,
             awaited: None,
+            progress: ShowProgress::default(),
         }
     }
 

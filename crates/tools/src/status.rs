@@ -1,78 +1,80 @@
 //! What a producer says of itself while it runs: a line that changes on a terminal, a line a minute elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
-use crate::stderr::Stderr;
 use framebus::bus::Producer;
 use framebus::clock::monotonic_ns;
+use framebus::source::Progress;
 
-const SECOND: u64 = 1_000_000_000;
+use crate::progress::{Meter, ShowProgress};
+
+/// How often the log gets a line.
+const LOGGED_NS: u64 = 60_000_000_000;
 
 /// The producer's status.
 #[derive(Debug)]
 pub(crate) struct Status {
-    terminal: bool,
-    every_ns: u64,
-    last_ns: u64,
-    last_sequence: u64,
-    /// The line that is on the terminal now.
-    shown: usize,
+    meter: Meter,
+    count: Option<u64>,
+    duration: Option<Duration>,
+    /// When frames were asked for first.
+    began_ns: u64,
+    frames: u64,
+    source: Option<Progress>,
 }
 
 impl Status {
-    pub(crate) fn new(sequence: u64) -> Status {
-        let enabled = tracing::enabled!(tracing::Level::INFO);
-        let terminal = std::io::stderr().is_terminal() && enabled;
-        let every_ns = if terminal { SECOND } else { 60 * SECOND };
-        Status {
-            terminal,
-            every_ns,
-            last_ns: monotonic_ns(),
-            last_sequence: sequence,
-            shown: 0,
-        }
+    /// The status of a producer that goes on for so many frames, or for so long.
+    pub(crate) fn new(
+        show: ShowProgress,
+        count: Option<u64>,
+        duration: Option<Duration>,
+        sequence: u64,
+    ) -> Status {
+        let mut status = Status {
+            meter: Meter::new(show, Some(LOGGED_NS)),
+            count,
+            duration,
+            began_ns: 0,
+            frames: 0,
+            source: None,
+        };
+        status.begin(sequence);
+        status
+    }
+
+    /// Frames are asked for from now on.
+    pub(crate) fn begin(&mut self, sequence: u64) {
+        self.began_ns = monotonic_ns();
+        self.meter.begin(sequence);
+    }
+
+    /// So many frames were published, and so far is the source.
+    pub(crate) fn advanced(&mut self, frames: u64, source: Option<Progress>) {
+        (self.frames, self.source) = (frames, source);
     }
 
     /// Shows the status when it is time to.
     pub(crate) fn update(&mut self, producer: &Producer) {
-        let now = monotonic_ns();
-        if now.saturating_sub(self.last_ns) < self.every_ns {
+        if !self.meter.is_due() {
             return;
         }
         let stats = producer.stats();
-        let seconds = (now - self.last_ns) as f64 / SECOND as f64;
-        let fps = stats.sequence.saturating_sub(self.last_sequence) as f64 / seconds;
-        self.last_ns = now;
-        self.last_sequence = stats.sequence;
-        let line = format!(
-            "seq {}  {fps:.1} fps  dropped {}  starved {}  consumers {}",
-            stats.sequence,
-            stats.dropped,
-            stats.starved,
-            producer.connected()
-        );
-        if self.terminal {
-            // In one piece: a line that cannot be written now is left out.
-            let text = format!("\r{line:<width$}", width = self.shown);
-            let _ = Stderr.write_all(text.as_bytes());
-            self.shown = line.len();
-        } else {
-            tracing::info!("{line}");
-        }
-    }
-
-    /// Removes the line from the terminal, before another line is written.
-    pub(crate) fn clear(&mut self) {
-        if self.shown > 0 {
-            let text = format!("\r{:width$}\r", "", width = self.shown);
-            let _ = Stderr.write_all(text.as_bytes());
-            self.shown = 0;
-        }
-    }
-}
-
-impl Drop for Status {
-    fn drop(&mut self) {
-        self.clear();
+        let frames = self.count.map(|of| Progress::Frames {
+            at: self.frames,
+            of,
+        });
+        let time = self.duration.map(|of| {
+            let at = Duration::from_nanos(monotonic_ns().saturating_sub(self.began_ns));
+            Progress::Time { at: at.min(of), of }
+        });
+        let goals: Vec<Progress> = [frames, time, self.source].into_iter().flatten().collect();
+        let more = [
+            format!("seq {}", stats.sequence),
+            format!("dropped {}", stats.dropped),
+            format!("starved {}", stats.starved),
+            format!("consumers {}", producer.connected()),
+        ];
+        self.meter.show(stats.sequence, &goals, &more);
     }
 }

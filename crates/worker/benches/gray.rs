@@ -33,24 +33,29 @@ const PACE: Duration = Duration::from_millis(33);
 
 fn main() -> io::Result<ExitCode> {
     let quick = std::env::args().any(|argument| argument == "--quick");
+    let cameras_alone = std::env::args().any(|argument| argument == "cameras");
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref().and_then(Role::of) {
-        Some(role) => play(&role, &arguments.collect::<Vec<_>>(), || run(quick)),
+        Some(role) => play(&role, &arguments.collect::<Vec<_>>(), || {
+            run(quick, cameras_alone)
+        }),
         None => supervise(std::env::args_os().skip(1)),
     }
 }
 
-fn run(quick: bool) -> io::Result<ExitCode> {
+fn run(quick: bool, cameras_alone: bool) -> io::Result<ExitCode> {
     let often = |few: u32, many: u32| if quick { few } else { many };
     let stop = asked_to_end()?;
     let mut report = Report::default();
     set_num_threads(1).map_err(io::Error::other)?;
-    report.part("Gray conversion, one thread, against OpenCV's BGR2GRAY");
-    for (geometry, aim) in [(VGA, 0.65), (FULL_HD, 0.75)] {
-        conversion(geometry, aim, often(60, 500), &mut report, &stop)?;
+    if !cameras_alone {
+        report.part("Gray conversion, one thread, against OpenCV's BGR2GRAY");
+        for (geometry, aim) in [(VGA, 0.65), (FULL_HD, 0.75)] {
+            conversion(geometry, aim, often(60, 500), &mut report, &stop)?;
+        }
+        report.part("The producer's whole frame, 1080p, eight consumers, 30 fps: convert, claim, publish, notify");
+        whole_frame(often(60, 400), &mut report, &stop)?;
     }
-    report.part("The producer's whole frame, 1080p, eight consumers, 30 fps: convert, claim, publish, notify");
-    whole_frame(often(60, 400), &mut report, &stop)?;
     report.part("A camera's frame, from its buffer to published, against OpenCV's way to gray: to BGR, then to gray");
     for geometry in [VGA, FULL_HD] {
         cameras::measure(geometry, often(40, 300), &mut report, &stop)?;

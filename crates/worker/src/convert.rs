@@ -23,13 +23,15 @@ pub fn to_gray(bgr: &[u8], gray: &mut [u8]) -> Result<(), SourceError> {
 /// Makes 8-bit BGR of a gray, BGR or BGRA image of any depth; the result has packed rows.
 pub(crate) fn to_bgr8(image: &Mat) -> opencv::Result<Mat> {
     let mut bytes = Mat::default();
-    // Whole-number depths use their range, floating-point images 0 to 1; what is outside saturates.
-    let scale = match image.depth() {
-        CV_16U => 1.0 / 257.0,
-        CV_32F | CV_64F => 255.0,
-        _ => 1.0,
+    // Of 16 bits the high 8, as `imread` has it and Y4M has it here: what is rounded to the next byte is lowered by half a one
+    // before. Floating-point images are 0 to 1; what is outside saturates.
+    let (scale, shift) = match image.depth() {
+        CV_16U => (1.0 / 256.0, -127.5 / 256.0),
+        CV_32F | CV_64F => (255.0, 0.0),
+        _ => (1.0, 0.0),
     };
-    image.convert_to(&mut bytes, CV_MAKETYPE(CV_8U, image.channels()), scale, 0.0)?;
+    let kind = CV_MAKETYPE(CV_8U, image.channels());
+    image.convert_to(&mut bytes, kind, scale, shift)?;
     let mut bgr = Mat::default();
     match bytes.channels() {
         1 => cvt_color_def(&bytes, &mut bgr, COLOR_GRAY2BGR)?,
@@ -76,6 +78,16 @@ mod tests {
             first_pixel(&filled::<u16>(Scalar::all(257.0 * 9.0))),
             Vec3b::from([9; 3])
         );
+        for (value, byte) in [
+            (0.0, 0),
+            (255.0, 0),
+            (256.0, 1),
+            (40_191.0, 156),
+            (40_192.0, 157),
+        ] {
+            let image = filled::<u16>(Scalar::all(value));
+            assert_eq!(first_pixel(&image), Vec3b::from([byte; 3]), "{value}");
+        }
         assert_eq!(
             first_pixel(&filled::<f32>(Scalar::all(1.0))),
             Vec3b::from([255; 3])

@@ -1,21 +1,25 @@
-//! Image files: a sequence with numbers in its names, or a single one.
+//! Image files: a sequence with numbers in its names, those of a pattern or a directory, or a single one.
 //!
 //! Not OpenCV's own sequences: those begin at 0 or 1 only, end at the first gap, and know neither EXIF's orientation nor
-//! whether a JPEG is whole.
+//! whether a JPEG is whole. Its decoder of single images knows both, and 16 bits; the worker has it anyway.
 
 mod entropy;
 mod jpeg;
 mod listing;
+mod order;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::layout::Geometry;
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, SourceError, SourceInfo, SourceSpec,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Progress, SourceError, SourceInfo,
+    SourceSpec,
 };
 use framebus::stop::Stop;
 use framebus_tools::file;
@@ -26,7 +30,7 @@ use crate::convert::{to_bgr8, to_gray};
 use crate::mat;
 use crate::options::OpenOptions;
 use crate::quiet;
-use listing::Listing;
+use listing::{Listing, Placed};
 
 /// How large an image file may be.
 const LARGEST: u64 = 1 << 30;
@@ -46,22 +50,27 @@ pub(crate) fn is_image(path: &Path) -> bool {
     end.is_some_and(|end| EXTENSIONS.iter().any(|one| end.eq_ignore_ascii_case(one)))
 }
 
-/// Frames from image files, in the order of their numbers.
+/// Frames from image files, in the order of their numbers or names.
 ///
 /// - A number that is missing is passed over. A file that is empty, truncated or no image is a damaged frame, named once.
-/// - EXIF's orientation is applied. 16-bit and floating-point images become 8-bit.
+/// - EXIF's orientation is applied. Of 16 bits the high 8 become the image, as elsewhere; floating-point images are 0 to 1.
+/// - A single image that is looped is decoded anew only when its file has changed.
 /// - An image of another size is announced ([`Arrival::Resized`]), and is not lost.
 /// - At the end the directory is looked at again: what has been written meanwhile is taken too.
 pub struct ImageSource {
     spec: SourceSpec,
     looped: bool,
     listing: Listing,
-    files: Vec<(u64, PathBuf)>,
+    files: Vec<Placed>,
     next: usize,
     geometry: Geometry,
     /// An image that was decoded ahead, because its size had to be known.
     ahead: Option<(usize, Mat)>,
     announced: Option<Mat>,
+    /// A single image that was shown, and what its file was then.
+    shown: Option<(Stamp, Mat)>,
+    /// What the file of the image was that is announced.
+    stamp: Option<Stamp>,
     /// Whether an image was whole since the sequence started.
     progressed: bool,
     named: BTreeSet<PathBuf>,
@@ -86,6 +95,8 @@ impl ImageSource {
             geometry,
             ahead: Some(ahead),
             announced: None,
+            shown: None,
+            stamp: None,
             progressed: false,
             named: BTreeSet::new(),
         })
@@ -97,7 +108,13 @@ impl ImageSource {
         {
             return Ok(image);
         }
-        decode(&self.files[self.next].1)
+        let path = &self.files[self.next].1;
+        // First: one that is written meanwhile has another stamp the next time.
+        self.stamp = Stamp::of(path);
+        match self.shown.take() {
+            Some((stamp, image)) if self.stamp == Some(stamp) => Ok(image),
+            _ => decode(path),
+        }
     }
 
     /// Announces the next image; a damaged one too, which `fill` then refuses, so that it counts as dropped.
@@ -128,11 +145,10 @@ impl ImageSource {
 
     /// Goes on behind the last image: with those that have come meanwhile, or from the start; `false` at the end.
     fn go_on(&mut self) -> Result<bool, SourceError> {
-        let last = self.files.last().map_or(0, |(number, _)| *number);
         let files = self.listing.files();
-        if let Ok(files) = &files {
-            let newer = files.iter().filter(|(number, _)| *number > last);
-            self.files.extend(newer.cloned());
+        if let (Ok(files), Some((last, _))) = (&files, self.files.last()) {
+            let newer: Vec<Placed> = files.iter().filter(|(at, _)| at > last).cloned().collect();
+            self.files.extend(newer);
         }
         if self.next < self.files.len() {
             return Ok(true);
@@ -215,7 +231,17 @@ impl FrameSource for ImageSource {
         if let Some(bgr) = &mut target.bgr {
             bgr.copy_from_slice(pixels);
         }
+        if self.looped && matches!(self.listing, Listing::One(_)) {
+            self.shown = self.stamp.take().map(|stamp| (stamp, image));
+        }
         Ok(Filled::Frame)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        (!self.looped).then_some(Progress::Frames {
+            at: self.next as u64,
+            of: self.files.len() as u64,
+        })
     }
 }
 
@@ -228,6 +254,25 @@ impl fmt::Debug for ImageSource {
     }
 }
 
+/// What tells a file from what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    len: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Stamp> {
+        let metadata = path.metadata().ok()?;
+        Some(Stamp {
+            modified: metadata.modified().ok()?,
+            len: metadata.len(),
+            inode: metadata.ino(),
+        })
+    }
+}
+
 /// Why an image is not shown.
 enum Refusal {
     Gone,
@@ -237,7 +282,7 @@ enum Refusal {
 /// Finds the first image that is whole; those before it are damaged frames when their turn comes.
 fn first_whole(
     spec: &SourceSpec,
-    files: &[(u64, PathBuf)],
+    files: &[Placed],
 ) -> Result<((usize, Mat), Geometry), SourceError> {
     let mut first_why = String::new();
     for (at, (_, path)) in files.iter().enumerate().take(DAMAGED_AT_START) {

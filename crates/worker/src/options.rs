@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use framebus::layout::Geometry;
 use framebus::source::Range;
+use framebus_decoder::wire::Gray;
 
 /// How to open a source. The defaults suit a camera or a stream in the local network.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,8 @@ pub struct OpenOptions {
     pub end: Option<Duration>,
     /// What luma means.
     pub range: Range,
+    /// What gray is made of in files and streams.
+    pub gray: Gray,
     /// How long a source may take until its first frame. Default: 10 s; 3 s for
     /// a camera or a pipeline.
     pub open_timeout: Option<Duration>,
@@ -45,6 +48,7 @@ impl Default for OpenOptions {
             start: None,
             end: None,
             range: Range::Auto,
+            gray: Gray::Luma,
             open_timeout: None,
             read_timeout: None,
             threads: 1,

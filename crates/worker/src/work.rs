@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use framebus::source::SourceSpec;
 use framebus::stop::Stop;
+use framebus_decoder::wire::Gray;
 use framebus_tools::exit::end;
-use framebus_tools::job::{Job, Task, leave};
-use framebus_tools::production::Production;
+use framebus_tools::job::{Job, Task, WORKER, leave};
+use framebus_tools::production::{GrayOf, Production};
 
+use crate::images::is_image;
 use crate::options::OpenOptions;
 use crate::quiet::quiet;
 use crate::show::ShowSink;
@@ -29,7 +32,7 @@ pub fn main() -> ! {
 }
 
 fn work() -> anyhow::Result<ExitCode> {
-    let job = Job::given()?;
+    let job = Job::given(&WORKER)?;
     job.logging.init();
     match job.task {
         Task::Produce(production) => capture(&production),
@@ -39,6 +42,7 @@ fn work() -> anyhow::Result<ExitCode> {
             consumption.run(&mut sink, &stop)
         }
         Task::Watch(watching) => Watch::start(watching)?.run(),
+        Task::Bridge(_) => anyhow::bail!("frames are carried to other machines by framebus-bridge"),
     }
 }
 
@@ -47,8 +51,9 @@ fn capture(production: &Production) -> anyhow::Result<ExitCode> {
     let options = OpenOptions {
         size: production.size,
         fps: production.rate(),
-        looped: production.looped,
+        looped: production.looped || is_shown_for_some_time(production, &spec),
         range: production.range,
+        gray: gray(production.gray, &spec)?,
         timed: production.fps.is_none(),
         color: production.color,
         start: production.start,
@@ -61,4 +66,26 @@ fn capture(production: &Production) -> anyhow::Result<ExitCode> {
     let own = || Ok(PathBuf::from("/proc/self/exe"));
     let stop = Stop::on_signals()?;
     production.run(&stop, own, |stop| open(&spec, &options, stop))
+}
+
+/// Whether a single image is to be seen for longer than a frame.
+fn is_shown_for_some_time(production: &Production, spec: &SourceSpec) -> bool {
+    let has_an_end = production.duration.is_some() || production.count.is_some();
+    has_an_end && is_single_image(spec)
+}
+
+fn is_single_image(spec: &SourceSpec) -> bool {
+    matches!(spec, SourceSpec::File(path) if is_image(path))
+}
+
+/// What gray is made of: of a file what OpenCV makes it of, unless somebody says otherwise.
+fn gray(wanted: GrayOf, spec: &SourceSpec) -> anyhow::Result<Gray> {
+    if wanted == GrayOf::Luma && is_single_image(spec) {
+        anyhow::bail!("--gray luma is for video: {spec} is an image, which is decoded to colours");
+    }
+    Ok(match (wanted, spec) {
+        (GrayOf::Colours, _) => Gray::Colours,
+        (GrayOf::Auto, SourceSpec::File(_)) => Gray::Colours8,
+        _ => Gray::Luma,
+    })
 }

@@ -45,6 +45,8 @@ settings! {
         open_timeout: Duration = "open_timeout", Time, Some(Duration::from_secs(10));
         /// How long a source may be silent before it counts as stalled; `None` follows the rate that is seen.
         read_timeout: Duration = "read_timeout", Time, None;
+        /// A file with the certificates that a camera is believed by; `None` is this machine's.
+        ca: String = "ca", Name, None;
         /// The mode of the shared memory and the named pipes.
         mode: u32 = "mode", Mode, Some(0o600);
         /// The group of the shared memory and the named pipes, as `units::parse_group` reads it.

@@ -19,7 +19,7 @@ use framebus::bus::{
 use framebus::layout::{Format, Geometry, PlaneSpec, segment_bytes};
 use framebus::observe::shm_usage;
 use framebus::observe::{Baseline, Sampler, Thresholds};
-use framebus_tools::job::find_worker;
+use framebus_tools::job::WORKER;
 
 /// What is counted with where neither a flag nor the configuration names a size.
 const FULL_HD: Geometry = Geometry {
@@ -295,7 +295,7 @@ fn living(bus: &BusName) -> Option<Check> {
 fn headless_worker() -> Check {
     const NAME: &str = "worker";
     const INSTALL: &str = "sudo apt-get install framebus-worker   # or set FRAMEBUS_WORKER";
-    let path = match find_worker() {
+    let path = match WORKER.find_it() {
         Ok(path) => path,
         Err(error) => {
             let text = format!("cameras, files and streams cannot be captured: {error:#}");

@@ -30,6 +30,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "The program framebus-worker, where it is neither beside framebus nor in PATH.",
     ),
     (
+        "FRAMEBUS_BRIDGE",
+        "The program framebus-bridge, in the same way.",
+    ),
+    (
         "NO_COLOR, COLORFGBG, COLORTERM, TERM",
         "The colours of 'framebus top' and 'framebus peek'. TERM=dumb makes top print text.",
     ),

@@ -19,8 +19,8 @@ pub(super) fn is_native(args: &ProduceArgs, spec: &SourceSpec) -> bool {
 }
 
 /// Whether it may be pictures over HTTP; whether it is, the server says.
-fn is_http(spec: &SourceSpec) -> bool {
-    matches!(spec, SourceSpec::Url(url) if url.starts_with("http://"))
+pub(super) fn is_http(spec: &SourceSpec) -> bool {
+    matches!(spec, SourceSpec::Url(url) if url.starts_with("http://") || url.starts_with("https://"))
 }
 
 /// Whether it is a camera, whoever reads it.
@@ -47,6 +47,7 @@ fn open_url(args: &ProduceArgs, stop: &Stop) -> Result<Opened, SourceError> {
         range: args.range.unwrap_or_default(),
         open_timeout: args.open_timeout,
         read_timeout: args.read_timeout,
+        ca: args.ca.clone(),
     };
     Ok(match MjpegSource::open(&text, options, stop)? {
         OpenedUrl::Source(source) => Opened::Source(source),

@@ -4,8 +4,9 @@ use anyhow::bail;
 
 use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, too_many_slots};
-use super::camera::is_camera;
-use super::{ProduceArgs, RawFormat, RawPixels};
+use super::camera::{is_camera, is_http, is_native};
+use super::{GrayFrom, ProduceArgs, RawPixels};
+use crate::source::RawFormat;
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
 
@@ -136,6 +137,19 @@ fn check_flags(args: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
     if args.wait_timeout.is_some() && awaited == 0 {
         bail!(
             "--wait-timeout says how long consumers are waited for: use it with --wait-consumers or --wait-for"
+        );
+    }
+    if args.ca.is_some() && !is_http(spec) {
+        bail!("--ca is for an https:// URL");
+    }
+    if args.ca.is_some() && args.backend == Some(Backend::Opencv) {
+        bail!("--ca is for what framebus reads itself: leave out --backend opencv");
+    }
+    let is_decoded =
+        matches!(spec, SourceSpec::File(_) | SourceSpec::Url(_)) && !is_native(args, spec);
+    if args.gray != GrayFrom::Auto && !is_decoded {
+        bail!(
+            "--gray is for video files and streams that FFmpeg decodes: gray of other sources is made in one way"
         );
     }
     if args.fourcc.is_some() && !is_camera(spec) {

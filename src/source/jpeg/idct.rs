@@ -13,7 +13,11 @@ pub(super) type Block = [i16; 64];
 
 /// Transforms a row of blocks into 8 rows of pixels, which begin `stride` apart. What stands out of `width` or of the last
 /// row is not written. `last` says of each block the place of its last coefficient, in zigzag order.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 pub(super) fn transform_row(
     blocks: &[Block],
     last: &[u8],

@@ -7,12 +7,17 @@ use framebus::source::SourceError;
 use framebus::stop::Stop;
 
 use super::body::{Body, Head};
-use super::link::{Got, Link, NoLink};
+use super::fields::parameter;
+use super::link::{Got, Link, NoLink, NoTls};
+use super::login::{Challenged, Login};
 use super::pictures::{Found, Pictures};
-use super::url::{Url, parameter};
+use super::tls::Trust;
+use super::url::Url;
 
 /// How often a server may send somewhere else.
 const REDIRECTIONS: u32 = 5;
+/// How often it may want another proof of who asks.
+const PROOFS: u32 = 3;
 /// How many bytes may come before the first picture begins.
 const BEFORE_A_PICTURE: usize = 64 << 10;
 
@@ -47,6 +52,40 @@ pub(super) struct Picture {
     pub(super) wall_ns: u64,
 }
 
+/// What is kept from one request to the next: whom to believe, and what a server wants to be told.
+#[derive(Debug)]
+pub(super) struct Client {
+    trust: Trust,
+    login: Login,
+}
+
+impl Client {
+    pub(super) fn new(trust: Trust) -> Client {
+        Client {
+            trust,
+            login: Login::default(),
+        }
+    }
+
+    /// Takes what a server wants to be told; `Some` when it cannot be told that.
+    fn wants(&mut self, url: &Url, fields: &[&str], told: bool, text: &str) -> Option<SourceError> {
+        match self.login.challenge(url, fields, told) {
+            Challenged::Again => None,
+            Challenged::NoUser => Some(SourceError::Permission(format!(
+                "{} cannot be opened: the server wants a user and a password, in front of its name: USER:PASSWORD@{}",
+                url.shown,
+                url.authority()
+            ))),
+            Challenged::Unknown => Some(wrong(
+                url,
+                "the server wants a kind of password that is not known here; try --backend opencv"
+                    .into(),
+            )),
+            Challenged::Refused => Some(refused(url, text)),
+        }
+    }
+}
+
 /// An answer whose body has pictures in it.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -62,58 +101,49 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Asks for a URL and reads the head of the answer.
-    pub(super) fn open(url: &Url, patience: Duration, stop: &Stop) -> Result<Answer, SourceError> {
+    pub(super) fn open(
+        url: &Url,
+        client: &mut Client,
+        patience: Duration,
+        stop: &Stop,
+    ) -> Result<Answer, SourceError> {
         let mut url = url.clone();
-        let mut authorization = None;
+        let mut proofs = 0;
         let mut redirections = 0;
         loop {
-            let (head, rest, link) = match ask(&url, authorization.as_deref(), patience, stop)? {
+            let authorization = client.login.authorization(&url);
+            let told = authorization.is_some();
+            let asked = ask(&url, authorization.as_deref(), client, patience, stop)?;
+            let (head, rest, link) = match asked {
                 Asked::Answer(head, rest, link) => (head, rest, link),
                 Asked::Other => return Ok(Answer::Other("no answer of HTTP".into())),
                 Asked::Stopped => return Ok(Answer::Stopped),
-            };
-            let wrong = |why: String| {
-                SourceError::Unusable(format!("{} cannot be opened: {why}", url.shown))
             };
             match head.status {
                 200..=299 => return Ok(Exchange::of(&head, &rest, link)),
                 301 | 302 | 303 | 307 | 308 if redirections < REDIRECTIONS => {
                     let to = head.get("location").ok_or_else(|| {
-                        wrong(format!(
-                            "the server answers {} and does not say where to",
-                            head.text
-                        ))
+                        wrong(
+                            &url,
+                            format!("the server answers {} and does not say where to", head.text),
+                        )
                     })?;
-                    if to.to_ascii_lowercase().starts_with("https:") {
-                        return Ok(Answer::Other("moved to https".into()));
-                    }
                     url = url.join(to)?;
                     redirections += 1;
                 }
-                401 if authorization.is_none() => {
-                    authorization = url.authorization(&head.all("www-authenticate"));
-                    if authorization.is_none() && url.has_user() {
-                        return Err(wrong("the server wants a kind of password that is not known here; try --backend opencv".into()));
-                    }
-                    if authorization.is_none() {
-                        return Err(SourceError::Permission(format!(
-                            "{} cannot be opened: the server wants a user and a password: http://USER:PASSWORD@{}",
-                            url.shown,
-                            url.authority()
-                        )));
+                401 if proofs < PROOFS => {
+                    proofs += 1;
+                    let fields = head.all("www-authenticate");
+                    if let Some(why) = client.wants(&url, &fields, told, &head.text) {
+                        return Err(why);
                     }
                 }
-                401 | 403 => {
-                    return Err(SourceError::Permission(format!(
-                        "{} cannot be opened: the server answers {}; check user and password",
-                        url.shown, head.text
-                    )));
-                }
+                401 | 403 => return Err(refused(&url, &head.text)),
                 _ => {
-                    return Err(wrong(format!(
-                        "the server answers {}; check the path",
-                        head.text
-                    )));
+                    return Err(wrong(
+                        &url,
+                        format!("the server answers {}; check the path", head.text),
+                    ));
                 }
             }
         }
@@ -211,18 +241,33 @@ enum Asked {
     Stopped,
 }
 
-fn ask(
+fn wrong(url: &Url, why: String) -> SourceError {
+    SourceError::Unusable(format!("{} cannot be opened: {why}", url.shown))
+}
+
+fn refused(url: &Url, text: &str) -> SourceError {
+    SourceError::Permission(format!(
+        "{} cannot be opened: the server answers {text}; check user and password",
+        url.shown
+    ))
+}
+
+/// Connects to a server; `None` when somebody asks to stop.
+fn connect(
     url: &Url,
-    authorization: Option<&str>,
+    client: &mut Client,
     patience: Duration,
     stop: &Stop,
-) -> Result<Asked, SourceError> {
-    let wrong =
-        |why: String| SourceError::Unusable(format!("{} cannot be opened: {why}", url.shown));
+) -> Result<Option<Link>, SourceError> {
     let (host, port) = (&url.host, url.port);
+    let wrong = |why: String| wrong(url, why);
+    // What cannot be read here is said before anybody is asked.
+    let config = url.tls.then(|| client.trust.config()).transpose();
+    let config = config.map_err(wrong)?;
+    let silent = || format!("{host} port {port} does not answer; check that the server runs");
     let mut link = match Link::connect(host, port, patience, stop) {
         Ok(link) => link,
-        Err(NoLink::Stopped) => return Ok(Asked::Stopped),
+        Err(NoLink::Stopped) => return Ok(None),
         Err(NoLink::UnknownHost) => {
             return Err(wrong(format!(
                 "the host {host} is not known; check its name"
@@ -233,12 +278,35 @@ fn ask(
                 "{host} port {port} does not accept a connection ({why}); check that the server runs"
             )));
         }
-        Err(NoLink::Silent) => {
-            return Err(wrong(format!(
-                "{host} port {port} does not answer; check that the server runs"
-            )));
-        }
+        Err(NoLink::Silent) => return Err(wrong(silent())),
     };
+    let Some(config) = config else {
+        return Ok(Some(link));
+    };
+    match link.encrypt(host, config, patience, stop) {
+        Ok(()) => Ok(Some(link)),
+        Err(NoTls::Stopped) => Ok(None),
+        Err(NoTls::Silent) => Err(wrong(silent())),
+        Err(NoTls::Name) => Err(wrong(format!("no certificate can be for the name {host}"))),
+        Err(NoTls::HungUp) => Err(wrong(
+            "the server hangs up; try http:// or another port".into(),
+        )),
+        Err(NoTls::Lost(error)) => Err(wrong(format!("the connection is lost: {error}"))),
+        Err(NoTls::Refused(error)) => Err(wrong(client.trust.words(host, port, &error))),
+    }
+}
+
+fn ask(
+    url: &Url,
+    authorization: Option<&str>,
+    client: &mut Client,
+    patience: Duration,
+    stop: &Stop,
+) -> Result<Asked, SourceError> {
+    let Some(mut link) = connect(url, client, patience, stop)? else {
+        return Ok(Asked::Stopped);
+    };
+    let wrong = |why: String| wrong(url, why);
     let authorization =
         authorization.map_or(String::new(), |how| format!("Authorization: {how}\r\n"));
     let request = format!(

@@ -3,18 +3,25 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `url` | URLs, passwords |
+//! | `url` | URLs |
+//! | `login` | passwords, and proofs of knowing one |
+//! | `tls` | whom an encrypted connection is believed to be with |
 //! | `link` | a connection whose waits end when somebody asks to stop |
+//! | `fields` | parameters and challenges in a head |
 //! | `body` | heads of answers, framing of bodies |
 //! | `pictures` | finds pictures in what comes |
 //! | `exchange` | a request and its answer |
 
 mod body;
 mod exchange;
+mod fields;
 mod link;
+mod login;
 mod pictures;
+mod tls;
 mod url;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use framebus::clock::monotonic_ns;
@@ -25,8 +32,9 @@ use framebus::source::{
 use framebus::stop::Stop;
 
 use super::jpeg::{self, JpegError};
-use exchange::{Answer, Came, Exchange, Picture};
+use exchange::{Answer, Came, Client, Exchange, Picture};
 use framebus_tools::backoff::Backoff;
+use tls::Trust;
 use url::Url;
 
 /// How long a stream may be silent at the least.
@@ -49,6 +57,8 @@ pub struct MjpegOptions {
     pub open_timeout: Option<Duration>,
     /// How long it may be silent.
     pub read_timeout: Option<Duration>,
+    /// A file with certificates that are believed, of cameras or of who signs theirs; without, those of this machine.
+    pub ca: Option<PathBuf>,
 }
 
 /// What opening a URL comes to.
@@ -71,6 +81,7 @@ pub enum OpenedUrl {
 pub struct MjpegSource {
     url: Url,
     options: MjpegOptions,
+    client: Client,
     /// `None` while there is no connection.
     exchange: Option<Exchange>,
     single: bool,
@@ -103,7 +114,8 @@ impl MjpegSource {
         let opening = options.open_timeout.unwrap_or(OPENING);
         let wrong =
             |why: &str| SourceError::Unusable(format!("{} cannot be opened: {why}", url.shown));
-        let mut exchange = match Exchange::open(&url, opening, stop)? {
+        let mut client = Client::new(Trust::new(options.ca.clone()));
+        let mut exchange = match Exchange::open(&url, &mut client, opening, stop)? {
             Answer::Pictures(exchange) => exchange,
             Answer::Other(kind) => return Ok(OpenedUrl::Other(kind)),
             Answer::Stopped => return Ok(OpenedUrl::Stopped),
@@ -129,6 +141,7 @@ impl MjpegSource {
                         exchange: Some(exchange).filter(|exchange| !exchange.single),
                         url,
                         options,
+                        client,
                         geometry,
                         resized: false,
                         held: Some(first),
@@ -187,7 +200,7 @@ impl MjpegSource {
             return Ok(Some(Arrival::Stopped));
         }
         let opening = self.options.open_timeout.unwrap_or(OPENING).min(OPENING);
-        match Exchange::open(&self.url, opening, stop) {
+        match Exchange::open(&self.url, &mut self.client, opening, stop) {
             Ok(Answer::Pictures(exchange)) => {
                 self.exchange = Some(exchange);
                 Ok(None)
@@ -326,3 +339,5 @@ impl FrameSource for MjpegSource {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

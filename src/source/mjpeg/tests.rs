@@ -5,7 +5,7 @@ use jpeg_encoder::{ColorType, Encoder};
 
 use super::*;
 
-fn picture(width: u16, height: u16) -> Vec<u8> {
+pub(super) fn picture(width: u16, height: u16) -> Vec<u8> {
     let gray: Vec<u8> = (0..usize::from(width) * usize::from(height))
         .map(|at| (at * 7 % 251) as u8)
         .collect();
@@ -38,7 +38,7 @@ fn one(listener: &TcpListener, answer: &[u8]) -> String {
     String::from_utf8_lossy(&request).into_owned()
 }
 
-fn options() -> MjpegOptions {
+pub(super) fn options() -> MjpegOptions {
     MjpegOptions {
         fps: Some(100.0),
         open_timeout: Some(Duration::from_secs(20)),
@@ -56,7 +56,7 @@ fn open(url: &str) -> (Box<MjpegSource>, Stop) {
 }
 
 /// What comes: `WxH` of a frame, `damaged`, `resized`, `stalled`.
-fn seen(source: &mut MjpegSource, stop: &Stop, count: usize) -> Vec<String> {
+pub(super) fn seen(source: &mut MjpegSource, stop: &Stop, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     while all.len() < count {
         let arrival = source.wait(stop).expect("no error");
@@ -78,9 +78,9 @@ fn seen(source: &mut MjpegSource, stop: &Stop, count: usize) -> Vec<String> {
     all
 }
 
-const STREAM: &str =
+pub(super) const STREAM: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=frame\r\n\r\n";
-const PART: &str = "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n";
+pub(super) const PART: &str = "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n";
 
 #[test]
 fn a_stream_of_several_sizes_with_half_pictures_is_what_it_is() {

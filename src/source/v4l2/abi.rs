@@ -68,6 +68,9 @@ pub(super) const INPUT_NO_POWER: u32 = 0x1;
 pub(super) const INPUT_NO_SIGNAL: u32 = 0x2;
 pub(super) const INPUT_NO_SYNC: u32 = 0x100 | 0x200;
 
+pub(super) const INPUT_HAS_TIMINGS: u32 = 0x2;
+pub(super) const INPUT_HAS_STANDARDS: u32 = 0x4;
+
 pub(super) const EVENT_SOURCE_CHANGE: u32 = 5;
 
 pub(super) const COLORSPACE_JPEG: u32 = 7;
@@ -293,6 +296,14 @@ structures! {
         capabilities: u32,
         reserved: [u32; 3],
         padding: u32,
+    }
+    /// `v4l2_dv_timings`, which is packed in C: the first numbers of `v4l2_bt_timings`, and the rest as it is.
+    Timings[132] {
+        kind: u32,
+        width: u32,
+        height: u32,
+        interlaced: u32,
+        rest: [u32; 29],
     }
     /// `v4l2_event_subscription`.
     Subscription[32] {

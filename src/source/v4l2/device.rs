@@ -286,42 +286,6 @@ impl Device {
         }
         rate(parameters.interval)
     }
-
-    /// Why nothing worth looking at comes in, where the device knows: a cable that is not plugged in.
-    pub(super) fn no_signal(&self) -> Option<&'static str> {
-        let mut index = 0;
-        kernel::current_input(self.fd(), &mut index).ok()?;
-        let mut input = abi::Input {
-            index,
-            ..abi::Input::ZERO
-        };
-        kernel::enumerate_inputs(self.fd(), &mut input).ok()?;
-        match input.status {
-            status if status & abi::INPUT_NO_POWER != 0 => Some("has no power"),
-            status if status & abi::INPUT_NO_SIGNAL != 0 => Some("has no signal"),
-            status if status & abi::INPUT_NO_SYNC != 0 => Some("has a signal without sync"),
-            _ => None,
-        }
-    }
-
-    /// Asks to be told of a source that changes its size; not every device can.
-    pub(super) fn watch_source(&self) -> bool {
-        let mut subscription = abi::Subscription {
-            kind: abi::EVENT_SOURCE_CHANGE,
-            ..abi::Subscription::ZERO
-        };
-        kernel::subscribe(self.fd(), &mut subscription).is_ok()
-    }
-
-    /// Whether the source has changed since this was asked last.
-    pub(super) fn source_has_changed(&self) -> bool {
-        let mut changed = false;
-        let mut event = abi::Event::ZERO;
-        while kernel::take_event(self.fd(), &mut event).is_ok() {
-            changed |= event.kind == abi::EVENT_SOURCE_CHANGE;
-        }
-        changed
-    }
 }
 
 fn picture(format: &abi::Format) -> Picture {

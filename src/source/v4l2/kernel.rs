@@ -16,7 +16,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use super::abi::{
     Buffer, CAPTURE_MPLANE, Capability, Control, ControlDescription, Controls, Event, Format,
     FormatDescription, FormatMplane, FrameInterval, FrameSize, Input, MEMORY_MMAP, MenuItem,
-    PLANES, Plane, RequestBuffers, StreamParameters, Subscription, Zero,
+    PLANES, Plane, RequestBuffers, StreamParameters, Subscription, Timings, Zero,
 };
 
 /// Sends one request, again when a signal came in between.
@@ -60,13 +60,19 @@ requests! {
     stream_off(u32) = write 19,
     stream_parameters(StreamParameters) = read_write 21,
     set_stream_parameters(StreamParameters) = read_write 22,
+    current_standard(u64) = read 23,
+    set_standard(u64) = write 24,
     enumerate_inputs(Input) = read_write 26,
     query_menu(MenuItem) = read_write 37,
     current_input(u32) = read 38,
+    query_standard(u64) = read 63,
     enumerate_sizes(FrameSize) = read_write 74,
     enumerate_intervals(FrameInterval) = read_write 75,
+    set_timings(Timings) = read_write 87,
+    current_timings(Timings) = read_write 88,
     take_event(Event) = read 89,
     subscribe(Subscription) = write 90,
+    query_timings(Timings) = read 99,
     query_control(ControlDescription) = read_write 103,
 }
 
@@ -311,6 +317,10 @@ mod tests {
             0xc0cc_5616
         );
         assert_eq!(opcode::read::<Event>(b'V', 89), 0x8088_5659);
+        assert_eq!(opcode::read::<Timings>(b'V', 99), 0x8084_5663);
+        assert_eq!(opcode::read_write::<Timings>(b'V', 87), 0xc084_5657);
+        assert_eq!(opcode::read::<u64>(b'V', 63), 0x8008_563f);
+        assert_eq!(opcode::write::<u64>(b'V', 24), 0x4008_5618);
         assert_eq!((GET_CONTROLS, SET_CONTROLS), (0xc020_5647, 0xc020_5648));
         assert_eq!(QUERY_BUFFER, 0xc058_5609);
         assert_eq!((QUEUE, DEQUEUE), (0xc058_560f, 0xc058_5611));

@@ -63,6 +63,7 @@ impl Stream {
     /// One sentence that says what the camera cannot do, or who has it.
     pub(super) fn start(path: &Path, wish: &Wish) -> Result<Started, SourceError> {
         let device = Device::open(path)?;
+        device.follow_source();
         wish.settings.apply(&device)?;
         let candidates = candidates(&device, wish)?;
         if candidates.is_empty() {

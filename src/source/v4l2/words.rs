@@ -101,6 +101,12 @@ pub(super) fn refused(path: &Path, what: &str, error: &io::Error) -> SourceError
              smaller --size or --fps, --fourcc MJPG, or another USB controller"
         ));
     }
+    // HDMI and television, where nothing is plugged in.
+    if matches!(error.raw_os_error(), Some(libc::ENOLINK | libc::ENOLCK)) {
+        return unusable(format!(
+            "camera {shown} cannot {what}: it has no signal; check the cable and what is at its other end"
+        ));
+    }
     unusable(format!("camera {shown} cannot {what}: {error}"))
 }
 
@@ -140,6 +146,8 @@ mod tests {
         );
         let room = refused(path, "start", &io::Error::from_raw_os_error(libc::ENOSPC));
         assert!(room.to_string().contains("USB bus has no room"));
+        let link = refused(path, "start", &io::Error::from_raw_os_error(libc::ENOLINK));
+        assert!(link.to_string().contains("it has no signal"));
     }
 
     #[test]

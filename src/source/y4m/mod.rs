@@ -16,7 +16,7 @@ use crate::source::wide::Wide;
 use framebus::convert::{gray_into, stretch_luma, ycc_to_bgr};
 use framebus::layout::{ColorRange, Format, PlaneSpec};
 use framebus::source::{
-    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Range, SourceError, SourceInfo,
+    Arrival, Filled, FrameMeta, FrameSource, FrameTarget, Progress, Range, SourceError, SourceInfo,
 };
 use framebus::stop::Stop;
 
@@ -188,6 +188,10 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
     fn fill(&mut self, target: &mut FrameTarget<'_>) -> Result<Filled, SourceError> {
         target.expect(self.header.geometry)?;
         late::fill(self, target)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.input.progress()
     }
 }
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 use super::alive::names_live_producer;
 use super::attach_error::AttachError;
 use super::lock::BusLock;
-use super::runtime::{pipes_dir, runtime_dir};
 use super::{BusName, NoPlane};
 use crate::clock::monotonic_ns;
 use crate::layout::{ClaimState, Layout, PlaneSpec, SegmentState, TriggerKind, read_text};
 use crate::shm::{ConsumerSegment, ObserverSegment, Regions};
 use crate::stop::Stop;
 use crate::sync::Ordering::{Acquire, Relaxed};
-use crate::trigger::pipe_path;
+use crate::system::{pipe_path, pipes_dir, runtime_dir};
 use crate::trigger::{ConnectError, Connection, connect};
 
 /// Which consumer index to take.

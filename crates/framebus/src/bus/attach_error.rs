@@ -9,7 +9,7 @@ use super::lock::BusLock;
 use super::{BusName, NoPlane};
 use crate::layout::Malformed;
 use crate::shm::OpenSegmentError;
-use crate::trigger::{is_exhaustion, limit};
+use crate::system::{MEMORY, is_exhaustion, limit};
 
 /// Why a consumer cannot be attached.
 #[derive(Debug, Error)]
@@ -23,7 +23,7 @@ pub enum AttachError {
     },
     /// It has a producer, and somebody has removed its segment, until the deadline.
     #[error(
-        "bus {bus} has a producer{}, but its segment was removed from /dev/shm: the producer makes it again with its next frame, or has to be restarted",
+        "bus {bus} has a producer{}, but its segment was removed from {MEMORY}: the producer makes it again with its next frame, or has to be restarted",
         .pid.map_or(String::new(), |pid| format!(" (pid {pid})"))
     )]
     Unlinked {

@@ -1,7 +1,6 @@
 //! A consumer: takes frames without a copy, at its own rate.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use super::attach_error::AttachError;
 use super::consumer_options::{ConsumerOptions, ConsumerStats, Stream, Waited};
 use super::frame::{Attachment, Frame, FrameHeld, FrameInfo, Hold, OwnedFrame};
 use super::numbers::{Place, between, newest};
-use super::process::own_start_ticks;
 use super::{BusName, HandleError, NoPlane};
 use crate::clock::monotonic_ns;
 use crate::layout::{RecordFlags, RecordState, SegmentState, write_text};
@@ -19,7 +17,8 @@ use crate::shm::{ConsumerSegment, OpenSegmentError};
 use crate::stop::Stop;
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sync::{Fence, Hardware, bump};
-use crate::trigger::{Waiter, Wake, is_exhaustion};
+use crate::system::{Wake, is_exhaustion, own_start_ticks, own_uid};
+use crate::trigger::Waiter;
 
 /// One consumer of a bus.
 ///
@@ -29,7 +28,7 @@ use crate::trigger::{Waiter, Wake, is_exhaustion};
 pub struct Consumer {
     options: ConsumerOptions,
     /// Shared with the [`OwnedFrame`] it has given out, if any: more than one owner means that a frame is held.
-    attachment: Arc<Attachment>,
+    pub(super) attachment: Arc<Attachment>,
     stats: ConsumerStats,
     /// A value of `latest` that names a frame which is in no slot: somebody has damaged it. Not waited for again.
     unattainable: u64,
@@ -97,7 +96,7 @@ impl Consumer {
         own.trigger
             .store(self.attachment.waiter.kind() as u32, Relaxed);
         own.pid.store(std::process::id(), Relaxed);
-        own.uid.store(rustix::process::geteuid().as_raw(), Relaxed);
+        own.uid.store(own_uid(), Relaxed);
         own.start_ticks.store(own_start_ticks(), Relaxed);
         own.attach_ns.store(monotonic_ns(), Relaxed);
         own.attach_sequence
@@ -171,12 +170,6 @@ impl Consumer {
     /// Fails when its segment was cut short, or the process was forked from the one that attached.
     pub fn check(&self) -> Result<(), HandleError> {
         self.attachment.check()
-    }
-
-    /// One descriptor for an event loop: readable when [`Consumer::wait`] would return at once.
-    #[must_use]
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.attachment.waiter.as_fd()
     }
 
     /// Waits for a frame that has not been taken yet, for at most `timeout`. A request to stop comes before a frame, so that

@@ -5,22 +5,20 @@ use std::sync::Arc;
 
 use super::BusName;
 use super::alive::answers;
-use super::lock::{BETWEEN_LOOKS, BusLock, Count, LOOKS, LockError};
+use super::lock::{BETWEEN_LOOKS, BusLock, Count, LOOKS};
 use super::numbers::MAX_SEQUENCE;
 use super::options::{CreateError, ProducerOptions};
-use super::process::own_start_ticks;
 use super::producer::ProducerWords;
 use super::remains::stranger_at_lock;
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::layout::{ABI, Layout, Malformed, Request, SegmentState, write_text};
 use crate::lease::latest;
 use crate::redact::without_secrets;
-use crate::shm::{
-    CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,
-    Regions, mark_retired, unlink_object,
-};
+use crate::shm::{ObserverSegment, OpenSegmentError, OwnedSegment, Pixels, Regions, mark_retired};
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
-use crate::trigger::reserve;
+use crate::system::{
+    CreateSegmentError, LockError, is_lost, own_start_ticks, own_uid, reserve, unlink_object,
+};
 
 /// Makes room for the descriptors of all consumers, before any of them comes.
 pub(super) fn make_room(options: &ProducerOptions) -> Result<(), CreateError> {
@@ -40,7 +38,7 @@ pub(super) fn take_lock(options: &ProducerOptions) -> Result<BusLock, CreateErro
         let lock = BusLock::acquire(bus).map_err(|error| refused(bus, error))?;
         // Somebody may have taken the lock's file away under a producer that lives.
         if !answers(bus) {
-            lock.let_in(options.mode, options.gid);
+            lock.let_in(options.permissions());
             return Ok(lock);
         }
         looks += 1;
@@ -100,6 +98,11 @@ pub(super) fn replace_stale(bus: &BusName, lock: &BusLock) -> Result<Count, Crea
             let _ = mark_retired(bus);
             go_on_after(stale.regions(), noted)
         }
+        // What it counted to is lost: sequences begin anew, and say so by their epoch.
+        Err(OpenSegmentError::Absent) if is_lost(bus) => Count {
+            generation: noted.generation.saturating_add(1),
+            ..new
+        },
         Err(OpenSegmentError::Absent | OpenSegmentError::Unfinished) => noted,
         Err(OpenSegmentError::Malformed(malformed)) => {
             warn_of_damage(bus, &malformed);
@@ -165,10 +168,7 @@ pub(super) fn make_segment(
         planes: &options.planes,
     };
     let layout = Layout::plan(request)?;
-    let permissions = Permissions {
-        mode: options.mode,
-        gid: options.gid,
-    };
+    let permissions = options.permissions();
     let (segment, pixels) =
         OwnedSegment::create(bus, layout, permissions).map_err(|error| match error {
             CreateSegmentError::NameTaken => CreateError::InUse {
@@ -201,9 +201,7 @@ pub(super) fn make_segment(
     header.nominal_millihertz.store(millihertz as u32, Relaxed);
     header.lockstep.store(options.lockstep.into(), Relaxed);
     header.producer_pid.store(std::process::id(), Relaxed);
-    header
-        .producer_uid
-        .store(rustix::process::geteuid().as_raw(), Relaxed);
+    header.producer_uid.store(own_uid(), Relaxed);
     header
         .producer_start_ticks
         .store(own_start_ticks(), Relaxed);

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::{BusName, NoPlane};
-use crate::shm::Home;
+use crate::system::{Home, MEMORY};
 
 /// Why a [`super::Producer`], [`super::Consumer`] or [`super::Observer`] is of no use any more. It stays so, but for
 /// [`HandleError::NoPlane`].
@@ -14,7 +14,7 @@ use crate::shm::Home;
 pub enum HandleError {
     /// The file of the segment was made shorter while it was mapped: what was behind the cut is gone.
     #[error(
-        "the segment of bus {bus} was cut short by somebody (a write to /dev/shm/framebus.{bus}?): start its producer again"
+        "the segment of bus {bus} was cut short by somebody (a write to {MEMORY}/framebus.{bus}?): start its producer again"
     )]
     CutShort {
         /// The bus.

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{
-    BusName, Consumer, ConsumerOptions, FrameHeld, FrameMeta, FramesError, HandleError,
-    IndexChoice, Numbered, Observer, Producer, ProducerOptions, SequenceError, Waited,
+    BusName, Consumer, ConsumerOptions, FrameHeld, FrameMeta, FramesError, IndexChoice, Numbered,
+    Producer, ProducerOptions, SequenceError, Waited,
 };
 use crate::layout::Geometry;
 use crate::source::PatternSource;
@@ -14,12 +14,12 @@ use crate::stop::{self, Stop};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-const GEOMETRY: Geometry = Geometry {
+pub(super) const GEOMETRY: Geometry = Geometry {
     width: 64,
     height: 48,
 };
 
-fn bus() -> (Producer, Consumer) {
+pub(super) fn bus() -> (Producer, Consumer) {
     let number = NUMBER.fetch_add(1, Relaxed);
     let name: BusName = format!("handle-{}-{number}", std::process::id())
         .parse()
@@ -38,7 +38,7 @@ fn attach(bus: BusName) -> Result<Consumer, super::AttachError> {
     Consumer::attach(options, Some(Duration::ZERO), &stop, |_| {})
 }
 
-fn publish(producer: &mut Producer, number: u64) {
+pub(super) fn publish(producer: &mut Producer, number: u64) {
     let mut pattern = PatternSource::new(GEOMETRY, None);
     let mut claim = producer.claim().expect("a whole bus").expect("a slot");
     pattern
@@ -362,66 +362,4 @@ fn a_bus_without_consumers_or_with_too_many_is_refused_with_the_true_reason() {
         refusal(250, 3),
         "250 consumers and a history of 3 need 255 slots, at most 254 are possible"
     );
-}
-
-/// Runs `child` in a forked process and returns its exit code.
-#[allow(unsafe_code)]
-fn forked(child: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child calls nothing that another thread could have left locked but the allocator, which sees to that itself.
-    match unsafe { libc::fork() } {
-        0 => {
-            let code = child();
-            // SAFETY: ends the process without what its parent has registered.
-            unsafe { libc::_exit(code) };
-        }
-        pid => {
-            let mut status = -1;
-            // SAFETY: the status is writable.
-            let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
-            assert_eq!(ended, pid);
-            libc::WEXITSTATUS(status)
-        }
-    }
-}
-
-#[test]
-fn a_forked_child_has_no_lease_and_takes_none_away() {
-    let (mut producer, mut consumer) = bus();
-    let name = producer.options().bus.clone();
-    let observer = Observer::open(&name).expect("observer");
-    publish(&mut producer, 1);
-    let frame = consumer.acquire().expect("frame");
-    let refused = |result: Result<(), HandleError>| matches!(result, Err(HandleError::OtherProcess { owner, .. }) if owner != std::process::id());
-    // A bit for each thing that is not as it should be.
-    let code = forked(move || {
-        let mut wrong = i32::from(!refused(frame.check()));
-        wrong |= i32::from(frame.gray().is_some()) << 1;
-        drop(frame);
-        wrong |= i32::from(!refused(observer.check())) << 2;
-        let copied = observer.copy_latest(&observer.layout().planes[0], &mut Vec::new());
-        wrong | i32::from(!matches!(copied, Err(super::CopyError::Handle(_)))) << 3
-    });
-    assert_eq!(code, 0);
-    // The parent's frame moved into the closure, and went with it: here, at home.
-    publish(&mut producer, 2);
-    let frame = consumer.acquire().expect("frame");
-    let code = forked(|| {
-        let mut wrong = i32::from(!refused(producer.check()));
-        wrong |= i32::from(producer.claim().is_ok()) << 1;
-        wrong | i32::from(producer.kept_claim().is_some()) << 2
-    });
-    assert_eq!(code, 0);
-    for number in 3..20 {
-        publish(&mut producer, number);
-        assert_eq!(verify(GEOMETRY, frame.gray().expect("gray")), Ok(2));
-    }
-    drop(frame);
-    let code = forked(move || {
-        let waited = consumer.wait(Some(Duration::ZERO));
-        let refused = waited.is_err_and(|error| HandleError::of(&error).is_some());
-        let taken = consumer.acquire().is_some();
-        drop((producer, consumer));
-        i32::from(!refused) | i32::from(taken) << 1
-    });
-    assert_eq!(code, 0);
 }

@@ -1,5 +1,8 @@
 //! The named lock's file: who may have it, and what is done to it.
 
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+
 use super::*;
 
 fn bus(name: &str) -> BusName {
@@ -21,7 +24,7 @@ fn a_bus_has_one_lock_and_it_leaves_no_file() {
     let bus = bus("one");
     let lock = BusLock::try_acquire(&bus).expect("free");
     assert!(matches!(BusLock::try_acquire(&bus), Err(LockError::Held)));
-    let path = lock.path.clone();
+    let path = LockFile::path_of(&bus);
     drop(lock);
     assert!(!path.exists());
     drop(BusLock::try_acquire(&bus).expect("free again"));
@@ -34,7 +37,7 @@ fn a_lock_remembers_until_it_is_given_back() {
     assert_eq!(lock.recall(), None);
     lock.remember(count(3, 17));
     assert_eq!(lock.recall(), Some(count(3, 17)));
-    fs::write(&lock.path, "3 1").expect("a torn note");
+    fs::write(LockFile::path_of(&bus), "3 1").expect("a torn note");
     assert_eq!(lock.recall(), None);
     drop(lock);
     assert_eq!(
@@ -47,9 +50,9 @@ fn a_lock_remembers_until_it_is_given_back() {
 fn a_lock_that_has_lost_its_name_leaves_its_successor_alone() {
     let bus = bus("lost");
     let lock = BusLock::try_acquire(&bus).expect("free");
-    fs::remove_file(&lock.path).expect("removed");
-    fs::write(&lock.path, "somebody else's").expect("another file");
-    let path = lock.path.clone();
+    fs::remove_file(LockFile::path_of(&bus)).expect("removed");
+    fs::write(LockFile::path_of(&bus), "somebody else's").expect("another file");
+    let path = LockFile::path_of(&bus);
     drop(lock);
     assert!(path.exists());
     fs::remove_file(path).expect("removed");
@@ -68,7 +71,7 @@ fn a_look_at_a_lock_does_not_keep_a_producer_from_starting() {
     go.recv().expect("a producer");
     drop(looker);
     producer.join().expect("thread").expect("the lock");
-    assert!(!BusLock::path_of(&bus).exists());
+    assert!(!LockFile::path_of(&bus).exists());
 }
 
 #[test]
@@ -77,9 +80,9 @@ fn a_look_at_a_lock_changes_nothing() {
     assert!(!BusLock::is_held(&bus).expect("no file"));
     let lock = BusLock::try_acquire(&bus).expect("free");
     assert!(BusLock::is_held(&bus).expect("held"));
-    assert!(lock.path.exists());
+    assert!(LockFile::path_of(&bus).exists());
     drop(lock);
-    assert!(!BusLock::path_of(&bus).exists());
+    assert!(!LockFile::path_of(&bus).exists());
 }
 
 #[test]
@@ -87,11 +90,11 @@ fn a_link_in_the_place_of_the_lock_is_not_followed() {
     let bus = bus("link");
     let precious = tempfile::NamedTempFile::new().expect("a file");
     fs::write(precious.path(), "precious").expect("written");
-    std::os::unix::fs::symlink(precious.path(), BusLock::path_of(&bus)).expect("a link");
+    std::os::unix::fs::symlink(precious.path(), LockFile::path_of(&bus)).expect("a link");
     let error = BusLock::try_acquire(&bus).expect_err("a link");
     assert!(error.to_string().ends_with("is not a file: remove it"));
     assert!(BusLock::is_held(&bus).is_err());
-    fs::remove_file(BusLock::path_of(&bus)).expect("removed");
+    fs::remove_file(LockFile::path_of(&bus)).expect("removed");
     assert_eq!(
         fs::read_to_string(precious.path()).expect("text"),
         "precious"
@@ -102,7 +105,7 @@ fn a_link_in_the_place_of_the_lock_is_not_followed() {
 fn what_is_noted_goes_into_the_file_that_is_locked() {
     let bus = bus("note");
     let lock = BusLock::try_acquire(&bus).expect("free");
-    let path = BusLock::path_of(&bus);
+    let path = LockFile::path_of(&bus);
     fs::remove_file(&path).expect("removed");
     assert!(!lock.has_its_name());
     let successor = BusLock::try_acquire(&bus).expect("free, by its name");
@@ -118,7 +121,7 @@ fn what_is_noted_goes_into_the_file_that_is_locked() {
 #[test]
 fn a_note_without_end_is_not_read() {
     let bus = bus("endless");
-    let path = BusLock::path_of(&bus);
+    let path = LockFile::path_of(&bus);
     let file = File::create(&path).expect("a file");
     // Sparse: a reader of all of it would need this much memory.
     file.set_len(1 << 40).expect("a long file");
@@ -134,9 +137,17 @@ fn a_note_without_end_is_not_read() {
 fn a_lock_has_the_mode_of_its_bus_and_none_before() {
     let bus = bus("mode");
     let lock = BusLock::try_acquire(&bus).expect("free");
-    let mode = || fs::metadata(BusLock::path_of(&bus)).expect("a file").mode() & 0o777;
+    let mode = || {
+        fs::metadata(LockFile::path_of(&bus))
+            .expect("a file")
+            .mode()
+            & 0o777
+    };
     assert_eq!(mode(), 0o600);
-    lock.let_in(0o640, None);
+    lock.let_in(Permissions {
+        mode: 0o640,
+        gid: None,
+    });
     assert_eq!(mode(), 0o640);
 }
 
@@ -153,8 +164,8 @@ fn the_holder_of_a_lock_is_known() {
 fn what_is_given_back_is_as_it_was() {
     let bus = bus("back");
     BusLock::try_acquire(&bus).expect("free").give_back();
-    assert!(!BusLock::path_of(&bus).exists());
-    fs::write(BusLock::path_of(&bus), "4 7 1700\n").expect("a note");
+    assert!(!LockFile::path_of(&bus).exists());
+    fs::write(LockFile::path_of(&bus), "4 7 1700\n").expect("a note");
     BusLock::try_acquire(&bus).expect("free").give_back();
     let lock = BusLock::try_acquire(&bus).expect("free again");
     assert_eq!(lock.recall(), Some(count(4, 7)));

@@ -18,14 +18,17 @@ mod attach_error;
 mod claim;
 mod claim_planes;
 mod consumer;
+#[cfg(unix)]
+mod consumer_descriptor;
 mod consumer_options;
 mod create;
-mod directory;
 mod fill;
+#[cfg(all(test, unix))]
+mod fork_tests;
 mod frame;
 mod frames;
 mod handle;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod handle_tests;
 mod lock;
 mod lockstep;
@@ -36,13 +39,11 @@ mod no_plane;
 mod numbers;
 mod observer;
 mod options;
-mod process;
 mod producer;
 mod producer_words;
 mod remains;
 mod restore;
 mod room;
-mod runtime;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod stage;
@@ -63,18 +64,16 @@ pub use handle::HandleError;
 pub(crate) use handle::check_home;
 pub use lockstep::SlowConsumer;
 pub(crate) use lockstep::{Goal, Room};
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub(crate) use names::Names;
 pub use no_plane::NoPlane;
+pub(crate) use numbers::newest as newest_place;
 pub use numbers::{MAX_SEQUENCE, Numbered, SequenceError};
 pub use observer::{CopyError, FrameCopy, Observer};
 pub use options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
-#[cfg(test)]
-pub(crate) use process::start_ticks;
 pub use producer::Producer;
 pub use remains::{Remains, SweepError, Swept, sweep, traces};
-pub use runtime::{MAX_SOCKET_PATH, RuntimeDirError, pipes_dir, runtime_dir};
 
 pub use crate::layout::{BusName, BusNameError};
 pub use crate::source::FrameMeta;
-pub use crate::trigger::pipe_path;
+pub use crate::system::{MAX_SOCKET_PATH, RuntimeDirError, pipe_path, pipes_dir, runtime_dir};

@@ -9,25 +9,22 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use rustix::process::geteuid;
-
 use super::BusName;
 use super::alive::names_live_producer;
-use super::lock::{BusLock, LockError};
+use super::lock::BusLock;
 use super::options::ProducerOptions;
-use super::runtime::PipesDir;
 use crate::layout::write_text;
-use crate::shm::{ObserverSegment, OwnedSegment, object_owner};
+use crate::shm::{ObserverSegment, OwnedSegment};
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::system::{LockError, Permissions, PipesDir, object_owner, own_uid};
 use crate::trigger::{NameKeeper, Rebind};
 
 /// The names of a bus, shared by its producer and the control thread.
 #[derive(Debug)]
 pub(crate) struct Names {
     bus: BusName,
-    mode: u32,
-    gid: Option<u32>,
+    permissions: Permissions,
     segment_lost: AtomicU32,
     /// The producer that has the bus now; 0 is nobody.
     taken_by: AtomicU32,
@@ -52,8 +49,7 @@ impl Names {
     pub(super) fn new(options: &ProducerOptions, lock: BusLock, pipes: PipesDir) -> Arc<Names> {
         Arc::new(Names {
             bus: options.bus.clone(),
-            mode: options.mode,
-            gid: options.gid,
+            permissions: options.permissions(),
             segment_lost: AtomicU32::new(0),
             taken_by: AtomicU32::new(0),
             trouble: Mutex::default(),
@@ -63,10 +59,10 @@ impl Names {
     }
 
     /// The names of a bus that has no segment: its lock is taken, and its pipes have a directory.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) fn without_segment(options: &ProducerOptions) -> Arc<Names> {
         let lock = BusLock::acquire(&options.bus).expect("a lock");
-        let pipes = PipesDir::create(&options.bus, options.mode, options.gid);
+        let pipes = PipesDir::create(&options.bus, options.permissions());
         Names::new(options, lock, pipes.expect("a directory"))
     }
 
@@ -115,7 +111,7 @@ impl Names {
     fn lock_again(&self, segment: &OwnedSegment) -> Option<BusLock> {
         match BusLock::try_acquire(&self.bus) {
             Ok(again) => {
-                again.let_in(self.mode, self.gid);
+                again.let_in(self.permissions);
                 locked(&self.trouble).held = 0;
                 Some(again)
             }
@@ -148,7 +144,7 @@ impl Names {
 
     /// Whether the segment's name means another producer's, who lives.
     fn is_taken(&self, segment: &OwnedSegment) -> bool {
-        if segment.is_linked() || object_owner(&self.bus) != Some(geteuid().as_raw()) {
+        if segment.is_linked() || object_owner(&self.bus) != Some(own_uid()) {
             return false;
         }
         let Ok(other) = ObserverSegment::open(&self.bus) else {
@@ -165,7 +161,7 @@ impl Names {
     fn put_pipes_back(&self, segment: &OwnedSegment, rebind: Rebind<'_>) -> Result<usize, String> {
         let mut pipes = locked(&self.pipes);
         if !pipes.has_its_name() {
-            let again = PipesDir::create(&self.bus, self.mode, self.gid);
+            let again = PipesDir::create(&self.bus, self.permissions);
             let again = again.map_err(|error| {
                 format!(
                     "the named pipes of bus {} had been removed: {error}",
@@ -193,8 +189,8 @@ impl Names {
 }
 
 impl NameKeeper for Names {
-    fn access(&self) -> (u32, Option<u32>) {
-        (self.mode, self.gid)
+    fn permissions(&self) -> Permissions {
+        self.permissions
     }
 
     fn pipes_dir(&self) -> PathBuf {

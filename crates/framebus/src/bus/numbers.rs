@@ -59,16 +59,16 @@ pub(super) const fn check(sequence: u64, last: u64) -> Result<(), SequenceError>
 
 /// How far a bus or a consumer is: a sequence, and how many numbers up to it no frame of this generation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) sequence: u64,
-    pub(super) missing: u64,
+pub(crate) struct Place {
+    pub(crate) sequence: u64,
+    pub(crate) missing: u64,
 }
 
 /// How often the newest frame may be overwritten while it is looked at.
 const TRIES: u32 = 100;
 
 /// Where a bus is.
-pub(super) fn newest(regions: &Regions) -> Place {
+pub(crate) fn newest(regions: &Regions) -> Place {
     let words = ProducerWords(regions);
     let mut place = Place {
         sequence: regions.header().base_sequence.load(Relaxed),

@@ -3,11 +3,11 @@
 use super::BusName;
 use super::attach_error::AttachError;
 use super::handle::{HandleError, check_home};
-use super::process::clock_ahead_ns;
 use crate::clock::monotonic_ns;
 use crate::layout::{Layout, Plane, SegmentState};
-use crate::shm::{Home, ObserverSegment, Regions, is_foreign, list_objects};
+use crate::shm::{ObserverSegment, Regions};
 use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::system::{Home, clock_ahead_ns, is_foreign, list_objects};
 
 /// How often a copy is tried again when the slot is written meanwhile.
 const TRIES: u32 = 8;

@@ -4,9 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
-use super::runtime::RuntimeDirError;
 use super::{BusName, HandleError};
 use crate::layout::{ColorRange, Format, Geometry, PlanError, PlaneSpec};
+use crate::system::{MEMORY, MORE_MEMORY, Permissions, RuntimeDirError};
 use crate::trigger::ServerError;
 
 /// What a bus is to be: [`ProducerOptions::new`], what is to be otherwise, then [`super::Producer::create`].
@@ -38,6 +38,14 @@ pub struct ProducerOptions {
 }
 
 impl ProducerOptions {
+    /// Who else may use it.
+    pub(super) fn permissions(&self) -> Permissions {
+        Permissions {
+            mode: self.mode,
+            gid: self.gid,
+        }
+    }
+
     /// A bus with the defaults: 4 consumers, no history, only for this user.
     #[must_use]
     pub fn new(bus: BusName, geometry: Geometry) -> ProducerOptions {
@@ -235,7 +243,7 @@ pub enum CreateError {
     Plan(#[from] PlanError),
     /// Shared memory is full.
     #[error(
-        "bus {bus} needs {} of shared memory and /dev/shm has {} free: use a smaller size or history, or enlarge /dev/shm (mount -o remount,size=..., docker run --shm-size ...)",
+        "bus {bus} needs {} of shared memory and {MEMORY} has {} free: use a smaller size or history, or {MORE_MEMORY}",
         crate::units::show_bytes(*.needed), crate::units::show_bytes(*.free)
     )]
     Full {

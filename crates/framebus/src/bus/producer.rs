@@ -10,13 +10,13 @@ use super::names::Names;
 use super::numbers::{self, SequenceError};
 use super::options::{CreateError, FrameOptions, ProducerOptions, ProducerStats};
 pub(super) use super::producer_words::ProducerWords;
-use super::runtime::PipesDir;
 use crate::layout::{ClaimState, Layout, SegmentState, write_text};
 use crate::lease::{Claimed, SlotBook};
 use crate::redact::without_secrets;
 use crate::shm::{AtHome, OwnedSegment, Pixels};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::bump;
+use crate::system::PipesDir;
 use crate::trigger::TriggerServer;
 
 /// A bus with its producer, which is this process.
@@ -74,7 +74,7 @@ impl Producer {
         make_room(&options)?;
         let lock = take_lock(&options)?;
         let count = replace_stale(&bus, &lock)?;
-        let pipes = PipesDir::create(&bus, options.mode, options.gid)?;
+        let pipes = PipesDir::create(&bus, options.permissions())?;
         let pipes_path = pipes.path().display().to_string();
         let (segment, pixels) = make_segment(&options, count, &pipes_path)?;
         let names = Names::new(&options, lock, pipes);
@@ -180,7 +180,17 @@ impl Producer {
         }
     }
 
-    /// Says why the source gives no frames, before [`Producer::set_stalled`] says that it gives none.
+    /// Says what is captured, as a person calls it, while it goes on: what has changed about it, such as how late frames of a
+    /// bridge come. The source of [`ProducerOptions`] is another generation's first word.
+    pub fn set_source(&mut self, source: &str) {
+        if self.is_here() {
+            let header = self.held.segment.regions().header();
+            write_text(&header.source, &without_secrets(source));
+        }
+    }
+
+    /// Says why the source gives no frames, before [`Producer::set_stalled`] says that it gives none. While it gives none, the
+    /// reason may become another one; who reads it in that moment may have parts of both.
     pub fn set_stall_reason(&mut self, reason: &str) {
         if self.is_here() {
             let header = self.held.segment.regions().header();

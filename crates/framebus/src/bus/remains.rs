@@ -4,24 +4,21 @@
 //! until after it has removed everything. So what is there while the lock is free is dead, unless somebody took the lock's
 //! file away: what answers is alive, whatever names are gone.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustix::process::geteuid;
 use thiserror::Error;
 
-use super::alive::{Place, answers};
-use super::lock::{BusLock, LockError};
-use super::process::{is_alive, is_called, start_ticks};
-use super::runtime::runtime_dir;
+use super::alive::{answers, places};
+use super::lock::BusLock;
 use super::{BusName, Observer};
 use crate::layout::Malformed;
-use crate::shm::{
-    ObserverSegment, OpenSegmentError, SHM_DIR, list_objects, object_owner, unlink_object,
-};
+use crate::shm::{ObserverSegment, OpenSegmentError};
 use crate::sync::Ordering::Relaxed;
+use crate::system::{
+    self, LockError, Place, is_alive, is_called, object_bytes, object_owner, own_uid, start_ticks,
+    unlink_object,
+};
 
 /// What a dead producer left of a bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,21 +92,7 @@ pub enum SweepError {
 /// Returns the buses that there is anything of: a segment, a lock's file, or a directory of named pipes.
 #[must_use]
 pub fn traces() -> Vec<BusName> {
-    let names = |directory: &Path| {
-        let entries = fs::read_dir(directory).into_iter().flatten();
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-    };
-    let locks = names(Path::new(SHM_DIR)).filter_map(|name| {
-        let bus = name.strip_prefix("framebus.")?.strip_suffix(".lock")?;
-        bus.parse().ok()
-    });
-    let pipes = names(&runtime_dir().join("framebus")).filter_map(|name| name.parse().ok());
-    let all: BTreeSet<BusName> = list_objects()
-        .into_iter()
-        .chain(locks)
-        .chain(pipes)
-        .collect();
-    all.into_iter().collect()
+    system::traces()
 }
 
 /// Looks at what is left of a bus, and with `remove` removes it, under its named lock.
@@ -118,11 +101,11 @@ pub fn traces() -> Vec<BusName> {
 /// Fails when it is another user's, cannot be read, or cannot be removed.
 pub fn sweep(bus: &BusName, remove: bool) -> Result<Swept, SweepError> {
     // A stranger's words are not read, and a stranger's names are not removed, also not by root.
-    if let Some(uid) = object_owner(bus).filter(|uid| *uid != geteuid().as_raw()) {
+    if let Some(uid) = object_owner(bus).filter(|uid| *uid != own_uid()) {
         let bus = bus.clone();
         return Err(SweepError::Foreign { bus, uid });
     }
-    let lock_file = BusLock::path_of(bus).exists();
+    let lock_file = BusLock::has_file(bus);
     // Held until everything is gone; a look alone must not leave or remove the lock's file.
     let lock = if remove {
         match BusLock::try_acquire(bus) {
@@ -143,11 +126,8 @@ pub fn sweep(bus: &BusName, remove: bool) -> Result<Swept, SweepError> {
     }
     let (segment, segment_bytes) = look(bus)?;
     let regions = segment.as_ref().map(ObserverSegment::regions);
-    let places = Place::all(bus, regions);
-    let pipes = places.iter().flat_map(|place| {
-        let names = place.pipes.pipes(geteuid().as_raw()).into_iter();
-        names.map(|name| place.path.join(name))
-    });
+    let places = places(bus, regions);
+    let pipes = places.iter().flat_map(Place::paths);
     let remains = Remains {
         bus: bus.clone(),
         pid: regions.map(|regions| regions.header().producer_pid.load(Relaxed)),
@@ -184,7 +164,7 @@ impl Observer {
         let is_holder = |holder| is_called(holder, pid);
         let held = BusLock::is_held(self.bus()).unwrap_or(true)
             && BusLock::holder(self.bus()).is_none_or(is_holder);
-        held || Place::all(self.bus(), Some(self.regions()))
+        held || places(self.bus(), Some(self.regions()))
             .iter()
             .any(Place::answers)
     }
@@ -228,9 +208,7 @@ pub(super) fn stranger_at_lock(bus: &BusName) -> Option<(u32, u32)> {
 
 /// The segment, if it can be read, and its bytes, if there is one.
 fn look(bus: &BusName) -> Result<(Option<ObserverSegment>, Option<u64>), SweepError> {
-    let bytes = fs::symlink_metadata(Path::new(SHM_DIR).join(format!("framebus.{bus}")))
-        .map(|metadata| metadata.len())
-        .ok();
+    let bytes = object_bytes(bus);
     match ObserverSegment::open(bus) {
         Ok(segment) => Ok((Some(segment), bytes)),
         Err(OpenSegmentError::Malformed(
@@ -249,13 +227,7 @@ fn look(bus: &BusName) -> Result<(Option<ObserverSegment>, Option<u64>), SweepEr
 
 fn clear(remains: &Remains, places: &[Place]) -> io::Result<()> {
     for place in places {
-        for pipe in place.pipes.pipes(geteuid().as_raw()) {
-            // Looked at once more: the lock does not keep anybody from binding it who has none.
-            if !place.pipes.answers(&pipe) {
-                place.pipes.remove(&pipe)?;
-            }
-        }
-        place.clear(&remains.bus);
+        place.clear(&remains.bus)?;
     }
     if remains.segment_bytes.is_some() {
         unlink_object(&remains.bus)?;

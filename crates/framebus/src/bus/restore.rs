@@ -8,8 +8,9 @@ use super::producer::Producer;
 use crate::clock::monotonic_ns;
 use crate::layout::SegmentState;
 use crate::lease::SlotBook;
-use crate::shm::{OwnedSegment, Pixels, unlink_object};
+use crate::shm::{OwnedSegment, Pixels};
 use crate::sync::Ordering::Release;
+use crate::system::unlink_object;
 
 /// How long a producer that could not make its segment again waits before it tries once more.
 const TRY_EVERY_NS: u64 = 1_000_000_000;

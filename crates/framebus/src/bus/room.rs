@@ -125,7 +125,7 @@ impl TriggerServer {
     fn wait_until_told(&self, until_ns: u64, stop: &Stop) -> io::Result<Waited> {
         let left = Duration::from_nanos(until_ns.saturating_sub(monotonic_ns()));
         match self.told() {
-            Some(told) => stop.wait_readable(told, Some(left)),
+            Some(told) => stop.wait_for(told, Some(left)),
             None => Ok(match stop.sleep(left) {
                 true => Waited::Stopped,
                 false => Waited::TimedOut,

@@ -5,7 +5,7 @@
 
 use multiversion::multiversion;
 
-use super::{BLOCK, stretched};
+use super::{BLOCK, stretched, stretched_block};
 
 /// Takes the luma of a plane, as GREY, NV12 and YU12 have it.
 ///
@@ -57,8 +57,8 @@ pub fn words_to_gray(words: &[u8], bits: u32, gray: &mut [u8]) {
 }
 
 macro_rules! pairs {
-    ($($name:ident($pair:ident) = $luma:expr;)*) => {$(
-        #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+    ($($name:ident($pair:ident) = $luma:expr, stretched: $stretched:literal;)*) => {$(
+        #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
         fn $name(pairs: &[u8], gray: &mut [u8]) {
             let (blocks, tail) = pairs.as_chunks::<{ 2 * BLOCK }>();
             let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
@@ -68,36 +68,45 @@ macro_rules! pairs {
                     let $pair = u16::from_le_bytes(pair);
                     *gray = $luma;
                 }
+                if $stretched {
+                    *gray = stretched_block(gray);
+                }
             }
             for (gray, &pair) in gray_tail.iter_mut().zip(tail.as_chunks::<2>().0) {
                 let $pair = u16::from_le_bytes(pair);
-                *gray = $luma;
+                *gray = if $stretched { stretched($luma) } else { $luma };
             }
         }
     )*};
 }
 
 pairs! {
-    first_stretched_dispatched(pair) = stretched(pair as u8);
-    second_dispatched(pair) = (pair >> 8) as u8;
-    second_stretched_dispatched(pair) = stretched((pair >> 8) as u8);
+    first_stretched_dispatched(pair) = pair as u8, stretched: true;
+    second_dispatched(pair) = (pair >> 8) as u8, stretched: false;
+    second_stretched_dispatched(pair) = (pair >> 8) as u8, stretched: true;
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn stretch_dispatched(luma: &[u8], gray: &mut [u8]) {
     let (blocks, tail) = luma.as_chunks::<BLOCK>();
     let (gray_blocks, gray_tail) = gray.as_chunks_mut::<BLOCK>();
     for (luma, gray) in blocks.iter().zip(gray_blocks) {
-        for (gray, luma) in gray.iter_mut().zip(luma) {
-            *gray = stretched(*luma);
-        }
+        *gray = stretched_block(luma);
     }
     for (gray, luma) in gray_tail.iter_mut().zip(tail) {
         *gray = stretched(*luma);
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn words_dispatched(words: &[u8], shift: u32, gray: &mut [u8]) {
     for (gray, &word) in gray.iter_mut().zip(words.as_chunks::<2>().0) {
         *gray = (u16::from_le_bytes(word) >> shift) as u8;

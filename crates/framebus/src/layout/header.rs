@@ -7,7 +7,8 @@ use crate::sync::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"FRAMEBUS");
 
 layout! {
-    /// The seed's Table 2, byte for byte, for anybody who knows only that. Writer: the producer. Relaxed.
+    /// The seed's Table 2, byte for byte as its document has it, for anybody who knows only that. Its own programs differ: they have a
+    /// step of the BGR image before that of the gray ones, and write the numbers of users. Writer: the producer. Relaxed.
     struct Table2[512] {
         /// Image height in pixels.
         0 shared_frame_height: AtomicI32,

@@ -8,9 +8,9 @@
 //! Written against [`LeaseMemory`], so that the code that runs over shared memory is the one that loom explores
 //! (`model.rs`).
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod lockstep_model;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod model;
 #[cfg(test)]
 mod reference;
@@ -60,7 +60,7 @@ impl Leased {
     }
 
     /// For a test of what the memory protects by itself.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) const fn without_a_lease(slot: u8) -> Leased {
         Leased(Ticket { sequence: 1, slot })
     }
@@ -78,7 +78,7 @@ impl Claimed {
     }
 
     /// For a test of what the memory protects by itself.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) const fn without_a_claim(slot: u8) -> Claimed {
         Claimed(slot)
     }

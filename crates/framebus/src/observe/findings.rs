@@ -1,7 +1,8 @@
 //! What an expert would point at. Each kind has an entry in `docs/top.md` that says what to do.
 
-use super::world::{Load, World};
+use super::world::World;
 use super::{BusState, Consumer, ConsumerState, Finding, Severity, Snapshot};
+use crate::system::{Load, MEMORY};
 
 /// The kinds of findings; names are added, never renamed.
 pub const FINDING_KINDS: [&str; 10] = [
@@ -171,7 +172,7 @@ pub(super) fn findings(
         .filter(|(used, total)| *used as f64 > *total as f64 * thresholds.shm_full_from)
     {
         let text = format!(
-            "/dev/shm has {} of {} used: a new bus may not fit",
+            "{MEMORY} has {} of {} used: a new bus may not fit",
             crate::units::show_bytes(used),
             crate::units::show_bytes(total)
         );
@@ -184,7 +185,7 @@ pub(super) fn findings(
 /// What is said of a bus with a producer whose segment has lost its name.
 pub(super) fn unlinked(name: &str) -> String {
     format!(
-        "{name} is gone from /dev/shm: nobody can attach until the next frame makes it again; if not, restart the producer"
+        "{name} is gone from {MEMORY}: nobody can attach until the next frame makes it again; if not, restart the producer"
     )
 }
 

@@ -2,6 +2,7 @@
 
 mod consumers;
 mod findings;
+mod moment;
 mod percentiles;
 mod pictures;
 mod planes;
@@ -25,9 +26,9 @@ pub use sampler::Sampler;
 pub use snapshot::*;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
-pub use world::{Load, World};
+pub use {crate::system::Load, world::World};
 
-pub use crate::shm::shm_usage;
+pub use crate::system::shm_usage;
 pub use crate::trigger::HEARTBEAT_MS;
 
 #[cfg(test)]

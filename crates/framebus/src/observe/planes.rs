@@ -1,13 +1,16 @@
 //! The images of every frame, as a person reads them.
 
 #[cfg(any(feature = "serde", test))]
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::layout::{Format, Layout, Plane};
 
+/// A name that this library has given.
+type Name = &'static str;
+
 /// One plane of the segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(any(feature = "serde", test), derive(Serialize))]
+#[cfg_attr(any(feature = "serde", test), derive(Serialize, Deserialize))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlaneInfo {
     /// What it holds: `gray`, `bgr`, `nv12`, `meta` …, or its fourcc where it is not known here.
@@ -19,11 +22,21 @@ pub struct PlaneInfo {
     /// Bytes from row to row.
     pub stride: u32,
     /// Which numbers are black and white: `full` or `limited`.
-    pub range: Option<&'static str>,
+    #[cfg_attr(any(feature = "serde", test), serde(deserialize_with = "known"))]
+    pub range: Option<Name>,
     /// How YCbCr becomes RGB: `bt601` or `bt709`.
-    pub matrix: Option<&'static str>,
+    #[cfg_attr(any(feature = "serde", test), serde(deserialize_with = "known"))]
+    pub matrix: Option<Name>,
     /// Whether there is one image for all slots instead of one in each: the BGR debugging image.
     pub one_for_all: bool,
+}
+
+/// A name that this library has given; another one is not known.
+#[cfg(any(feature = "serde", test))]
+fn known<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Name>, D::Error> {
+    let name = Option::<String>::deserialize(from)?;
+    let names = ["full", "limited", "bt601", "bt709"];
+    Ok(name.and_then(|name| names.into_iter().find(|known| *known == name)))
 }
 
 /// Names the images in every slot in one word.

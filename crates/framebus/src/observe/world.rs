@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::process::{Processes, Usage};
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::shm::shm_usage;
+use crate::system::{self, Load, shm_usage};
 
 /// Where a sampler gets what is not in the segment.
 pub trait World: Debug + Send {
@@ -26,25 +26,6 @@ pub trait World: Debug + Send {
     /// How many want to run, and how many can; `None` where nobody can tell.
     fn load(&self) -> Option<Load> {
         None
-    }
-}
-
-/// How busy the machine is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Load {
-    /// How many processes want to run, on average over the last minute.
-    pub wanting: f64,
-    /// How many can at once.
-    pub cores: usize,
-}
-
-impl Load {
-    /// Looks at this machine (Linux: /proc/loadavg).
-    pub(super) fn now() -> Option<Load> {
-        let averages = std::fs::read_to_string("/proc/loadavg").ok()?;
-        let wanting = averages.split_ascii_whitespace().next()?.parse().ok()?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Some(Load { wanting, cores })
     }
 }
 
@@ -82,7 +63,7 @@ impl World for Machine {
         self.processes.refresh(pids);
         let now = monotonic_ns();
         if now.saturating_sub(self.load_ns) >= LOAD_EVERY_NS {
-            (self.load, self.load_ns) = (Load::now(), now);
+            (self.load, self.load_ns) = (system::load(), now);
         }
     }
 

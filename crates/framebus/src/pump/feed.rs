@@ -6,7 +6,7 @@ use super::{FeedError, FeedOptions, Pacer};
 use crate::bus::{Claim, ClaimedSlot, Filler, Goal, Producer, ProducerOptions, Room, SlowConsumer};
 use crate::clock::{deadline_ns, monotonic_ns};
 use crate::layout::Geometry;
-use crate::source::{Arrival, Filled, FrameMeta, FrameSource, SourceInfo};
+use crate::source::{Arrival, Filled, FrameMeta, FrameSource, Progress, SourceInfo};
 use crate::stop::Stop;
 
 /// What a program has to say while [`feed`] runs. All but [`Feeder::options`] may stay as they are.
@@ -38,6 +38,12 @@ pub trait Feeder {
 
     /// In lockstep, this consumer took too long: it is not waited for any more, until it attaches anew.
     fn left_out(&mut self, _consumer: &SlowConsumer) {}
+
+    /// The first frame is asked for: nobody is waited for any more.
+    fn begins(&mut self, _producer: &Producer) {}
+
+    /// So many frames were published in all, and so far is the source, where it knows.
+    fn advanced(&mut self, _frames: u64, _progress: Option<Progress>) {}
 
     /// The loop has gone round: after each frame, and at least once a second while there is none.
     fn turn(&mut self, _producer: &Producer) {}
@@ -113,6 +119,7 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
         if let Some(limit) = options.consumers_within {
             self.await_consumers(limit)?;
         }
+        self.feeder.begins(&self.producer);
         let mut pacer = Pacer::new(options.fps);
         let end_ns = deadline_ns(options.duration);
         let mut frames = 0;
@@ -133,6 +140,7 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
                 Arrival::Stalled(reason) => self.stall(&reason),
                 Arrival::End | Arrival::Stopped => break,
             }
+            self.feeder.advanced(frames, self.source.progress());
             self.feeder.turn(&self.producer);
             self.watch_names()?;
         }
@@ -273,9 +281,10 @@ impl<S: FrameSource, F: Feeder> Pump<'_, S, F> {
     }
 
     fn stall(&mut self, reason: &str) {
+        // It may become another one: what was unplugged is not there, then in use by somebody else.
+        self.producer.set_stall_reason(reason);
         if !self.stalled {
             self.stalled = true;
-            self.producer.set_stall_reason(reason);
             self.producer.set_stalled(true);
             self.feeder.stalled(reason);
         }

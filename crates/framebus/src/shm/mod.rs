@@ -12,21 +12,14 @@
 //! what the producer writes through `&mut`. The copy is thrown away when its sequence has changed.
 #![allow(unsafe_code)]
 
-mod fault;
-#[cfg(test)]
-mod fault_tests;
-mod home;
-mod mapping;
-mod object;
+mod at_home;
 mod owned;
 mod regions;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 mod views;
 
-pub(crate) use home::{AtHome, Home};
-pub use object::shm_usage;
-pub(crate) use object::{SHM_DIR, is_foreign, list_objects, object_owner, unlink_object};
-pub(crate) use owned::{CreateSegmentError, OwnedSegment, Permissions, Pixels, SlotPixels};
+pub(crate) use at_home::AtHome;
+pub(crate) use owned::{OwnedSegment, Pixels, SlotPixels};
 pub(crate) use regions::Regions;
 pub(crate) use views::{ConsumerSegment, ObserverSegment, OpenSegmentError, mark_retired};

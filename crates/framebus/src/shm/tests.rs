@@ -7,14 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
 
-use super::{
-    CreateSegmentError, ObserverSegment, OpenSegmentError, OwnedSegment, Permissions, Pixels,
-    SHM_DIR,
-};
+use super::{ObserverSegment, OpenSegmentError, OwnedSegment, Pixels};
 use crate::layout::BusName;
 use crate::layout::{ABI, Format, Geometry, Layout, Malformed, PlaneSpec, Request};
 use crate::lease::{Claimed, Leased};
 use crate::sync::Ordering::Release;
+use crate::system::{CreateSegmentError, Permissions};
 use std::sync::Arc;
 
 struct Fixture {
@@ -61,7 +59,7 @@ impl Fixture {
     }
 
     fn file(&self) -> PathBuf {
-        Path::new(SHM_DIR).join(format!("framebus.{}", self.bus))
+        Path::new("/dev/shm").join(format!("framebus.{}", self.bus))
     }
 
     fn overwrite(&self, offset: u64, bytes: &[u8]) {

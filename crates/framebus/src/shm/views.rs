@@ -5,13 +5,12 @@ use std::slice;
 
 use thiserror::Error;
 
-use super::mapping::Mapping;
-use super::object::{ObjectId, ShmObject};
 use super::regions::Regions;
 use crate::layout::BusName;
 use crate::layout::{ConsumerRecord, Header, Layout, Malformed, PAGE, Plane, SegmentState, Table2};
 use crate::lease::Leased;
 use crate::sync::Ordering;
+use crate::system::{Mapping, ObjectId, ShmObject, granularity};
 
 /// Why a segment cannot be used, or not yet.
 #[derive(Debug, Error)]
@@ -170,7 +169,7 @@ impl ConsumerSegment {
             }
             .into());
         }
-        let page = rustix::param::page_size() as u64;
+        let page = granularity();
         if !layout.suits_page(page) {
             return Err(Malformed::Pages {
                 page,

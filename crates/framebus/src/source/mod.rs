@@ -1,10 +1,12 @@
 //! Where frames come from.
 
 pub mod pattern;
+mod progress;
 mod range;
 mod spec;
 
 pub use pattern::PatternSource;
+pub use progress::Progress;
 pub use range::Range;
 pub use spec::{NumberedName, Opener, SourceSpec};
 
@@ -152,6 +154,11 @@ pub trait FrameSource {
 
     /// Appends what else is known of the frame that was filled last, such as JSON: asked where the bus has a plane for it.
     fn metadata(&mut self, _bytes: &mut Vec<u8>) {}
+
+    /// How far it is, with the frame that was announced last; `None` for what has no end that is known.
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -173,6 +180,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn metadata(&mut self, bytes: &mut Vec<u8>) {
         (**self).metadata(bytes);
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        (**self).progress()
     }
 }
 

@@ -15,7 +15,8 @@ const SCHEMES: [&str; 4] = ["rtsp", "rtsps", "http", "https"];
 ///
 /// It is parsed from text: `pattern` is the moving test picture, `-` standard input, a number or `/dev/videoN` a camera,
 /// `gst:…` a GStreamer pipeline, `scheme://…` a URL, a file name that ends in `.y4m` a recording, one with `%04d` in it an
-/// image sequence, and everything else a video file. Its text (`Display`) hides passwords.
+/// image sequence, as are a directory and a name with `*`, `?` or `[…]` that no file has; everything else is a video file. Its text
+/// (`Display`) hides passwords.
 ///
 /// ```
 /// use framebus::source::{Opener, SourceSpec};
@@ -41,7 +42,7 @@ pub enum SourceSpec {
     Camera(PathBuf),
     /// A video file.
     File(PathBuf),
-    /// Images with numbers in their names, as in `img_%04d.png`.
+    /// Images: with numbers in their names, as in `img_%04d.png`, of a pattern such as `img*.png`, or all of a directory.
     Images(PathBuf),
     /// A stream or a file from the network.
     Url(String),
@@ -67,6 +68,7 @@ impl SourceSpec {
         match source.to_str() {
             Some(text) => text.parse(),
             None if is_recording(Path::new(source)) => Ok(SourceSpec::Recording(source.into())),
+            None if Path::new(source).is_dir() => Ok(SourceSpec::Images(source.into())),
             None => Ok(SourceSpec::File(source.into())),
         }
     }
@@ -162,6 +164,10 @@ impl FromStr for SourceSpec {
         if let Some(name) = NumberedName::of(text) {
             return images(text, &name);
         }
+        let path = Path::new(text);
+        if path.is_dir() || is_pattern(path) {
+            return Ok(SourceSpec::Images(text.into()));
+        }
         Ok(SourceSpec::File(text.into()))
     }
 }
@@ -216,6 +222,13 @@ fn images(text: &str, name: &NumberedName<'_>) -> Result<SourceSpec, SourceError
         )));
     }
     Ok(SourceSpec::Images(text.into()))
+}
+
+/// Whether a name means several files. One that has such a name is that file.
+fn is_pattern(path: &Path) -> bool {
+    let name = path.to_str().unwrap_or("");
+    let has = name.contains(['*', '?']) || (name.contains('[') && name.contains(']'));
+    has && path.symlink_metadata().is_err()
 }
 
 /// Whether a file's name is that of a Y4M file.
@@ -302,6 +315,18 @@ mod tests {
             spec("gst: videotestsrc "),
             SourceSpec::Gst("videotestsrc".into())
         );
+    }
+
+    #[test]
+    fn a_directory_and_a_pattern_are_images_and_a_file_with_such_a_name_is_a_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        assert_eq!(spec(&path("")), SourceSpec::Images(path("").into()));
+        for name in ["a*.png", "a?.png", "a[0-9].png"] {
+            assert_eq!(spec(&path(name)), SourceSpec::Images(path(name).into()));
+            fs::write(path(name), "").expect("a file");
+            assert_eq!(spec(&path(name)), SourceSpec::File(path(name).into()));
+        }
     }
 
     #[test]

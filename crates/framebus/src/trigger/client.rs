@@ -1,30 +1,24 @@
 //! The consumer's end of a named pipe.
 
-use std::io::{self, IoSliceMut};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use interprocess::ConnectWaitMode;
-use interprocess::local_socket::{ConnectOptions, GenericFilePath, Stream, ToFsName};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, getpeername,
-    recvmsg, send,
-};
 use thiserror::Error;
 
 use super::protocol::{ANSWER_LEN, Answer, TRIGGER, hello};
-use super::server::stream_fd;
 use crate::clock::monotonic_ns;
 use crate::layout::TriggerKind;
 use crate::stop::{Stop, Waited};
+use crate::system::{ConnectRefusal, Line, Waker};
 
 /// A claim on a consumer index: as long as it is open, the index is this process's.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: Stream,
-    /// The consumer's own eventfd, if it asked for one.
-    pub(crate) event: Option<OwnedFd>,
+    /// It hangs up when the producer is gone, and carries trigger bytes.
+    pub(super) line: Line,
+    /// The consumer's own flag, if it asked for one.
+    pub(super) waker: Option<Waker>,
     pub(crate) kind: TriggerKind,
 }
 
@@ -54,13 +48,6 @@ pub(crate) enum ConnectError {
     System(#[from] io::Error),
 }
 
-impl Connection {
-    /// The connection itself: it hangs up when the producer is gone, and carries trigger bytes.
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        stream_fd(&self.stream)
-    }
-}
-
 /// Claims the index whose pipe is at `path`, and agrees on how to wait.
 pub(crate) fn connect(
     path: &Path,
@@ -68,29 +55,15 @@ pub(crate) fn connect(
     timeout: Duration,
     stop: &Stop,
 ) -> Result<Connection, ConnectError> {
-    let name = path.to_fs_name::<GenericFilePath>()?;
-    let stream = ConnectOptions::new()
-        .name(name)
-        .wait_mode(ConnectWaitMode::Deferred)
-        .nonblocking_stream(true)
-        .connect_sync()
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ConnectError::Nobody,
-            io::ErrorKind::PermissionDenied => ConnectError::Denied,
-            _ => ConnectError::System(error),
-        })?;
-    // A stopped producer accepts nobody. When its queue is full a local socket is not "being connected", it is not
-    // connected, and never will be: the caller tries again.
-    if getpeername(stream_fd(&stream)).is_err() {
-        return Err(ConnectError::Silent);
-    }
+    let line = Line::connect(path).map_err(|refusal| match refusal {
+        ConnectRefusal::Nobody => ConnectError::Nobody,
+        ConnectRefusal::Denied => ConnectError::Denied,
+        ConnectRefusal::Busy => ConnectError::Silent,
+        ConnectRefusal::System(error) => ConnectError::System(error),
+    })?;
     // A refusal may be there already, and the other end closed: what matters is what can be read.
-    let _ = send(
-        stream_fd(&stream),
-        &[hello(kind)],
-        SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-    );
-    let (answer, event) = read_answer(&stream, timeout, stop)?;
+    let _ = line.send(&[hello(kind)]);
+    let (answer, came) = read_answer(&line, timeout, stop)?;
     let kind = match Answer::decode(&answer) {
         Some(Answer::Welcome { trigger, .. }) => trigger,
         Some(Answer::InUse { pid }) => return Err(ConnectError::InUse { pid }),
@@ -101,59 +74,43 @@ pub(crate) fn connect(
             )));
         }
     };
-    if kind == TriggerKind::Eventfd && event.is_none() {
+    let waker = line.waker_of(&answer, came);
+    if kind == TriggerKind::Eventfd && waker.is_none() {
         return Err(ConnectError::System(io::Error::other(
             "the producer sent no eventfd",
         )));
     }
-    Ok(Connection {
-        stream,
-        event,
-        kind,
-    })
+    Ok(Connection { line, waker, kind })
 }
 
-/// Reads triggers that came before the answer, and the answer, with the descriptor beside it.
+/// Reads triggers that came before the answer, and the answer, with the flag that came with it.
 fn read_answer(
-    stream: &Stream,
+    line: &Line,
     timeout: Duration,
     stop: &Stop,
-) -> Result<([u8; ANSWER_LEN], Option<OwnedFd>), ConnectError> {
+) -> Result<([u8; ANSWER_LEN], Option<Waker>), ConnectError> {
     let deadline =
         monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
     let mut answer = [0; ANSWER_LEN];
     let mut have = 0;
-    let mut event = None;
+    let mut waker = None;
     while have < ANSWER_LEN {
         let left = Duration::from_nanos(deadline.saturating_sub(monotonic_ns()));
-        match stop.wait_readable(stream_fd(stream), Some(left))? {
+        match line.wait(stop.bell(), || stop.is_set(), left)? {
             Waited::Ready => {}
             Waited::TimedOut => return Err(ConnectError::Silent),
             Waited::Stopped => return Err(ConnectError::Stopped),
         }
         let mut bytes = [0; ANSWER_LEN];
-        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(&mut bytes[have..])];
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let count = match recvmsg(stream_fd(stream), &mut parts, &mut ancillary, flags) {
-            Ok(message) if message.bytes == 0 => return Err(ConnectError::Nobody),
-            // The descriptor was there, and this process has no place for it.
-            Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => {
-                return Err(ConnectError::System(rustix::io::Errno::MFILE.into()));
+        let count = match line.receive_with(&mut bytes[have..]) {
+            Ok((0, _)) => return Err(ConnectError::Nobody),
+            Ok((count, came)) => {
+                waker = came.or(waker);
+                count
             }
-            Ok(message) => message.bytes,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => continue,
-            Err(rustix::io::Errno::CONNRESET | rustix::io::Errno::PIPE) => {
-                return Err(ConnectError::Nobody);
-            }
-            Err(error) => return Err(ConnectError::System(error.into())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(ConnectError::System(error)),
         };
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                event = descriptors.last();
-            }
-        }
         for byte in &bytes[have..have + count] {
             if have > 0 || *byte != TRIGGER {
                 answer[have] = *byte;
@@ -161,5 +118,5 @@ fn read_answer(
             }
         }
     }
-    Ok((answer, event))
+    Ok((answer, waker))
 }

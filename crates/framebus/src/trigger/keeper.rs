@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::ServerError;
 use crate::shm::OwnedSegment;
+use crate::system::Permissions;
 
 /// Makes the pipes in a directory that have no name there, and says how many those were.
 pub(crate) type Rebind<'a> = &'a mut dyn FnMut(&Path) -> Result<usize, ServerError>;
 
 /// Keeps the names of a bus: others can remove them.
 pub(crate) trait NameKeeper: Debug + Send + Sync {
-    /// Mode bits and group of the named pipes.
-    fn access(&self) -> (u32, Option<u32>);
+    /// Who may connect.
+    fn permissions(&self) -> Permissions;
 
     /// The directory of the named pipes.
     fn pipes_dir(&self) -> PathBuf;

@@ -2,39 +2,32 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustix::event::epoll::{self, CreateFlags, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
-use rustix::net::{SendFlags, send};
 
-use super::descriptors::is_exhaustion;
 use super::protocol::{Answer, TRIGGER};
 use super::{NameKeeper, ServerError};
 use crate::clock::monotonic_ns;
 use crate::shm::OwnedSegment;
 use crate::sync::{Ordering, bump};
+use crate::system::{Bell, Door, Doorman, Line, Permissions, Waker, is_exhaustion, pipe_path};
 
-mod listener;
 mod peers;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 mod token;
-use listener::{NamedListener, listen};
 use peers::Peers;
 use token::Token;
 
 /// How often the control thread shows that the producer lives, in milliseconds.
 pub const HEARTBEAT_MS: i64 = 200;
-const HEARTBEAT: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: HEARTBEAT_MS * 1_000_000,
-};
+const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MS as u64);
 /// How long the control thread rests, once a loop, when not even its spare descriptor helps.
-const EXHAUSTED: std::time::Duration = std::time::Duration::from_millis(50);
+const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Where one consumer's triggers go.
 #[derive(Debug, Clone)]
@@ -45,10 +38,10 @@ pub(super) struct Target {
 
 #[derive(Debug, Clone)]
 pub(super) enum Wire {
-    /// 8 bytes into an eventfd: never full.
-    Eventfd(Arc<OwnedFd>),
+    /// A flag of the consumer's own: never full.
+    Flag(Arc<Waker>),
     /// One byte into the connection.
-    Pipe(Arc<interprocess::local_socket::Stream>),
+    Pipe(Arc<Line>),
 }
 
 /// What the frame path and the control thread share.
@@ -59,7 +52,7 @@ pub(super) struct Shared {
     /// Replaced as a whole when somebody comes or goes, so that the frame path never waits for the control thread.
     pub(super) targets: ArcSwap<Vec<Target>>,
     /// Written when a consumer has said something or is gone, where the producer waits for its consumers.
-    pub(super) told: Option<OwnedFd>,
+    pub(super) told: Option<Bell>,
 }
 
 /// The named pipes of a bus. Dropped, it hangs up and removes them.
@@ -67,7 +60,7 @@ pub(super) struct Shared {
 pub(crate) struct TriggerServer {
     shared: Arc<Shared>,
     peers: Arc<Mutex<Peers>>,
-    shutdown: OwnedFd,
+    doorman: Arc<Doorman>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -81,28 +74,23 @@ impl TriggerServer {
     ) -> Result<TriggerServer, ServerError> {
         let pipes = &names.pipes_dir();
         let consumers = segment.regions().layout().consumers;
-        let epoll =
-            epoll::create(CreateFlags::CLOEXEC).map_err(|error| ServerError::new(pipes, error))?;
-        let shutdown = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| ServerError::new(pipes, error))?;
-        epoll::add(&epoll, &shutdown, Token::Shutdown.pack(), EventFlags::IN)
-            .map_err(|error| ServerError::new(pipes, error))?;
-        let mut listeners = Vec::with_capacity(consumers.into());
+        let doorman = Arc::new(Doorman::new().map_err(|error| ServerError::new(pipes, error))?);
+        let mut doors = Vec::with_capacity(consumers.into());
         for index in 0..consumers {
-            listeners.push(listen(&epoll, pipes, index, names.access())?);
+            doors.push(open(&doorman, pipes, index, names.permissions())?);
         }
         let shared = Arc::new(Shared {
             segment: Mutex::new(segment),
             targets: ArcSwap::default(),
             told: match listens {
-                true => Some(told().map_err(|error| ServerError::new(pipes, error))?),
+                true => Some(Bell::new().map_err(|error| ServerError::new(pipes, error))?),
                 false => None,
             },
         });
         let peers = Arc::new(Mutex::new(Peers::new(Arc::clone(&shared), consumers)));
         let control = Control {
-            epoll,
-            listeners,
+            doorman: Arc::clone(&doorman),
+            doors,
             names: Arc::clone(&names),
             shared: Arc::clone(&shared),
             looked_ns: monotonic_ns(),
@@ -117,7 +105,7 @@ impl TriggerServer {
         Ok(TriggerServer {
             shared,
             peers,
-            shutdown,
+            doorman,
             thread: Some(thread),
         })
     }
@@ -127,13 +115,8 @@ impl TriggerServer {
         for target in self.shared.targets.load().iter() {
             let claim = segment.regions().claim(target.index);
             let sent = match &target.wire {
-                Wire::Eventfd(event) => rustix::io::write(event, &1u64.to_ne_bytes()).is_ok(),
-                Wire::Pipe(stream) => send(
-                    stream_fd(stream),
-                    &[TRIGGER],
-                    SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-                )
-                .is_ok(),
+                Wire::Flag(waker) => waker.ring(),
+                Wire::Pipe(line) => line.send(&[TRIGGER]),
             };
             bump(
                 if sent {
@@ -146,16 +129,15 @@ impl TriggerServer {
         }
     }
 
-    /// Readable when a consumer has said something or is gone, where that is told.
-    pub(crate) fn told(&self) -> Option<BorrowedFd<'_>> {
-        self.shared.told.as_ref().map(AsFd::as_fd)
+    /// Set when a consumer has said something or is gone, where that is told.
+    pub(crate) fn told(&self) -> Option<&Bell> {
+        self.shared.told.as_ref()
     }
 
     /// Begins to wait anew for what consumers say.
     pub(crate) fn clear_told(&self) {
         if let Some(told) = &self.shared.told {
-            // Nothing to read is as good.
-            let _ = rustix::io::read(told, &mut [0; 8]);
+            told.clear();
         }
     }
 
@@ -173,25 +155,31 @@ impl TriggerServer {
 
 impl Drop for TriggerServer {
     fn drop(&mut self) {
-        let _ = rustix::io::write(&self.shutdown, &1u64.to_ne_bytes());
+        self.doorman.call();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-pub(super) fn stream_fd(
-    stream: &interprocess::local_socket::Stream,
-) -> std::os::fd::BorrowedFd<'_> {
-    match stream {
-        interprocess::local_socket::Stream::UdSocket(stream) => stream.as_fd(),
-    }
+/// Listens on the pipe of a consumer index.
+fn open(
+    doorman: &Doorman,
+    pipes: &Path,
+    index: u8,
+    permissions: Permissions,
+) -> Result<Door, ServerError> {
+    let path = pipe_path(pipes, index);
+    let door = Door::open(&path, permissions).map_err(|source| ServerError::new(&path, source))?;
+    let watched = doorman.watch_door(&door, Token::Door(index).pack());
+    watched.map_err(|error| ServerError::new(&path, error))?;
+    Ok(door)
 }
 
 /// The control thread.
 struct Control {
-    epoll: OwnedFd,
-    listeners: Vec<NamedListener>,
+    doorman: Arc<Doorman>,
+    doors: Vec<Door>,
     names: Arc<dyn NameKeeper>,
     shared: Arc<Shared>,
     /// When it last looked whether the names are there.
@@ -201,59 +189,41 @@ struct Control {
     refusing: Cell<bool>,
     /// A descriptor to give up when there is no other: with its place whoever wants to come in is told why not, and does not
     /// stand in the queue, which would be an event that never ends.
-    spare: Cell<Option<OwnedFd>>,
+    spare: Cell<Option<Bell>>,
 }
 
-fn told() -> rustix::io::Result<OwnedFd> {
-    eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-}
-
-fn spare() -> Option<OwnedFd> {
-    eventfd(0, EventfdFlags::CLOEXEC).ok()
+fn spare() -> Option<Bell> {
+    Bell::new().ok()
 }
 
 impl Control {
     fn run(mut self) {
-        // Everything that can be ready at once: two descriptors an index, and the request to end.
-        let mut events = Vec::with_capacity(2 * self.listeners.len() + 1);
+        let mut events = Vec::new();
         loop {
-            events.clear();
-            let waited = epoll::wait(
-                &self.epoll,
-                rustix::buffer::spare_capacity(&mut events),
-                Some(&HEARTBEAT),
-            );
+            let waited = self.doorman.wait(&mut events, HEARTBEAT);
             self.shared.heartbeat();
             self.look_at_names();
             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = waited
-                && error != rustix::io::Errno::INTR
-            {
+            if let Err(error) = waited {
                 tracing::error!("the control thread of the named pipes cannot wait: {error}");
                 return;
             }
-            // The structure is packed: its fields are copied out.
-            let ready = || {
-                events
-                    .iter()
-                    .map(|event| (Token::unpack(event.data), event.flags))
-            };
-            for (token, flags) in ready() {
-                match token {
+            for event in &events {
+                match Token::unpack(event.token) {
                     Token::Shutdown => {
                         peers.hang_up();
                         return;
                     }
                     Token::Peer { index, connection } => {
-                        peers.serve(&self.epoll, index, connection, flags);
+                        peers.serve(&self.doorman, index, connection, *event);
                     }
-                    Token::Listener(_) => {}
+                    Token::Door(_) => {}
                 }
             }
             // Only now those who want to come in: the index of one that has just gone is free for them.
             let mut exhausted = false;
-            for (token, _) in ready() {
-                if let Token::Listener(index) = token {
+            for event in &events {
+                if let Token::Door(index) = Token::unpack(event.token) {
                     exhausted |= !self.accept(&mut peers, index);
                 }
             }
@@ -271,17 +241,18 @@ impl Control {
             return;
         }
         self.looked_ns = now_ns;
-        let (epoll, listeners, access) = (&self.epoll, &mut self.listeners, self.names.access());
+        let (doorman, doors) = (&self.doorman, &mut self.doors);
+        let permissions = self.names.permissions();
         let segment = || {
             let segment = self.shared.segment.lock();
             Arc::clone(&segment.unwrap_or_else(PoisonError::into_inner))
         };
         self.names.look(&segment, &mut |pipes| {
             let mut made = 0;
-            for (index, listener) in (0u8..).zip(listeners.iter_mut()) {
-                if !listener.is_in(pipes) || !listener.has_its_name() {
+            for (index, door) in (0u8..).zip(doors.iter_mut()) {
+                if !door.is_in(pipes) || !door.has_its_name() {
                     // Who is connected stays so; who waits to be accepted tries again at the new one.
-                    *listener = listen(epoll, pipes, index, access)?;
+                    *door = open(doorman, pipes, index, permissions)?;
                     made += 1;
                 }
             }
@@ -291,13 +262,13 @@ impl Control {
 
     /// Lets somebody in; `false` when they are still at the door.
     fn accept(&self, peers: &mut Peers, index: u8) -> bool {
-        let Some(listener) = self.listeners.get(usize::from(index)) else {
+        let Some(door) = self.doors.get(usize::from(index)) else {
             return true;
         };
-        match listener.accept() {
-            Ok(stream) => {
+        match door.accept() {
+            Ok(line) => {
                 self.refusing.set(false);
-                peers.admit(&self.epoll, index, stream);
+                peers.admit(&self.doorman, index, line);
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
@@ -305,18 +276,17 @@ impl Control {
                 if !self.refusing.replace(true) {
                     tracing::warn!("consumer {index} cannot connect: {error}");
                 }
-                is_exhaustion(&error) && self.turn_away(listener)
+                is_exhaustion(&error) && self.turn_away(door)
             }
         }
     }
 
     /// Tells somebody that there is no descriptor for them, with the spare one.
-    fn turn_away(&self, listener: &NamedListener) -> bool {
+    fn turn_away(&self, door: &Door) -> bool {
         drop(self.spare.take());
-        let accepted = listener.accept();
-        if let Ok(stream) = &accepted {
-            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-            let _ = send(stream_fd(stream), &Answer::Exhausted.encode(), flags);
+        let accepted = door.accept();
+        if let Ok(line) = &accepted {
+            let _ = line.send(&Answer::Exhausted.encode());
         }
         let gone = accepted.is_ok();
         drop(accepted);
@@ -329,8 +299,7 @@ impl Shared {
     /// Wakes a producer that waits for its consumers.
     pub(super) fn tell(&self) {
         if let Some(told) = &self.told {
-            // A full counter is as readable as one more.
-            let _ = rustix::io::write(told, &1u64.to_ne_bytes());
+            told.ring();
         }
     }
 

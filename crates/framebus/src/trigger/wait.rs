@@ -1,44 +1,21 @@
 //! Waiting for a trigger, in three ways with one contract.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use super::client::Connection;
 use super::protocol::RELEASED;
 use crate::clock::monotonic_ns;
 use crate::layout::TriggerKind;
-use crate::shm::Home;
 use crate::stop::Stop;
 use crate::sync::{AtomicU64, Ordering};
+use crate::system::{Home, Waiting, Wake};
 
-/// How a wait ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// A trigger came: there may be a new frame.
-    Trigger,
-    /// The producer is gone.
-    HangUp,
-    /// The time is over.
-    TimedOut,
-    /// Somebody asked to stop.
-    Stopped,
-}
-
-const EVENT: u64 = 1;
-const CONNECTION: u64 = 2;
-const STOP: u64 = 3;
-
-/// A consumer's way to wait. One set of descriptors tells a trigger, the producer's death and a request to stop apart in
-/// one system call.
+/// A consumer's way to wait.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    connection: Connection,
-    set: OwnedFd,
+    waiting: Waiting,
+    kind: TriggerKind,
     stop: Stop,
     home: Home,
 }
@@ -48,31 +25,11 @@ const SPINS: u32 = 4096;
 
 impl Waiter {
     pub(crate) fn new(connection: Connection, stop: &Stop) -> io::Result<Waiter> {
-        let set = epoll::create(CreateFlags::CLOEXEC)?;
-        if let Some(event) = &connection.event {
-            // Edge-triggered: every write is one wake-up, and nobody needs to read the counter.
-            epoll::add(
-                &set,
-                event,
-                EventData::new_u64(EVENT),
-                EventFlags::IN | EventFlags::ET,
-            )?;
-        }
-        let reads = if connection.kind == TriggerKind::Pipe {
-            EventFlags::IN
-        } else {
-            EventFlags::empty()
-        };
-        epoll::add(
-            &set,
-            connection.fd(),
-            EventData::new_u64(CONNECTION),
-            reads | EventFlags::RDHUP,
-        )?;
-        epoll::add(&set, stop, EventData::new_u64(STOP), EventFlags::IN)?;
+        let Connection { line, waker, kind } = connection;
+        let bytes = kind == TriggerKind::Pipe;
         Ok(Waiter {
-            connection,
-            set,
+            waiting: Waiting::new(line, waker, bytes, stop.bell())?,
+            kind,
             stop: stop.clone(),
             home: Home::here(),
         })
@@ -85,7 +42,7 @@ impl Waiter {
 
     /// How it waits.
     pub(crate) fn kind(&self) -> TriggerKind {
-        self.connection.kind
+        self.kind
     }
 
     /// Whether somebody asked to stop.
@@ -93,9 +50,10 @@ impl Waiter {
         self.stop.is_set()
     }
 
-    /// One descriptor for an event loop: readable when a wait would return at once.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.set.as_fd()
+    /// What it waits with.
+    #[allow(dead_code, reason = "only Unix has one descriptor for it")]
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     /// Waits for a trigger for at most `timeout`. A spinning waiter returns when `latest` is not `seen` any more, and, a
@@ -108,73 +66,16 @@ impl Waiter {
         timeout: Option<Duration>,
     ) -> io::Result<Wake> {
         match self.kind() {
-            TriggerKind::Eventfd | TriggerKind::Pipe => self.wait_for_event(timeout),
+            TriggerKind::Eventfd | TriggerKind::Pipe => {
+                self.waiting.wait(|| self.is_stopped(), timeout)
+            }
             TriggerKind::Spin => self.spin(latest, seen, retired, timeout),
         }
     }
 
-    fn wait_for_event(&self, timeout: Option<Duration>) -> io::Result<Wake> {
-        let timeout = timeout.map(|timeout| Timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(timeout.subsec_nanos()),
-        });
-        let mut events = [const { std::mem::MaybeUninit::uninit() }; 3];
-        let (events, _) = match epoll::wait(&self.set, &mut events, timeout.as_ref()) {
-            Ok(events) => events,
-            // A signal without a request to stop is as good as a trigger: the caller looks and waits again.
-            Err(rustix::io::Errno::INTR) => {
-                return Ok(if self.stop.is_set() {
-                    Wake::Stopped
-                } else {
-                    Wake::Trigger
-                });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let mut wake = Wake::TimedOut;
-        for event in events {
-            // The structure is packed: its fields are copied out.
-            let (token, flags) = (event.data.u64(), event.flags);
-            match token {
-                STOP => return Ok(Wake::Stopped),
-                // A trigger that came with the hang-up is dealt with first: it may be the last frame.
-                EVENT => wake = Wake::Trigger,
-                _ if flags.contains(EventFlags::IN) && self.drain()? => wake = Wake::Trigger,
-                _ if wake != Wake::Trigger => wake = Wake::HangUp,
-                _ => {}
-            }
-        }
-        Ok(wake)
-    }
-
     /// Writes a byte to the producer, which waits for its consumers. A connection that is full has one in it already.
     pub(crate) fn tell(&self) {
-        let _ = send(
-            self.connection.fd(),
-            &[RELEASED],
-            SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-        );
-    }
-
-    /// Takes the trigger bytes that have queued; whether there were any.
-    fn drain(&self) -> io::Result<bool> {
-        let mut bytes = [0; 512];
-        let mut any = false;
-        loop {
-            match recv(self.connection.fd(), &mut bytes, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return Ok(any),
-                Ok((count, _)) => {
-                    any = true;
-                    if count < bytes.len() {
-                        return Ok(true);
-                    }
-                }
-                Err(rustix::io::Errno::AGAIN) => return Ok(any),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::CONNRESET) => return Ok(any),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let _ = self.waiting.line().send(&[RELEASED]);
     }
 
     fn spin(
@@ -201,25 +102,13 @@ impl Waiter {
                 return Ok(Wake::TimedOut);
             }
             // Before `retired`: a segment that another producer has retired stays so.
-            if self.has_hung_up() {
+            if self.waiting.has_hung_up() {
                 return Ok(Wake::HangUp);
             }
             if retired() {
                 return Ok(Wake::Trigger);
             }
         }
-    }
-
-    fn has_hung_up(&self) -> bool {
-        let mut fds = [PollFd::from_borrowed_fd(
-            self.connection.fd(),
-            PollFlags::RDHUP,
-        )];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        poll(&mut fds, Some(&now)).unwrap_or(0) > 0
     }
 }
 
@@ -228,7 +117,7 @@ impl Drop for Waiter {
         // A forked child may have a copy of the descriptor: closing this one alone would keep the index claimed. The
         // child's own end of it ends nothing.
         if self.home.is_here() {
-            let _ = shutdown(self.connection.fd(), Shutdown::Both);
+            self.waiting.line().hang_up();
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Frames as the producer takes them.
 
+use std::time::Duration;
+
 use framebus::clock::monotonic_ns;
-use framebus::source::{Arrival, Filled, FrameSource, FrameTarget, SourceError, SourceInfo};
+use framebus::source::{
+    Arrival, Filled, FrameSource, FrameTarget, Progress, SourceError, SourceInfo,
+};
 use framebus::stop::Stop;
 use framebus_decoder::wire::Picture;
 
@@ -71,5 +75,16 @@ impl FrameSource for DecodedSource {
         };
         self.give_back(&picture);
         Ok(filled)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let (start_ns, end_ns) = self.part_ns?;
+        let after = |ns: i64| u64::try_from(ns.saturating_sub(start_ns)).unwrap_or(0);
+        let of = after(end_ns);
+        let at = after(self.last_time_ns.unwrap_or(start_ns)).min(of);
+        Some(Progress::Time {
+            at: Duration::from_nanos(at),
+            of: Duration::from_nanos(of),
+        })
     }
 }

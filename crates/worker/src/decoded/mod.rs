@@ -6,6 +6,7 @@
 mod child;
 mod frames;
 mod patience;
+mod start;
 mod timing;
 mod units;
 mod words;
@@ -13,23 +14,22 @@ mod words;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::time::Duration;
 
 use framebus::clock::monotonic_ns;
 use framebus::layout::Geometry;
 use framebus::source::{Arrival, FrameMeta, SourceError, SourceSpec};
 use framebus::stop::{Stop, Waited};
-use framebus_decoder::wire::{Open, Picture, Report};
+use framebus_decoder::wire::{Picture, Report};
 
 use crate::check;
 use crate::options::OpenOptions;
 use child::Decoder;
 use framebus_tools::backoff::Backoff;
 use patience::Patience;
+use start::opening;
 use timing::Timing;
-use units::{after, millis, nanos};
+use units::after;
 
 /// How often a file may crash the decoder without a frame in between.
 const CRASHES: u32 = 3;
@@ -53,6 +53,8 @@ pub struct DecodedSource {
     geometry: Geometry,
     fps: Option<f64>,
     finite: bool,
+    /// The part of a file that is played, in times of its frames.
+    part_ns: Option<(i64, i64)>,
     /// Damaged pictures in front of the first whole one: they are counted once there is a bus.
     early: VecDeque<Picture>,
     /// A picture whose size has been announced, or that opened the source: the next `wait` announces it.
@@ -112,6 +114,7 @@ impl DecodedSource {
             },
             fps: None,
             finite: !matches!(spec, SourceSpec::Url(_)),
+            part_ns: None,
             early: VecDeque::new(),
             held: None,
             announced: None,
@@ -158,7 +161,7 @@ impl DecodedSource {
                     self.held = Some(picture);
                     return Ok(true);
                 }
-                Heard::Report(Report::Opened { fps, finite, .. }) => self.is_open(fps, finite),
+                Heard::Report(opened @ Report::Opened { .. }) => self.is_open(&opened),
                 Heard::Report(Report::Again) => {}
                 Heard::Report(Report::End) => {
                     return Err(words::no_frame(&self.spec, &self.options));
@@ -168,63 +171,6 @@ impl DecodedSource {
                 }
             }
         }
-    }
-
-    fn start(&mut self) -> Result<(), SourceError> {
-        self.decoder = None;
-        self.early.clear();
-        self.held = None;
-        self.announced = None;
-        self.flows = false;
-        self.patience.connect();
-        // However far it leaps, and however long that took: nobody waits for what is left out.
-        self.timing.start_again();
-        let (name, url) = match &self.spec {
-            SourceSpec::Url(url) => (url.clone(), true),
-            SourceSpec::File(path) => (self.name_of(path), false),
-            other => {
-                let neither = format!("{other} is neither a video file nor a URL");
-                return Err(SourceError::Unusable(neither));
-            }
-        };
-        let open = Open {
-            name,
-            url,
-            looped: self.options.looped,
-            after_ns: self
-                .last_time_ns
-                .filter(|_| self.finite && self.crashes > 0)
-                .map(|last| last.saturating_add(STEP_NS * i64::from(self.crashes - 1))),
-            leap: self.crashes > 1,
-            start_ns: self.options.start.map(nanos),
-            end_ns: self.options.end.map(nanos),
-            number: self.next_number,
-            range: self.options.range.name().to_owned(),
-            // This process notices first, unless it is stuck.
-            timeout_ms: millis((opening(&self.options) + self.patience.limit()).saturating_mul(2)),
-            poll_ms: millis(Duration::from_secs_f64(
-                1.0 / self.options.fps.unwrap_or(1.0),
-            )),
-        };
-        self.decoder = Some(Decoder::start(open, true)?);
-        self.bgr_ns = monotonic_ns();
-        Ok(())
-    }
-
-    /// What FFmpeg is told of a file. It reads a path with a colon in it as a URL, and one with a leading dash would be an
-    /// option.
-    fn name_of(&self, path: &Path) -> String {
-        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        match &self.unnamed {
-            Some(file) => format!("file:/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()),
-            None => format!("file:{}", full.display()),
-        }
-    }
-
-    fn is_open(&mut self, fps: Option<f64>, finite: bool) {
-        self.opened = true;
-        self.fps = fps.filter(|fps| fps.is_finite() && *fps > 0.0);
-        self.finite = finite;
     }
 
     fn hear(&self, stop: &Stop, patience: Duration) -> Result<Heard, SourceError> {
@@ -309,7 +255,7 @@ impl DecodedSource {
                     });
                 }
                 Heard::Report(Report::Picture(picture)) => return self.arrived(picture, stop),
-                Heard::Report(Report::Opened { fps, finite, .. }) => self.is_open(fps, finite),
+                Heard::Report(opened @ Report::Opened { .. }) => self.is_open(&opened),
                 Heard::Report(Report::Again) => self.timing.start_again(),
                 Heard::Report(Report::End) if self.finite => return Ok(Arrival::End),
                 Heard::Report(Report::End) => {
@@ -384,9 +330,4 @@ impl fmt::Debug for DecodedSource {
             .field("geometry", &self.geometry)
             .finish_non_exhaustive()
     }
-}
-
-/// How long a file or a stream may take until its first frame: a camera may send one in five seconds.
-pub(super) fn opening(options: &OpenOptions) -> Duration {
-    options.open_timeout.unwrap_or(Duration::from_secs(10))
 }

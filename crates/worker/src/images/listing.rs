@@ -7,13 +7,23 @@ use std::path::{Path, PathBuf};
 
 use framebus::source::{NumberedName, SourceError, SourceSpec};
 
+use super::order::Order;
+use super::{EXTENSIONS, is_image};
 use crate::check::cannot_read;
 
 /// Where the files of a sequence are found.
 pub(super) enum Listing {
     One(PathBuf),
+    /// Those with a number in their name.
     Many(Pattern),
+    /// Those that match a pattern of the shell.
+    Matches(String),
+    /// All images of a directory.
+    All(PathBuf),
 }
+
+/// A file, and where it is in the sequence.
+pub(super) type Placed = (Order, PathBuf);
 
 /// `img_%04d.png` in a directory, taken apart.
 pub(super) struct Pattern {
@@ -28,22 +38,78 @@ pub(super) struct Pattern {
 impl Listing {
     pub(super) fn of(spec: &SourceSpec) -> Result<Listing, SourceError> {
         match spec {
-            SourceSpec::Images(path) => Pattern::of(path).map(Listing::Many),
+            SourceSpec::Images(path) if path.is_dir() => Ok(Listing::All(path.clone())),
+            SourceSpec::Images(path) => match path.to_str() {
+                Some(text) if NumberedName::of(text).is_none() => Ok(Listing::Matches(text.into())),
+                _ => Pattern::of(path).map(Listing::Many),
+            },
             SourceSpec::File(path) => Ok(Listing::One(path.clone())),
             _ => unusable(format!("{spec} is not an image")),
         }
     }
 
-    /// Lists the files with their numbers, by number.
-    pub(super) fn files(&self) -> Result<Vec<(u64, PathBuf)>, SourceError> {
+    /// Lists the files in their order.
+    pub(super) fn files(&self) -> Result<Vec<Placed>, SourceError> {
         match self {
             Listing::One(path) => {
                 fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
-                Ok(vec![(0, path.clone())])
+                Ok(vec![(Order::of_number(0), path.clone())])
             }
             Listing::Many(pattern) => pattern.files(),
+            Listing::Matches(pattern) => matches(pattern),
+            Listing::All(directory) => images_in(directory),
         }
     }
+}
+
+/// The files that match a pattern.
+fn matches(pattern: &str) -> Result<Vec<Placed>, SourceError> {
+    let found = glob::glob(pattern).or_else(|error| {
+        let why = error.msg;
+        unusable(format!("the images {pattern} cannot be opened: {why}"))
+    })?;
+    let mut files = Vec::new();
+    for path in found {
+        let path = path.map_err(|error| cannot_read(error.path(), error.error()))?;
+        if path.is_file() {
+            files.push((Order::of_path(&path), path));
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return unusable(format!(
+            "no file matches {pattern}; check the directory and the name"
+        ));
+    }
+    Ok(files)
+}
+
+/// The images of a directory, by their names.
+fn images_in(directory: &Path) -> Result<Vec<Placed>, SourceError> {
+    let failed = |error| cannot_read(directory, &error);
+    let mut files = Vec::new();
+    let mut others = 0;
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
+        if is_image(&path) && path.is_file() && !name.starts_with(b".") {
+            files.push((Order::of_path(&path), path));
+        } else {
+            others += 1;
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let shown = directory.display();
+        return unusable(match others {
+            0 => format!("the directory {shown} is empty: there is no image in it"),
+            _ => format!(
+                "the directory {shown} has no image in it: no file ends with {} or another name of images",
+                EXTENSIONS[..4].join(", ")
+            ),
+        });
+    }
+    Ok(files)
 }
 
 impl Pattern {
@@ -71,7 +137,7 @@ impl Pattern {
         })
     }
 
-    fn files(&self) -> Result<Vec<(u64, PathBuf)>, SourceError> {
+    fn files(&self) -> Result<Vec<Placed>, SourceError> {
         let failed = |error| cannot_read(&self.directory, &error);
         let mut files = Vec::new();
         let mut other_digits = None;
@@ -85,7 +151,7 @@ impl Pattern {
                 continue;
             };
             if self.is_written(digits) {
-                files.push((number, self.directory.join(&name)));
+                files.push((Order::of_number(number), self.directory.join(&name)));
             } else {
                 other_digits = other_digits.into_iter().chain([name]).min();
             }
@@ -159,6 +225,21 @@ mod tests {
         );
         let wanted = ["img_0007.png", "img_9.png", "img_10.png"];
         assert_eq!(found.expect("images"), wanted);
+    }
+
+    #[test]
+    fn a_directory_and_a_pattern_are_in_natural_order() {
+        let files = ["b2.png", "b10.JPG", "a.png", "notes.txt", ".b1.png"];
+        let wanted = ["a.png", "b2.png", "b10.JPG"];
+        assert_eq!(names("", &files).expect("images"), wanted);
+        let wanted = ["b2.png", "b10.JPG"];
+        assert_eq!(names("b[0-9]*", &files).expect("images"), wanted);
+        let said = names("c*.png", &files).expect_err("none");
+        assert!(said.contains("no file matches"), "{said}");
+        let said = names("", &[]).expect_err("none");
+        assert!(said.contains("is empty"), "{said}");
+        let said = names("", &["notes.txt"]).expect_err("none");
+        assert!(said.contains("has no image in it"), "{said}");
     }
 
     #[test]

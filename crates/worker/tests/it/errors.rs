@@ -64,7 +64,10 @@ fn file(directory: &Directory, name: &str, bytes: &[u8]) -> String {
 fn a_file_that_is_no_video_is_refused() {
     let directory = Directory::new();
     assert_refused("no/such/file.avi", "no/such/file.avi is not there");
-    assert_refused(&text(&directory.path("")), "is a directory");
+    assert_refused(
+        &text(&directory.path("")),
+        "is empty: there is no image in it",
+    );
     assert_refused(&file(&directory, "empty.avi", b""), "is empty");
     assert_refused(
         &file(&directory, "letter.txt", b"Dear camera,\nhow are you?\n"),

@@ -289,6 +289,54 @@ fn a_single_image_is_a_video_of_one_frame() {
     assert_eq!([reader.next(), reader.next()], [0, 0].map(Seen::Frame));
 }
 
+#[test]
+fn a_directory_and_a_pattern_come_in_natural_order() {
+    let directory = Directory::new();
+    for number in [2, 9, 10, 101] {
+        let name = format!("img_{number}.png");
+        image(&directory.path(&name), &picture((64, 48), number));
+    }
+    fs::write(directory.path("notes.txt"), "none of them").expect("a file");
+    for source in ["", "img_*.png", "*_[0-9]*.p?g"] {
+        let mut reader = opened(&directory.path(source));
+        for (frame, number) in (0..4).zip([2, 9, 10, 101]) {
+            assert_eq!(reader.next(), Seen::Frame(frame), "{source}");
+            assert!(reader.bgr == pixels(&picture((64, 48), number)), "{source}");
+        }
+        // What is written meanwhile comes, too.
+        image(&directory.path("img_102.png"), &picture((64, 48), 102));
+        assert_eq!(reader.next(), Seen::Frame(4), "{source}");
+        assert_eq!(reader.next(), Seen::End);
+        fs::remove_file(directory.path("img_102.png")).expect("removed");
+    }
+    fs::create_dir(directory.path("empty")).expect("a directory");
+    for (source, why) in [
+        ("empty", "is empty: there is no image in it"),
+        ("img_*.jpg", "no file matches"),
+    ] {
+        let said = open(&directory.path(source), &quick()).err().expect("none");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_still_that_is_shown_for_some_time_follows_its_file() {
+    let directory = Directory::new();
+    let path = directory.path("still.png");
+    image(&path, &picture((64, 48), 0));
+    let mut reader = open(&path, &looped()).expect("it opens");
+    for _ in 0..3 {
+        assert_eq!(reader.next(), Seen::Frame(0));
+        assert!(reader.bgr == pixels(&picture((64, 48), 0)));
+    }
+    let other = directory.path("other.png");
+    image(&other, &picture((64, 48), 7));
+    fs::rename(&other, &path).expect("replaced");
+    assert_eq!(reader.next(), Seen::Frame(0));
+    assert!(reader.bgr == pixels(&picture((64, 48), 7)));
+    assert_eq!(reader.source.progress(), None);
+}
+
 /// Puts an EXIF segment with this orientation behind the start of a JPEG.
 fn oriented(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let tiff = [

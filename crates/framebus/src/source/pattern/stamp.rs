@@ -134,7 +134,11 @@ fn fnv64(sum: u64, word: u64) -> u64 {
     product ^ (product >> 32)
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn add_blocks(blocks: &[[u8; 4 * LANES]], sums: &mut [u32; LANES]) {
     let mut lanes = *sums;
     for block in blocks {

@@ -1,24 +1,15 @@
 //! Who is connected to which pipe, and what the segment says of it.
 
-use std::io::IoSlice;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
 use std::sync::{Arc, PoisonError};
 
-use interprocess::local_socket::Stream;
-use interprocess::local_socket::traits::StreamCommon;
-use rustix::event::epoll::{self, EventFlags};
-use rustix::event::{EventfdFlags, eventfd};
-use rustix::net::{
-    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, recv, send, sendmsg,
-    shutdown,
-};
-
-use super::{Shared, Target, Token, Wire, stream_fd};
+use super::{Shared, Target, Token, Wire};
 use crate::clock::monotonic_ns;
 use crate::layout::{ClaimRecord, ClaimState, RecordState, TriggerKind, read_text, write_text};
 use crate::shm::OwnedSegment;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::bump;
+use crate::system::{self, Doorman, Event, Line, Waker};
 use crate::trigger::protocol::{Answer, read_hello};
 
 /// One connected process.
@@ -26,9 +17,8 @@ use crate::trigger::protocol::{Answer, read_hello};
 struct Peer {
     /// Which of all the connections there have been: an event of an earlier one on the same index is not its own.
     connection: u64,
-    stream: Arc<Stream>,
-    pid: u32,
-    uid: u32,
+    line: Arc<Line>,
+    process: system::Peer,
     kind: TriggerKind,
     connected_ns: u64,
     /// Whether it has said its first word.
@@ -64,44 +54,27 @@ impl Peers {
     }
 
     /// Gives a free index to a new connection; turns it away otherwise.
-    pub(super) fn admit(&mut self, epoll: &OwnedFd, index: u8, stream: Stream) {
+    pub(super) fn admit(&mut self, doorman: &Doorman, index: u8, line: Line) {
         let connection = self.connections + 1;
         let Some(place) = self.peers.get_mut(usize::from(index)) else {
             return;
         };
         if let Some(holder) = place {
             // One send, never waited for; then the connection closes.
-            let answer = Answer::InUse { pid: holder.pid }.encode();
-            let _ = send(
-                stream_fd(&stream),
-                &answer,
-                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-            );
+            let pid = holder.process.pid;
+            line.send(&Answer::InUse { pid }.encode());
             return;
         }
-        let interest = EventFlags::IN | EventFlags::RDHUP;
-        if let Err(error) = epoll::add(
-            epoll,
-            stream_fd(&stream),
-            Token::Peer { index, connection }.pack(),
-            interest,
-        ) {
+        let token = Token::Peer { index, connection }.pack();
+        if let Err(error) = doorman.watch(&line, token) {
             tracing::warn!("consumer {index} cannot be watched, so it is turned away: {error}");
             return;
         }
-        let credentials = stream.peer_creds().ok();
-        let pid = credentials
-            .as_ref()
-            .and_then(|credentials| credentials.pid())
-            .and_then(|pid| u32::try_from(pid).ok());
-        let uid = rustix::net::sockopt::socket_peercred(stream_fd(&stream))
-            .map(|credentials| credentials.uid.as_raw());
         self.connections = connection;
         *place = Some(Peer {
             connection,
-            stream: Arc::new(stream),
-            pid: pid.unwrap_or(0),
-            uid: uid.unwrap_or(u32::MAX),
+            process: line.peer(),
+            line: Arc::new(line),
             kind: TriggerKind::Pipe,
             connected_ns: monotonic_ns(),
             greeted: false,
@@ -119,8 +92,8 @@ impl Peers {
             return;
         };
         let claim = segment.regions().claim(index);
-        claim.pid.store(peer.pid, Relaxed);
-        claim.uid.store(peer.uid, Relaxed);
+        claim.pid.store(peer.process.pid, Relaxed);
+        claim.uid.store(peer.process.uid, Relaxed);
         claim.trigger.store(peer.kind as u32, Relaxed);
         claim.connected_ns.store(peer.connected_ns, Relaxed);
         claim.triggers.store(0, Relaxed);
@@ -139,45 +112,44 @@ impl Peers {
     }
 
     /// Handles what a connection has to say: a hello, half a good-bye, or its end.
-    pub(super) fn serve(&mut self, epoll: &OwnedFd, index: u8, connection: u64, flags: EventFlags) {
+    pub(super) fn serve(&mut self, doorman: &Doorman, index: u8, connection: u64, event: Event) {
         let Some(Some(peer)) = self.peers.get_mut(usize::from(index)) else {
             return;
         };
         if peer.connection != connection {
             return;
         }
-        let stream = Arc::clone(&peer.stream);
-        if flags.contains(EventFlags::IN) {
+        let line = Arc::clone(&peer.line);
+        if event.readable {
             let mut bytes = [0; 64];
-            match recv(stream_fd(&stream), &mut bytes, RecvFlags::DONTWAIT) {
-                Ok((count, _)) => {
+            match line.receive(&mut bytes) {
+                Ok(count) => {
                     // Whatever it says after its first word is not read, so that nobody can keep this thread busy, unless
                     // the producer waits for it. When it has only shut down its sending half, as .NET's In pipe does at
                     // once, it lives until it hangs up, which is reported without being asked for.
                     if count == 0 || self.shared.told.is_none() {
                         let token = Token::Peer { index, connection }.pack();
-                        let nothing = EventFlags::empty();
-                        let _ = epoll::modify(epoll, stream_fd(&stream), token, nothing);
+                        doorman.watch_end_only(&line, token);
                     }
                     let first = !std::mem::replace(&mut peer.greeted, true);
                     let hello = bytes.iter().take(count).find_map(|byte| read_hello(*byte));
                     if let Some(kind) = hello.filter(|_| first)
                         && !self.welcome(index, kind)
                     {
-                        self.remove(epoll, index);
+                        self.remove(doorman, index);
                         return;
                     }
                     self.shared.tell();
                 }
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
-                    self.remove(epoll, index);
+                    self.remove(doorman, index);
                     return;
                 }
             }
         }
-        if flags.intersects(EventFlags::HUP | EventFlags::ERR) {
-            self.remove(epoll, index);
+        if event.hung_up {
+            self.remove(doorman, index);
         }
     }
 
@@ -190,11 +162,11 @@ impl Peers {
         let kind = match kind {
             // O_NONBLOCK of an eventfd belongs to both ends: a peer could take it away, fill the counter, and the next
             // write would stop the camera. A socket is asked not to block with every byte.
-            TriggerKind::Eventfd if !is_trusted(peer.uid) => TriggerKind::Pipe,
+            TriggerKind::Eventfd if !peer.process.is_trusted => TriggerKind::Pipe,
             kind => kind,
         };
-        let (kind, event) = match make_event(kind) {
-            Ok(event) => (kind, event),
+        let (kind, waker) = match make_waker(kind) {
+            Ok(waker) => (kind, waker),
             // Its connection is a descriptor that is there already.
             Err(error) => {
                 tracing::warn!("consumer {index} gets no eventfd, and is woken by bytes: {error}");
@@ -208,27 +180,21 @@ impl Peers {
             generation,
         }
         .encode();
-        let stream = Arc::clone(&peer.stream);
+        let line = Arc::clone(&peer.line);
         segment
             .regions()
             .claim(index)
             .trigger
             .store(kind as u32, Relaxed);
         // Before the answer: whoever has read it misses no trigger, also when the next frame is the only one.
-        match &event {
-            Some(event) => self.retarget(index, Some(Some(Wire::Eventfd(Arc::clone(event))))),
+        match &waker {
+            Some(waker) => self.retarget(index, Some(Some(Wire::Flag(Arc::clone(waker))))),
             None if kind == TriggerKind::Spin => self.retarget(index, None),
             None => {}
         }
-        match &event {
-            Some(event) => send_with_descriptor(&stream, &answer, event),
-            None => {
-                send(
-                    stream_fd(&stream),
-                    &answer,
-                    SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-                ) == Ok(answer.len())
-            }
+        match &waker {
+            Some(waker) => line.send_with(&answer, waker),
+            None => line.send(&answer),
         }
     }
 
@@ -246,14 +212,14 @@ impl Peers {
             .cloned()
             .collect();
         if let Some(wire) = wire {
-            let wire = wire.unwrap_or_else(|| Wire::Pipe(Arc::clone(&peer.stream)));
+            let wire = wire.unwrap_or_else(|| Wire::Pipe(Arc::clone(&peer.line)));
             targets.push(Target { index, wire });
         }
         self.shared.targets.store(Arc::new(targets));
     }
 
     /// Forgets a peer that is gone: no more triggers, its lease and its record cleared, its index free.
-    fn remove(&mut self, epoll: &OwnedFd, index: u8) {
+    fn remove(&mut self, doorman: &Doorman, index: u8) {
         let gone_ns = monotonic_ns();
         self.retarget(index, None);
         let Some(peer) = self
@@ -265,7 +231,7 @@ impl Peers {
         };
         // The frame path may hold the connection for a moment longer, and its hang-up would wake this thread again and
         // again.
-        let _ = epoll::delete(epoll, stream_fd(&peer.stream));
+        doorman.forget(&peer.line);
         let segment = self.segment();
         let (claim, record) = (
             segment.regions().claim(index),
@@ -276,7 +242,7 @@ impl Peers {
         let detached = record.state.load(Acquire) != RecordState::ATTACHED;
         write_text(&claim.gone_name, &read_text(&record.name));
         write_text(&claim.gone_language, &read_text(&record.language));
-        claim.gone_pid.store(peer.pid, Relaxed);
+        claim.gone_pid.store(peer.process.pid, Relaxed);
         record.clear();
         leave(claim, gone_ns, detached);
         let how = if detached {
@@ -284,7 +250,7 @@ impl Peers {
         } else {
             "has died; its lease is cleared"
         };
-        tracing::debug!("consumer {index} (pid {}) {how}", peer.pid);
+        tracing::debug!("consumer {index} (pid {}) {how}", peer.process.pid);
         self.shared.tell();
     }
 
@@ -292,24 +258,18 @@ impl Peers {
     pub(super) fn hang_up(&mut self) {
         self.shared.targets.store(Arc::default());
         for peer in self.peers.iter_mut().filter_map(Option::take) {
-            // A forked child may have a copy of the descriptor: closing this one alone would end nothing.
-            let _ = shutdown(stream_fd(&peer.stream), Shutdown::Both);
+            // A forked child may have a copy of the connection: closing this one alone would end nothing.
+            peer.line.hang_up();
         }
     }
 }
 
-/// The eventfd of a consumer that waits on one.
-fn make_event(kind: TriggerKind) -> rustix::io::Result<Option<Arc<OwnedFd>>> {
+/// The flag of a consumer that waits on one.
+fn make_waker(kind: TriggerKind) -> io::Result<Option<Arc<Waker>>> {
     match kind {
-        TriggerKind::Eventfd => eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map(|event| Some(Arc::new(event))),
+        TriggerKind::Eventfd => Waker::new().map(|waker| Some(Arc::new(waker))),
         TriggerKind::Pipe | TriggerKind::Spin => Ok(None),
     }
-}
-
-/// Whether a user could stop this process anyway.
-fn is_trusted(uid: u32) -> bool {
-    uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
 
 fn leave(claim: &ClaimRecord, gone_ns: u64, detached: bool) {
@@ -325,21 +285,4 @@ fn leave(claim: &ClaimRecord, gone_ns: u64, detached: bool) {
         ClaimState::Died
     };
     claim.state.store(state as u32, Release);
-}
-
-/// Sends an answer with an eventfd beside it (SCM_RIGHTS).
-fn send_with_descriptor(stream: &Stream, answer: &[u8], event: &OwnedFd) -> bool {
-    let descriptors = [event.as_fd()];
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return false;
-    }
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    sendmsg(
-        stream_fd(stream),
-        &[IoSlice::new(answer)],
-        &mut ancillary,
-        flags,
-    ) == Ok(answer.len())
 }

@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use interprocess::local_socket::Stream;
-use rustix::event::epoll::{self, CreateFlags, EventFlags};
 
-use super::super::{NameKeeper, pipe_path};
+use super::super::NameKeeper;
 use super::peers::Peers;
 use super::{Shared, TriggerServer};
 use crate::bus::{BusName, Names, ProducerOptions};
 use crate::layout::{ClaimRecord, ClaimState, Format, Geometry, Layout, PlaneSpec, Request};
-use crate::shm::{OwnedSegment, Permissions};
+use crate::shm::OwnedSegment;
 use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::system::{Doorman, Event, Line, Permissions, pipe_path};
 
 const GEOMETRY: Geometry = Geometry {
     width: 64,
@@ -68,21 +67,25 @@ fn a_stale_event_of_a_connection_spares_the_next_on_its_index() {
         targets: ArcSwap::default(),
         told: None,
     });
-    let epoll = epoll::create(CreateFlags::CLOEXEC).expect("epoll");
+    let doorman = Doorman::new().expect("a doorman");
     let mut peers = Peers::new(Arc::clone(&shared), 1);
     let admit = |peers: &mut Peers| {
         let (ours, theirs) = UnixStream::pair().expect("a pair");
-        let ours = interprocess::os::unix::uds_local_socket::Stream::from(OwnedFd::from(ours));
-        peers.admit(&epoll, 0, Stream::UdSocket(ours));
+        peers.admit(&doorman, 0, Line::from(OwnedFd::from(ours)));
         theirs
     };
+    let gone = Event {
+        token: 0,
+        readable: false,
+        hung_up: true,
+    };
     drop(admit(&mut peers));
-    peers.serve(&epoll, 0, 1, EventFlags::HUP);
+    peers.serve(&doorman, 0, 1, gone);
     assert!(!is_connected(claim));
     let mut next = admit(&mut peers);
-    peers.serve(&epoll, 0, 1, EventFlags::HUP);
+    peers.serve(&doorman, 0, 1, gone);
     assert!(is_connected(claim) && is_open(&mut next));
-    peers.serve(&epoll, 0, 2, EventFlags::HUP);
+    peers.serve(&doorman, 0, 2, gone);
     assert!(!is_connected(claim) && !is_open(&mut next));
 }
 

@@ -1,6 +1,6 @@
-//! What an event of the control thread is about, as epoll carries it.
+//! What an event of the control thread is about, as the doorman carries it.
 
-use rustix::event::epoll::EventData;
+use crate::system::Doorman;
 
 /// What has an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,26 +8,24 @@ pub(super) enum Token {
     /// The request to end.
     Shutdown,
     /// Somebody wants to have this index.
-    Listener(u8),
+    Door(u8),
     /// A connection. It has a number of its own, from 1: the index alone would also be its successor's.
     Peer { index: u8, connection: u64 },
 }
 
 impl Token {
-    const SHUTDOWN: u64 = u64::MAX;
-
-    pub(super) fn pack(self) -> EventData {
-        EventData::new_u64(match self {
-            Self::Shutdown => Self::SHUTDOWN,
-            Self::Listener(index) => index.into(),
+    pub(super) fn pack(self) -> u64 {
+        match self {
+            Self::Shutdown => Doorman::CALLED,
+            Self::Door(index) => index.into(),
             Self::Peer { index, connection } => connection << 8 | u64::from(index),
-        })
+        }
     }
 
-    pub(super) fn unpack(data: EventData) -> Token {
-        match data.u64() {
-            Self::SHUTDOWN => Self::Shutdown,
-            word if word >> 8 == 0 => Self::Listener(word as u8),
+    pub(super) fn unpack(token: u64) -> Token {
+        match token {
+            Doorman::CALLED => Self::Shutdown,
+            word if word >> 8 == 0 => Self::Door(word as u8),
             word => Self::Peer {
                 index: word as u8,
                 connection: word >> 8,
