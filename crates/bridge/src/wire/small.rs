@@ -52,9 +52,9 @@ impl Ask {
 /// What a sender answers at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pong {
-    /// The sender, as in [`FrameHeader::sender`].
+    /// The sender, as in [`FrameHeader::sender`](super::FrameHeader::sender).
     pub sender: u64,
-    /// Its clock, as in [`FrameHeader::clock`].
+    /// Its clock, as in [`FrameHeader::clock`](super::FrameHeader::clock).
     pub clock: u64,
     /// What the receiver's clock said.
     pub ping_ns: u64,
@@ -101,7 +101,7 @@ impl Pong {
 /// How the far bus is while it gives no frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quiet {
-    /// The sender, as in [`FrameHeader::sender`].
+    /// The sender, as in [`FrameHeader::sender`](super::FrameHeader::sender).
     pub sender: u64,
     /// Why there are none, in words of the sender; empty while there is no reason but that none came.
     pub reason: String,
