@@ -324,7 +324,11 @@ mod tests {
         assert_eq!(spec(&path("")), SourceSpec::Images(path("").into()));
         for name in ["a*.png", "a?.png", "a[0-9].png"] {
             assert_eq!(spec(&path(name)), SourceSpec::Images(path(name).into()));
-            fs::write(path(name), "").expect("a file");
+            // Windows has no names with * and ?.
+            if let Err(error) = fs::write(path(name), "") {
+                assert_eq!(error.kind(), std::io::ErrorKind::InvalidFilename);
+                continue;
+            }
             assert_eq!(spec(&path(name)), SourceSpec::File(path(name).into()));
         }
     }
