@@ -4,7 +4,6 @@ mod camera;
 mod combinations;
 mod gray;
 mod over;
-mod raw_pixels;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -24,9 +23,8 @@ use super::units::{
     range_parser,
 };
 use crate::source::v4l2::FourCc;
-use crate::source::{RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
 pub use gray::GrayFrom;
-pub use raw_pixels::RawPixels;
 
 use framebus::bus::BusName;
 use framebus::layout::{Geometry, MAX_CONSUMERS};
@@ -64,7 +62,7 @@ pub struct ProduceArgs {
     pub size: Option<Geometry>,
     /// Pixel format of raw frames on stdin; without it, stdin is Y4M
     #[arg(long, value_enum)]
-    pub format: Option<RawPixels>,
+    pub format: Option<RawFormat>,
     /// Pixel format to ask a camera for, such as YUYV or MJPG; `framebus cameras` lists those that it has [default: the one
     /// that costs least and keeps the rate]
     #[arg(long, value_name = "CODE", value_parser = parse_fourcc)]
@@ -318,7 +316,7 @@ fn open(
     match args.format.zip(args.size) {
         Some((format, size)) => {
             let fps = args.fps.filter(|fps| *fps > 0.0);
-            let source = RawSource::new(input, name, format.into(), size, fps, false)?;
+            let source = RawSource::new(input, name, format, size, fps, false)?;
             Ok(Some(Box::new(source.with_range(range))))
         }
         None => Ok(Y4mSource::open(input, name, false, stop)?

@@ -4,6 +4,8 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::source::input::{FrameHeader, Input};
 use crate::source::late::{self, Interrupted, Late};
 use crate::source::packed::{Repack, from_bgra, from_rgba, from_uyvy};
@@ -19,27 +21,41 @@ use framebus::stop::Stop;
 const PIXELS_AT_ONCE: usize = 16 * 1024;
 
 /// The pixels of a raw stream, rows packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RawFormat {
+    /// 8-bit gray
+    ///
     /// 1 byte a pixel (`-pix_fmt gray`), in full range unless [`RawSource::with_range`] says otherwise.
     Gray,
-    /// 3 bytes a pixel: blue, green, red (`-pix_fmt bgr24`).
+    /// 8-bit blue, green, red
+    ///
+    /// 3 bytes a pixel (`-pix_fmt bgr24`).
     Bgr,
+    /// YUV 4:2:2, the format of many cameras
+    ///
     /// 2 bytes a pixel: Y0 U Y1 V (`-pix_fmt yuyv422`); gray is Y, of limited range by itself. The width is even.
     Yuyv,
-    /// 3 bytes a pixel: red, green, blue (`-pix_fmt rgb24`).
+    /// 8-bit red, green, blue
+    ///
+    /// 3 bytes a pixel (`-pix_fmt rgb24`).
     Rgb,
-    /// Luma, then chroma in turns (`-pix_fmt nv12`), of limited range by itself. Width and height are even.
+    /// YUV 4:2:0: luma, then chroma in turns
+    ///
+    /// `-pix_fmt nv12`, of limited range by itself. Width and height are even.
     Nv12,
-    /// Luma, then the two planes of chroma (`-pix_fmt yuv420p`), of limited range by itself. Width and height are even.
+    /// YUV 4:2:0: luma, then two planes of chroma (yuv420p)
+    ///
+    /// Of limited range by itself. Width and height are even.
     I420,
-    /// 8-bit red, green, blue, and something that is left out.
+    /// 8-bit red, green, blue and alpha, which is left out
     Rgba,
-    /// 8-bit blue, green, red, and something that is left out.
+    /// 8-bit blue, green, red and alpha, which is left out
     Bgra,
-    /// YUV 4:2:2 with chroma first: blue difference, luma, red difference, luma.
+    /// YUV 4:2:2, chroma first
+    ///
+    /// Blue difference, luma, red difference, luma.
     Uyvy,
-    /// 16-bit gray, little-endian; its high bits are the gray of the bus.
+    /// 16-bit gray, little-endian; its high 8 bits become gray
     Gray16le,
 }
 

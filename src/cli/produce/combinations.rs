@@ -5,7 +5,7 @@ use anyhow::bail;
 use super::super::camera_words::Backend;
 use super::super::config::{Config, Place, too_many_slots};
 use super::camera::{is_camera, is_http, is_native};
-use super::{GrayFrom, ProduceArgs, RawPixels};
+use super::{GrayFrom, ProduceArgs};
 use crate::source::RawFormat;
 use framebus::layout::Format;
 use framebus::source::SourceSpec;
@@ -37,7 +37,7 @@ pub(super) fn check(
             place("loop", flags.looped)
         );
     }
-    let is_gray = |format| matches!(format, RawPixels::Gray | RawPixels::Gray16le);
+    let is_gray = |format| matches!(format, RawFormat::Gray | RawFormat::Gray16le);
     if merged.color && merged.format.is_some_and(is_gray) {
         bail!(
             "{} needs a source that gives colours: --format gray and gray16le have none",
@@ -48,7 +48,7 @@ pub(super) fn check(
         );
     }
     if let (Some(pixels), Some(size)) = (merged.format, merged.size)
-        && let format = RawFormat::from(pixels).format()
+        && let format = pixels.format()
         && !format.fits(size)
     {
         let rows = if format == Format::YUYV {
@@ -91,11 +91,11 @@ fn check_range(merged: &ProduceArgs, spec: &SourceSpec) -> anyhow::Result<()> {
         bail!("--range is for video: the pattern is full range");
     }
     let without = [
-        RawPixels::Bgr,
-        RawPixels::Rgb,
-        RawPixels::Bgra,
-        RawPixels::Rgba,
-        RawPixels::Gray16le,
+        RawFormat::Bgr,
+        RawFormat::Rgb,
+        RawFormat::Bgra,
+        RawFormat::Rgba,
+        RawFormat::Gray16le,
     ];
     if merged
         .format

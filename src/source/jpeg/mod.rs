@@ -5,6 +5,7 @@
 //! streams, are refused. Damage is an error and not a picture that is gray from somewhere on: a code that is none, data that
 //! end before or long after the last block, a restart marker that is missing or out of order.
 
+mod filler;
 mod header;
 mod huffman;
 mod idct;
@@ -18,6 +19,7 @@ use header::{Component, Frame, Scan, Segments};
 use huffman::{BEHIND, Bits, Huffman, Part, Tables, read_units};
 use idct::{Block, transform_row};
 
+pub(crate) use filler::Filler;
 pub use header::size;
 
 /// Bytes that a writer may leave unused at the end of a scan: some pad.

@@ -99,9 +99,7 @@ pub struct MjpegSource {
     fetch_ns: u64,
     stalled: bool,
     backoff: Backoff,
-    decoder: jpeg::Decoder,
-    /// Where a picture's gray goes that nobody wants.
-    own_gray: Vec<u8>,
+    filler: jpeg::Filler,
 }
 
 impl MjpegSource {
@@ -152,8 +150,7 @@ impl MjpegSource {
                         fetch_ns: 0,
                         stalled: false,
                         backoff: Backoff::new(),
-                        decoder,
-                        own_gray: Vec::new(),
+                        filler: jpeg::Filler::default(),
                     })));
                 }
                 Came::Broken => {}
@@ -318,22 +315,7 @@ impl FrameSource for MjpegSource {
         };
         target.expect(self.geometry)?;
         let limited = self.options.range.is_limited(false);
-        let bgr = target.bgr.as_deref_mut();
-        let gray = match &mut target.gray {
-            Some(gray) => &mut **gray,
-            None => {
-                self.own_gray.resize(self.geometry.gray_len(), 0);
-                &mut self.own_gray
-            }
-        };
-        let decoded = self
-            .decoder
-            .decode(&bytes, self.geometry, limited, gray, bgr);
-        Ok(if decoded.is_ok() {
-            Filled::Frame
-        } else {
-            Filled::Damaged
-        })
+        Ok(self.filler.fill(&bytes, self.geometry, limited, target))
     }
 }
 

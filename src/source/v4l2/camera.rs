@@ -51,11 +51,9 @@ pub struct V4l2Source {
     looked_ns: u64,
     /// What went wrong in `fill`, for the next `wait` to say.
     trouble: Option<String>,
-    jpeg: jpeg::Decoder,
+    jpeg: jpeg::Filler,
     /// The driver's number and time of the frame that was filled last.
     told: Option<(u32, libc::timeval)>,
-    /// Where a picture's gray goes that nobody wants.
-    own_gray: Vec<u8>,
 }
 
 impl V4l2Source {
@@ -90,9 +88,8 @@ impl V4l2Source {
             no_signal: None,
             looked_ns: 0,
             trouble: None,
-            jpeg: jpeg::Decoder::default(),
+            jpeg: jpeg::Filler::default(),
             told: None,
-            own_gray: Vec::new(),
         })))
     }
 
@@ -235,22 +232,8 @@ impl V4l2Source {
         }
         if stream.is_jpeg() {
             let bytes = raw.planes.first().copied().unwrap_or(&[]);
-            let bgr = target.bgr.as_deref_mut();
-            let gray = match &mut target.gray {
-                Some(gray) => &mut **gray,
-                None => {
-                    self.own_gray.resize(self.geometry.gray_len(), 0);
-                    &mut self.own_gray
-                }
-            };
-            let decoded = self
-                .jpeg
-                .decode(bytes, self.geometry, stream.limited(), gray, bgr);
-            return if decoded.is_ok() {
-                Filled::Frame
-            } else {
-                Filled::Damaged
-            };
+            let limited = stream.limited();
+            return self.jpeg.fill(bytes, self.geometry, limited, target);
         }
         if !raw.is_whole(target.bgr.is_some()) {
             return Filled::Damaged;
