@@ -93,7 +93,9 @@ impl Ffmpeg {
         };
         let has = |text: &[u8], wanted: &str| {
             let text = String::from_utf8_lossy(text);
-            text.split_whitespace().any(|word| word == wanted)
+            // Newer ones write what an option is for behind it: `-fps_mode[:<stream_spec>]`.
+            text.split_whitespace()
+                .any(|word| word.split('[').next() == Some(wanted))
         };
         let has_x264 = has(&said(&["-encoders"])?, "libx264");
         let has_fps_mode = has(&said(&["-h", "long"])?, "-fps_mode");

@@ -22,6 +22,8 @@ const LEAST_US: u64 = 1_000_000 / TICKS + 1;
 const GRACE: Duration = Duration::from_secs(60);
 /// How much is read of what it says.
 const MOST_WORDS: u64 = 1 << 16;
+/// How many bytes of its words are kept while it runs.
+const MOST_KEPT: u64 = 16 * MOST_WORDS;
 
 /// Writes a film: each frame has its capture time, counted from the first one.
 ///
@@ -107,8 +109,18 @@ impl FilmSink {
             .spawn()
             .map_err(|error| self.failed(error))?;
         let stdin = child.stdin.take().map(OwnedFd::from);
-        let stdin = stdin.ok_or_else(|| self.failed(io::ErrorKind::BrokenPipe.into()))?;
-        let pipe = Output::from_fd(stdin, "to ffmpeg", &self.stop)?.with_grace(GRACE);
+        let pipe = stdin
+            .ok_or_else(|| self.failed(io::ErrorKind::BrokenPipe.into()))
+            .and_then(|stdin| Output::from_fd(stdin, "to ffmpeg", &self.stop));
+        let pipe = match pipe {
+            Ok(pipe) => pipe.with_grace(GRACE),
+            Err(error) => {
+                // Its input is closed: it has nothing to do.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error);
+            }
+        };
         pipe.expect_frames_of(frame.geometry.gray_len());
         self.running = Some(Running {
             child,
@@ -206,6 +218,9 @@ impl Sink for FilmSink {
     }
 
     fn tick(&mut self, _now_ns: u64) -> Result<(), SinkError> {
+        if let Some(running) = &mut self.running {
+            running.forget_old_words();
+        }
         let there = match &self.running {
             Some(running) => running.pipe.check_reader(),
             None => Ok(()),
@@ -228,6 +243,18 @@ impl Sink for FilmSink {
 impl Drop for FilmSink {
     fn drop(&mut self) {
         let _ = self.end();
+    }
+}
+
+impl Running {
+    /// What ffmpeg says is in memory: an encoder that complains for weeks is not to fill it.
+    fn forget_old_words(&mut self) {
+        let words = &mut self.words;
+        if words.metadata().is_ok_and(|words| words.len() > MOST_KEPT) {
+            // Its place in the file is ffmpeg's, too.
+            let _ = words.set_len(0);
+            let _ = words.rewind();
+        }
     }
 }
 

@@ -176,9 +176,9 @@ impl PreSink {
             .partition(|thread| all || thread.is_finished());
         self.ending = going_on;
         let over: Vec<JoinHandle<_>> = over;
-        let results = over.into_iter().map(JoinHandle::join);
-        // A panic has said so itself.
-        results.flatten().collect()
+        // All of them are waited for, also when one has failed. A panic has said so itself.
+        let results: Vec<_> = over.into_iter().map(JoinHandle::join).collect();
+        results.into_iter().flatten().collect()
     }
 }
 
@@ -232,15 +232,17 @@ impl Sink for PreSink {
     }
 
     fn finish(&mut self, summary: &Summary) -> Result<(), SinkError> {
-        self.ended(true)?;
-        match &mut self.writing {
+        let before = self.ended(true);
+        // The one that is being written is finished, whatever became of those before it.
+        let last = match &mut self.writing {
             Some(sink) => sink.finish(summary),
             None if self.events == 0 => {
                 tracing::info!("never triggered: nothing was written");
                 Ok(())
             }
             None => Ok(()),
-        }
+        };
+        before.and(last)
     }
 }
 

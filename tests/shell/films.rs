@@ -235,6 +235,25 @@ fn another_ffmpeg_makes_films_too() {
 }
 
 #[test]
+fn an_ffmpeg_without_the_old_option_makes_films_too() {
+    let place = Place::new();
+    let _producer = place.produce(&["--fps", "100"]);
+    fs::create_dir(place.path("bin")).expect("a directory");
+    let newer = "#!/bin/sh
+        real=$(PATH=${PATH#*:} command -v ffmpeg)
+        case $* in
+        *'-h long') $real \"$@\" | sed 's/-fps_mode /-fps_mode[:<stream_spec>] /' ;;
+        *-vsync*) exit 9 ;;
+        *) exec $real \"$@\" ;;
+        esac\n";
+    fs::write(place.path("bin/ffmpeg"), newer).expect("a file");
+    let script =
+        "chmod +x bin/ffmpeg && PATH=$PWD/bin:$PATH framebus consume -o clip.mp4 --count 30";
+    place.sh(script).is(0);
+    assert_eq!(times(&place, "clip.mp4").len(), 30);
+}
+
+#[test]
 fn a_full_disk_ends_a_film_with_a_sentence() {
     let place = Place::new();
     let _producer = place.produce(&["--fps", "200"]);

@@ -1,5 +1,6 @@
 //! A request and its answer: redirections, a password when the server asks for one, then pictures.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use framebus::clock::{monotonic_ns, wall_ns};
@@ -8,7 +9,7 @@ use framebus::stop::Stop;
 
 use super::body::{Body, Head};
 use super::fields::parameter;
-use super::link::{Got, Link, NoLink, NoTls};
+use super::link::{Got, Link, NoLink, NoTls, due_ns};
 use super::login::{Challenged, Login};
 use super::pictures::{Found, Pictures};
 use super::tls::Trust;
@@ -311,13 +312,15 @@ fn ask(
         authorization.map_or(String::new(), |how| format!("Authorization: {how}\r\n"));
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: framebus/{}\r\nAccept: */*\r\n{authorization}Connection: close\r\n\r\n",
-        url.path.replace(' ', "%20"),
+        url.path,
         url.authority(),
         env!("CARGO_PKG_VERSION")
     );
     let lost = |error: std::io::Error| wrong(format!("the connection is lost: {error}"));
-    link.send(request.as_bytes(), stop, patience)
-        .map_err(lost)?;
+    match link.send(request.as_bytes(), stop, patience) {
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Asked::Stopped),
+        sent => sent.map_err(lost)?,
+    }
     let due_ns = due_ns(patience);
     let mut bytes = Vec::new();
     let mut space = [0; 4096];
@@ -339,9 +342,4 @@ fn ask(
             Got::Stopped => return Ok(Asked::Stopped),
         }
     }
-}
-
-fn due_ns(patience: Duration) -> u64 {
-    let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-    monotonic_ns().saturating_add(nanos)
 }

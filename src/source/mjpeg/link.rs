@@ -51,6 +51,7 @@ impl From<io::Error> for NoTls {
     fn from(error: io::Error) -> NoTls {
         match error.kind() {
             ErrorKind::TimedOut => NoTls::Silent,
+            ErrorKind::Interrupted => NoTls::Stopped,
             _ => NoTls::Lost(error),
         }
     }
@@ -61,6 +62,12 @@ impl From<io::Error> for NoTls {
 pub(super) struct Link {
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
+}
+
+/// The moment after which nobody waits any more ([`monotonic_ns`]).
+pub(super) fn due_ns(patience: Duration) -> u64 {
+    let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+    monotonic_ns().saturating_add(nanos)
 }
 
 impl Link {
@@ -106,7 +113,7 @@ impl Link {
     ) -> Result<(), NoTls> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| NoTls::Name)?;
         let mut tls = ClientConnection::new(config, name).map_err(NoTls::Refused)?;
-        let due_ns = monotonic_ns().saturating_add(patience.as_nanos() as u64);
+        let due_ns = due_ns(patience);
         while tls.is_handshaking() {
             self.flush(&mut tls, stop, patience)?;
             if !tls.wants_read() {
@@ -134,7 +141,7 @@ impl Link {
         Ok(())
     }
 
-    /// Sends a request, which is short.
+    /// Sends a request, which is short. [`ErrorKind::Interrupted`] is a request to stop.
     pub(super) fn send(
         &mut self,
         mut bytes: &[u8],
@@ -174,7 +181,9 @@ impl Link {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 match stop.wait_writable(self.stream.as_fd(), Some(patience))? {
                     Waited::Ready => Ok(0),
-                    Waited::TimedOut | Waited::Stopped => Err(ErrorKind::TimedOut.into()),
+                    Waited::TimedOut => Err(ErrorKind::TimedOut.into()),
+                    // The socket's own is dealt with below.
+                    Waited::Stopped => Err(ErrorKind::Interrupted.into()),
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),

@@ -8,6 +8,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+use framebus_tools::file;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
@@ -115,6 +117,9 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
+/// How many bytes a file of certificates may have: a machine's authorities take some hundred thousand.
+const LARGEST: u64 = 16 << 20;
+
 fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let wrong = |why: String| {
         format!(
@@ -122,7 +127,7 @@ fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
             path.display()
         )
     };
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let bytes = file::read(path, LARGEST).map_err(|error| wrong(error.to_string()))?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let all = all.map_err(|error| wrong(error.to_string()))?;
     if all.is_empty() {

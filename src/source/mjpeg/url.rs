@@ -50,7 +50,7 @@ impl Url {
         if host.is_empty() {
             return Err(wrong("it names no host"));
         }
-        let path = path.split('#').next().unwrap_or("");
+        let path = escaped(path);
         let user = user.map(|user| {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
             (decoded(name), decoded(password))
@@ -60,7 +60,7 @@ impl Url {
             host: host.to_owned(),
             port,
             path: if path.starts_with('/') {
-                path.to_owned()
+                path
             } else {
                 format!("/{path}")
             },
@@ -99,7 +99,15 @@ impl Url {
 
     /// Where a redirection leads. The user goes along to the same host only, and not from https to http.
     pub(super) fn join(&self, location: &str) -> Result<Url, SourceError> {
-        if location.contains("://") {
+        // A relative one may have a URL in its query.
+        let is_scheme = |text: &str| {
+            text.chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+        };
+        if location
+            .split_once("://")
+            .is_some_and(|(scheme, _)| is_scheme(scheme))
+        {
             let mut other = Url::parse(location)?;
             let as_safe = other.tls || !self.tls;
             if other.host == self.host && as_safe && other.user.is_none() {
@@ -110,8 +118,9 @@ impl Url {
         if let Some(rest) = location.strip_prefix("//") {
             return self.join(&format!("{}://{rest}", self.scheme()));
         }
+        let location = escaped(location);
         let path = if location.starts_with('/') {
-            location.to_owned()
+            location
         } else {
             let directory = self.path.rfind('/').unwrap_or(0);
             format!("{}/{location}", &self.path[..directory])
@@ -121,6 +130,11 @@ impl Url {
             ..self.clone()
         })
     }
+}
+
+/// A path and query as it is sent: without a fragment, which is nobody's business but ours.
+fn escaped(path: &str) -> String {
+    path.split('#').next().unwrap_or("").replace(' ', "%20")
 }
 
 fn decoded(text: &str) -> String {
@@ -184,6 +198,14 @@ mod tests {
     fn a_redirection_takes_the_password_to_no_other_host() {
         let url = Url::parse("http://me:a@cam/a/b").expect("a URL");
         assert_eq!(url.join("c").expect("a URL").path, "/a/c");
+        let asks = url.join("/c?to=http://x/#y").expect("a URL");
+        assert_eq!(
+            (&*asks.path, &*asks.host),
+            ("/c?to=http://x/", "cam"),
+            "a URL in a query is none to go to"
+        );
+        let blank = Url::parse("http://cam/a b").expect("a URL");
+        assert_eq!(blank.path, "/a%20b", "what is proved is what is asked for");
         let user_at = |url: &Url, location| url.join(location).expect("a URL").user.is_some();
         assert!(user_at(&url, "http://cam:81/d"));
         assert!(user_at(&url, "https://cam/d"));

@@ -67,10 +67,10 @@ impl Device {
     pub(super) fn watch_source(&self) -> bool {
         let mut subscription = abi::Subscription {
             kind: abi::EVENT_SOURCE_CHANGE,
+            // Of each input, which the kernel takes for the number of the event.
+            id: self.input().map_or(0, |input| input.index),
             ..abi::Subscription::ZERO
         };
-        // Of each input, which the kernel takes for the number of the event.
-        subscription.id = self.input().map_or(0, |input| input.index);
         kernel::subscribe(self.fd(), &mut subscription).is_ok()
     }
 
