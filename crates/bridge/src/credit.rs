@@ -15,6 +15,8 @@ use crate::wire::{Ask, MAX_WINDOW};
 const AGAIN_NS: u64 = 400_000_000;
 /// How long it waits for a frame that it has asked for, at least.
 const PATIENCE_NS: u64 = 1_000_000_000;
+/// The longest that a frame is waited for.
+const MOST_PATIENCE_NS: u64 = 30_000_000_000;
 /// How much longer than the last frame a frame may take.
 const LONGER: u64 = 4;
 /// How often the far clock is asked, and how often at the start.
@@ -99,7 +101,9 @@ impl Credits {
         now_ns: u64,
     ) -> Option<u32> {
         if run == self.run {
-            self.got = self.got.max(index);
+            // No more than can have been asked for, whatever it says.
+            let most = self.got.saturating_add(MAX_WINDOW);
+            self.got = self.got.max(index.min(most));
             self.heard_ns = now_ns;
         }
         if let Some(transit_ns) = transit_ns {
@@ -135,7 +139,10 @@ impl Credits {
 
     fn patience_ns(&self) -> u64 {
         let last = self.transits.iter().copied().max().unwrap_or(0);
-        PATIENCE_NS.max(LONGER.saturating_mul(last))
+        // What an old frame took, or what a liar says, is not to be waited for.
+        PATIENCE_NS
+            .max(LONGER.saturating_mul(last))
+            .min(MOST_PATIENCE_NS)
     }
 
     /// What to ask for now, if anything.
@@ -147,7 +154,11 @@ impl Credits {
         }
         // Before the first frame the far clock is asked, while nothing else is in the link.
         let starting = self.pongs < FIRST_PINGS && since(self.began_ns) < PATIENCE_NS;
-        let upto = if starting { 0 } else { self.got + self.window };
+        let upto = if starting {
+            0
+        } else {
+            self.got.saturating_add(self.window)
+        };
         let pings = if self.pongs < FIRST_PINGS {
             since(self.pinged_ns) >= FIRST_PING_NS
         } else {
@@ -167,7 +178,7 @@ impl Credits {
         Some(Ask {
             run: self.run,
             got: self.got,
-            upto: self.upto.min(self.got + MAX_WINDOW),
+            upto: self.upto.min(self.got.saturating_add(MAX_WINDOW)),
             ping_ns: if pings { now_ns } else { 0 },
         })
     }
@@ -194,6 +205,19 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
+
+    #[test]
+    fn what_a_liar_says_neither_overflows_nor_is_waited_for() {
+        let mut credits = Credits::new(1, MS);
+        credits.frame(1, u32::MAX, Some(u64::MAX), 2 * MS);
+        assert_eq!(credits.got, MAX_WINDOW);
+        assert_eq!(credits.patience_ns(), MOST_PATIENCE_NS);
+        for second in 1..100 {
+            credits.frame(1, u32::MAX, None, second * 1000 * MS);
+            let ask = credits.ask(second * 1000 * MS).expect("it asks");
+            assert!(ask.upto <= ask.got.saturating_add(MAX_WINDOW));
+        }
+    }
 
     /// One that has asked the time, over a link with this round trip.
     fn started(round_ms: u64) -> (Credits, u64) {

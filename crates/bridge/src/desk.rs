@@ -162,7 +162,7 @@ impl Desk {
             if self.stop.is_set() {
                 return Ok(Waited::Stopped);
             }
-            self.keep_up(frame_ns, consumer);
+            self.keep_up(frame_ns, consumer, plan.as_ref().err());
             if self.outlets.count() == 0 {
                 return Ok(Waited::TimedOut);
             }
@@ -188,7 +188,7 @@ impl Desk {
                 Waited::Frame => {
                     frame_ns = monotonic_ns();
                     if wanted.is_some() {
-                        self.send_newest(consumer, plan.as_ref());
+                        self.send_newest(consumer, plan.as_ref().ok());
                     }
                 }
                 Waited::Renewed => plan = self.plan(consumer),
@@ -198,7 +198,7 @@ impl Desk {
         }
     }
 
-    fn plan(&mut self, consumer: &Consumer) -> Option<Plan> {
+    fn plan(&mut self, consumer: &Consumer) -> Result<Plan, String> {
         let stream = consumer.stream();
         match Plan::new(&self.options, &stream.planes, stream.geometry) {
             Ok(plan) => {
@@ -207,12 +207,13 @@ impl Desk {
                     let names = plan.left_out.join(", ");
                     tracing::warn!("{} cannot be sent of bus {}", names, self.bus);
                 }
-                Some(plan)
+                Ok(plan)
             }
             Err(error) => {
-                tracing::warn!("bus {} cannot be sent: {error}", self.bus);
-                self.tell_quiet(&format!("bus {} cannot be sent: {error}", self.bus));
-                None
+                let why = format!("bus {} cannot be sent: {error}", self.bus);
+                tracing::warn!("{why}");
+                self.tell_quiet(&why);
+                Err(why)
             }
         }
     }
@@ -278,13 +279,14 @@ impl Desk {
     }
 
     /// What is to be done now and then.
-    fn keep_up(&mut self, frame_ns: u64, consumer: &Consumer) {
+    fn keep_up(&mut self, frame_ns: u64, consumer: &Consumer, unsendable: Option<&String>) {
         let now_ns = monotonic_ns();
         if now_ns.saturating_sub(self.told_ns) >= SILENCE_NS {
             self.told_ns = now_ns;
             self.outlets.forget();
-            if now_ns.saturating_sub(frame_ns) >= SILENCE_NS && self.outlets.is_wanted() {
-                let reason = self.reason();
+            let is_silent = now_ns.saturating_sub(frame_ns) >= SILENCE_NS;
+            if (is_silent || unsendable.is_some()) && self.outlets.is_wanted() {
+                let reason = unsendable.cloned().unwrap_or_else(|| self.reason());
                 self.tell_now(&reason);
             }
         }

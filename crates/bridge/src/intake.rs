@@ -57,6 +57,8 @@ pub(crate) struct Intake {
     late: u64,
     /// What was said last of frames that are none.
     said_ns: u64,
+    /// Why there are no frames, as it was said last before there was a bus.
+    told_reason: String,
     /// Whether a bus that cannot be made ends the program.
     alone: bool,
     retry_ns: u64,
@@ -114,6 +116,7 @@ impl Intake {
             old: 0,
             late: 0,
             said_ns: 0,
+            told_reason: String::new(),
             alone,
             retry_ns: 0,
         };
@@ -164,6 +167,7 @@ impl Intake {
                         self.credits.quiet(came_ns);
                         if !quiet.reason.is_empty() {
                             self.stall(&quiet.reason);
+                            self.say_nothing_yet(&quiet.reason);
                         }
                     }
                 }
@@ -334,12 +338,22 @@ impl Intake {
         }
     }
 
+    /// Before the first frame there is no bus that could say why.
+    fn say_nothing_yet(&mut self, reason: &str) {
+        if self.local.is_none() && self.told_reason != reason {
+            reason.clone_into(&mut self.told_reason);
+            tracing::info!("{} gives no frames: {reason}", self.far);
+        }
+    }
+
     /// What is to be done now and then.
     fn keep_up(&mut self) -> anyhow::Result<()> {
         let now_ns = monotonic_ns();
         let gap_ns = self.credits.gap_ns().unwrap_or(0);
         let silence_ns = now_ns.saturating_sub(self.heard_ns);
         if silence_ns > SILENCE_NS.max(SILENCE_GAPS.saturating_mul(gap_ns)) {
+            // Whoever speaks next is listened to: its clock may be behind, and what was said before may have been a lie.
+            self.sender = 0;
             let seconds = silence_ns as f64 / 1e9;
             self.stall(&format!(
                 "nothing has come from {} for {seconds:.1} s",

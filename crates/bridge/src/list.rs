@@ -1,6 +1,6 @@
 //! `framebus bridge ls`: what is sent, by whom.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -75,28 +75,25 @@ fn open_within(link: &Link, wait: Duration, stop: &Stop) -> anyhow::Result<Optio
 fn look_around(session: &Session, wait: Duration, stop: &Stop) -> anyhow::Result<Vec<Row>> {
     let ups = watch(session, &FarBus::any())?;
     let end_ns = monotonic_ns().saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
-    let mut there: BTreeMap<FarBus, ()> = BTreeMap::new();
+    let mut there = BTreeSet::new();
     // The links come up one after the other; once somebody is there the others are not far.
     let settle = (wait / 4).min(Duration::from_millis(300));
     while !stop.is_set() {
         let left = Duration::from_nanos(end_ns.saturating_sub(monotonic_ns()));
-        let step = if there.is_empty() {
-            left
-        } else {
-            left.min(settle)
+        let step = match there.is_empty() {
+            // A request to stop is looked at in between.
+            true => left.min(Duration::from_millis(100)),
+            false => left.min(settle),
         };
-        match ups.events.recv_timeout(
-            step.min(Duration::from_millis(100))
-                .max(Duration::from_millis(1)),
-        ) {
-            Ok((far, true)) => drop(there.insert(far, ())),
+        match ups.events.recv_timeout(step.max(Duration::from_millis(1))) {
+            Ok((far, true)) => drop(there.insert(far)),
             Ok((far, false)) => drop(there.remove(&far)),
             Err(_) if !there.is_empty() || left.is_zero() => break,
             Err(_) => {}
         }
     }
     let mut rows = Vec::new();
-    for far in there.into_keys() {
+    for far in there {
         let about = ask(session, &far, wait.min(Duration::from_secs(2)));
         rows.push(Row {
             schema: 1,

@@ -25,6 +25,8 @@ pub(crate) struct LocalBus {
     /// Frames between those that came, of this far bus.
     lost: u64,
     published: u64,
+    /// Whether a frame of this far bus has been published.
+    begun: bool,
     jpeg: Vec<u8>,
 }
 
@@ -100,6 +102,7 @@ impl LocalBus {
             stalled: false,
             lost: 0,
             published: 0,
+            begun: false,
             jpeg: Vec::new(),
         })
     }
@@ -118,6 +121,7 @@ impl LocalBus {
         if shape.epoch != self.epoch {
             self.epoch = shape.epoch;
             self.shift = Self::shift(&self.producer, header.sequence);
+            self.begun = false;
         }
         let mut frames = self.producer.options().frames();
         frames.geometry = shape.geometry;
@@ -202,9 +206,10 @@ impl LocalBus {
         if let Err(error) = claim.publish_as(meta, Numbered { sequence, origin }) {
             return Published::Dropped(Some(error.to_string()));
         }
-        let lost = match self.published {
-            0 => 0,
-            _ => sequence.saturating_sub(newest + 1),
+        // The first frame of a far bus says where its numbers begin, not what was missed.
+        let lost = match std::mem::replace(&mut self.begun, true) {
+            true => sequence.saturating_sub(newest + 1),
+            false => 0,
         };
         self.lost += lost;
         self.producer.count_source_dropped(lost);

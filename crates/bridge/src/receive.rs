@@ -1,6 +1,6 @@
 //! `framebus bridge receive`: buses of what other machines send.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
@@ -56,6 +56,7 @@ pub(crate) fn receive(receiving: &Receiving, link: &Link) -> anyhow::Result<Exit
         stop: stop.clone(),
         intakes: HashMap::new(),
         alone,
+        refused: HashSet::new(),
         told_of_many: false,
     };
     let ups = watch(&session, &FarBus::any())?;
@@ -72,7 +73,7 @@ pub(crate) fn receive(receiving: &Receiving, link: &Link) -> anyhow::Result<Exit
     let end_ns = deadline_ns(receiving.duration);
     while !stop.is_set() && end_ns.is_none_or(|end_ns| monotonic_ns() < end_ns) {
         match ups.events.recv_timeout(STEP) {
-            Ok((far, is_up)) => hall.hear(&far, is_up)?,
+            Ok((far, is_up)) => hall.hear(&far, is_up),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -124,6 +125,8 @@ struct Hall<'a> {
     stop: Stop,
     intakes: HashMap<FarBus, (Teller, JoinHandle<anyhow::Result<()>>)>,
     alone: bool,
+    /// Buses that cannot be received, which was said.
+    refused: HashSet<FarBus>,
     told_of_many: bool,
 }
 
@@ -157,14 +160,14 @@ impl Hall<'_> {
     }
 
     /// A sender has come or gone.
-    fn hear(&mut self, far: &FarBus, is_up: bool) -> anyhow::Result<()> {
+    fn hear(&mut self, far: &FarBus, is_up: bool) {
         if let Some((teller, _)) = self.intakes.get(far) {
             // Where there is no room frames are coming, which says as much.
             let _ = teller.try_send(Incoming::Up(is_up));
-            return Ok(());
+            return;
         }
         if !is_up || !self.wanted.iter().any(|wanted| wanted.far.means(far)) {
-            return Ok(());
+            return;
         }
         if self.intakes.len() >= MOST {
             if !self.told_of_many {
@@ -173,10 +176,16 @@ impl Hall<'_> {
                     "{far} is left out: no more than {MOST} buses are received at a time"
                 );
             }
-            return Ok(());
+            return;
         }
         tracing::info!("{far} is sent");
-        self.start(far)
+        // Anybody may announce a bus, by a name that is none here: the others go on.
+        if let Err(error) = self.start(far)
+            && self.refused.len() < MOST
+            && self.refused.insert(far.clone())
+        {
+            tracing::warn!("{far} is left out: {error:#}");
+        }
     }
 
     fn has_failed(&self) -> bool {

@@ -14,6 +14,7 @@ use crate::tui::{self, Wants};
 use framebus::observe::{Picture, SCHEMA, Snapshot};
 use framebus_tools::bridging::{Bridging, Errand, Link, Looking};
 use framebus_tools::job::{BRIDGE, Job, Task};
+use framebus_tools::log::{LogFormat, Logging};
 
 /// How often a picture is asked for.
 const PICTURE: Duration = Duration::from_secs(1);
@@ -78,7 +79,13 @@ impl Remote {
         };
         let errand = Errand::Look(looking);
         let path = BRIDGE.find("--remote")?;
-        let job = Job::new(Task::Bridge(Bridging { link, errand }));
+        let mut job = Job::new(Task::Bridge(Bridging { link, errand }));
+        // What it logs is read here: why it ends, and nothing else.
+        job.logging = Logging {
+            quiet: true,
+            format: LogFormat::Text,
+            ..job.logging
+        };
         let mut command: Command = job.command(&path);
         let mut child = command
             .stdin(Stdio::null())
@@ -103,7 +110,9 @@ impl Remote {
         thread::spawn(move || {
             let lines = BufReader::new(stderr).lines();
             for line in lines.map_while(Result::ok) {
-                let error = line.strip_prefix("framebus: ").unwrap_or(&line);
+                let error = line
+                    .split_once("framebus: ")
+                    .map_or(&*line, |(_, rest)| rest);
                 if tell.send(Moment::Trouble(error.to_owned())).is_err() {
                     break;
                 }

@@ -145,12 +145,13 @@ fn a_bus_without_what_is_asked_for_says_so_on_both_sides() {
     let mut sender = both
         .lab
         .start("a", &format!("bridge send -b {near} --host h --planes bgr"));
-    let _receiver = both
+    let mut receiver = both
         .lab
         .start("a", &format!("bridge receive h/{near}={far}"));
     sender.says(
         "it has no plane that can be sent of those that --planes asks for (bgr), it has gray, meta",
     );
+    receiver.says("--planes asks for (bgr)");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn on_loopback_nothing_has_to_be_said() {
 fn lag(near: &str, watcher: &Watcher) -> u64 {
     let mut lags = Vec::new();
     let mut seen = watcher.frames();
-    while lags.len() < 9 {
+    while lags.len() < 15 {
         until("the next frame has come", || watcher.frames() > seen);
         let newest = look(near).producer.expect("a producer").sequence;
         let came = watcher.seen();

@@ -149,3 +149,27 @@ fn who_lies_to_a_receiver_or_a_sender_is_left_out_and_frames_go_on() {
     std::thread::sleep(Duration::from_millis(10));
     assert!(sender.is_running() && receiver.is_running());
 }
+
+#[test]
+fn a_bus_whose_name_is_none_here_is_left_out_and_the_others_come() {
+    let lab = Lab::new();
+    let (near, router) = (lab.bus("near"), port());
+    let mut route = lab.start_here(&format!("bridge route --listen 127.0.0.1:{router}"));
+    route.says("routing");
+    let session = stranger(router);
+    // Each may be a name; both together are too long for one here.
+    let (host, name) = ("raspberrypi-garage-north", "front-camera");
+    let _token = session
+        .liveliness()
+        .declare_token(format!("framebus/1/{host}/{name}/up"))
+        .wait()
+        .expect("a token");
+    let mut receiver = lab.start_here(&format!("bridge receive */* --connect 127.0.0.1:{router}"));
+    receiver.says(&format!("{host}/{name} is left out"));
+    let _camera = lab.start_here(&format!("produce pattern -b {near} --size 64x48 --fps 20"));
+    let _sender = lab.start_here(&format!(
+        "bridge send -b {near} --host h --connect 127.0.0.1:{router}"
+    ));
+    receiver.says(&format!("bus h-{near}: h/{near}, 64x48"));
+    assert!(receiver.is_running());
+}

@@ -75,8 +75,8 @@ fn the_recipe_lets_in_who_has_a_certificate_and_nobody_else() {
         )
     };
     let (plain, strange) = (lab.bus("plain"), lab.bus("strange"));
-    let _plain = receive(&plain, "tcp/localhost:7447", "");
-    let _strange = receive(
+    let mut without = receive(&plain, "tcp/localhost:7447", "");
+    let mut foreigner = receive(
         &strange,
         "tls/localhost:7447",
         &format!("--zenoh {foreign}"),
@@ -84,6 +84,11 @@ fn the_recipe_lets_in_who_has_a_certificate_and_nobody_else() {
     let _receiver = receive(&far, "tls/localhost:7447", &format!("--zenoh {receives}"));
     let watcher = Watcher::start(&far, false);
     until("frames come", || watcher.frames() >= 20);
+    // Both have tried, and still do.
+    for program in [&mut without, &mut foreigner] {
+        program.says("waiting for");
+        assert!(program.is_running());
+    }
     for bus in [&plain, &strange] {
         assert!(look(bus).segment.is_none(), "{bus} has frames");
     }
