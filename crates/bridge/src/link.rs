@@ -74,8 +74,12 @@ pub(crate) fn at(link: &Link) -> String {
 }
 
 /// The engine's words name sources and lines; a person is told what failed.
+fn plain(error: &str) -> &str {
+    error.split(" at ").next().unwrap_or(error).trim()
+}
+
 fn words(error: &str, link: &Link) -> String {
-    let plain = error.split(" at ").next().unwrap_or(error).trim();
+    let plain = plain(error);
     match (link.listen.as_slice(), &link.zenoh) {
         ([], None) => format!("cannot join the network: {plain}"),
         ([], Some(file)) => format!(
@@ -90,25 +94,24 @@ fn configure(link: &Link, role: Role) -> anyhow::Result<Config> {
     let mut config = match &link.zenoh {
         Some(path) => {
             let read = Config::from_file(path);
-            let read = read.map_err(|error| {
-                let error = error.to_string();
-                anyhow!(
-                    "{}",
-                    error
-                        .split(" at ")
-                        .next()
-                        .unwrap_or(&error)
-                        .trim()
-                        .to_owned()
-                )
-            });
+            let read = read.map_err(|error| anyhow!("{}", plain(&error.to_string()).to_owned()));
             read.with_context(|| format!("{} is no configuration of Zenoh", path.display()))?
         }
         None => Config::default(),
     };
     let mut settings = Settings(&mut config);
     let lists = |list: &[String]| serde_json::to_string(list);
-    if link.zenoh.is_none() || !link.listen.is_empty() {
+    // By itself Zenoh listens at a port of all interfaces, without TLS, where its file says nothing of that.
+    let usual = Config::default();
+    let says_nothing = |settings: &Settings<'_>, key: &str| {
+        settings.0.get_json(key).ok() == usual.get_json(key).ok()
+    };
+    if !link.listen.is_empty() || says_nothing(&settings, "listen/endpoints") {
+        if link.listen.is_empty() && role == Role::Router {
+            return Err(anyhow!(
+                "a router listens: give --listen, or listen in the file of --zenoh"
+            ));
+        }
         settings.set("listen/endpoints", &lists(&link.listen)?)?;
     }
     if link.zenoh.is_none() || !link.connect.is_empty() {
@@ -159,6 +162,39 @@ impl Settings<'_> {
         match self.0.get_json(key).as_deref() {
             Ok("null") | Err(_) => self.set(key, value),
             Ok(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_open_that_nobody_has_asked_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let listens = |role, file: &str, listen: &[&str]| {
+            let path = directory.path().join("zenoh.json5");
+            std::fs::write(&path, file).expect("a file");
+            let link = Link {
+                listen: listen.iter().map(ToString::to_string).collect(),
+                connect: Vec::new(),
+                discover: false,
+                zenoh: Some(path),
+            };
+            let config = configure(&link, role)?;
+            Ok::<_, anyhow::Error>(config.get_json("listen/endpoints").expect("a setting"))
+        };
+        let silent = "{ transport: { link: { tls: { enable_mtls: true } } } }";
+        assert_eq!(listens(Role::End, silent, &[]).expect("settings"), "[]");
+        let error = listens(Role::Router, silent, &[]).expect_err("it listens nowhere");
+        assert!(error.to_string().contains("a router listens"), "{error}");
+        let one = "tcp/127.0.0.1:9";
+        let expected = format!("[\"{one}\"]");
+        for role in [Role::End, Role::Router] {
+            assert_eq!(listens(role, silent, &[one]).expect("settings"), expected);
+            let file = format!("{{ listen: {{ endpoints: [\"{one}\"] }} }}");
+            assert_eq!(listens(role, &file, &[]).expect("settings"), expected);
         }
     }
 }
