@@ -6,37 +6,53 @@ usage: run.py WINE PROGRAMS KILLS   (bin/test-windows calls it)
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 WINE, PROGRAMS, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 PATIENCE = 120
+# What a consumer says that comes while there is no producer, or before its index is free.
+TOO_EARLY = ("there is no bus", "in use")
 
 
-def start(program, *arguments):
-    path = os.path.join(PROGRAMS, program + ".exe")
-    return subprocess.Popen(
-        [WINE, path, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+class Started:
+    """A program under Wine. What it says goes into files: a pipe would end only with Wine's own processes, which get the output
+    of whoever starts them and keep it open."""
 
+    def __init__(self, program, *arguments):
+        self.words = [program, *map(str, arguments)]
+        self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+        path = os.path.join(PROGRAMS, program + ".exe")
+        self.process = subprocess.Popen([WINE, path, *self.words[1:]], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
 
-def end(process, expected=0):
-    """What a program says at its end, which has to come."""
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise AssertionError(f"{process.args[1:]} does not end") from None
-    assert process.returncode == expected, f"{process.args[1:]} ended with {process.returncode}: {out}{err}"
-    return json.loads(out.splitlines()[-1]) if out.strip() else err
+    def said(self):
+        """Standard output and error so far."""
+        return tuple(os.pread(file.fileno(), 1 << 20, 0).decode() for file in (self.out, self.err))
 
+    def end(self, expected=0):
+        """What it says at its end, which has to come: the last line, read as JSON, or without one its error."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.words} does not end; it said {self.said()}") from None
+        out, err = self.said()
+        assert code == expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        return json.loads(out.splitlines()[-1]) if out.strip() else err
 
-def kill(process):
-    """As the task manager does: no code of the process runs any more."""
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    def until(self, word):
+        """Waits until it has said this."""
+        due = time.monotonic() + PATIENCE
+        while word not in self.said()[0]:
+            assert self.process.poll() is None and time.monotonic() < due, f"{self.words} does not say {word}: {self.said()}"
+            time.sleep(0.02)
+
+    def kill(self):
+        """As the task manager does: no code of the process runs any more."""
+        self.process.kill()
+        self.process.wait()
 
 
 def whole(report):
@@ -48,17 +64,17 @@ def matrix():
     print("== producers and consumers in Rust and in C, on frames that prove themselves whole", flush=True)
     for producer in ("rust", "c"):
         bus = f"matrix-{producer}"
-        produced = start(producer, "produce", bus, 160, 120, 60, 4, 2)
+        produced = Started(producer, "produce", bus, 160, 120, 60, 4, 2)
         consumers = [
-            start("rust", "consume", bus, 0, "newest", 60),
-            start("c", "consume", bus, 1, "every", 60),
-            start("c", "consume", bus, 2, "newest", 60),
-            start("rust", "consume", bus, 3, "slow", 60),
+            Started("rust", "consume", bus, 0, "newest", 60),
+            Started("c", "consume", bus, 1, "every", 60),
+            Started("c", "consume", bus, 2, "newest", 60),
+            Started("rust", "consume", bus, 3, "slow", 60),
         ]
-        sent = end(produced)
+        sent = produced.end()
         assert sent["published"] > 0 and sent["starved"] == 0, sent
         for consumer in consumers:
-            got = whole(end(consumer))
+            got = whole(consumer.end())
             assert got["end"] == "ended" and got["last"] == sent["sequence"] and got["taken"] > 0, (got, sent)
             assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
         slow = got
@@ -68,11 +84,11 @@ def matrix():
 def planes():
     print("== planes and metadata", flush=True)
     for producer in ("rust", "c"):
-        produced = start(producer, "produce-planes", "planes", 2, 40)
-        consumers = [start(client, "consume-planes", "planes", index) for index, client in enumerate(("rust", "c"))]
-        assert end(produced)["published"] == 40
+        produced = Started(producer, "produce-planes", "planes", 2, 40)
+        consumers = [Started(client, "consume-planes", "planes", index) for index, client in enumerate(("rust", "c"))]
+        assert produced.end()["published"] == 40
         for consumer in consumers:
-            got = end(consumer)
+            got = consumer.end()
             # Who is slow to attach begins later.
             assert got["taken"] > 20 and got["wrong"] == 0, got
 
@@ -80,28 +96,28 @@ def planes():
 def deaths():
     print("== who is killed, and what the others see", flush=True)
     bus = "deaths"
-    produced = start("rust", "produce", bus, 64, 48, 100, 2, 600)
-    holder = start("c", "consume", bus, 0, "hold", 60)
-    other = start("rust", "consume", bus, 1, "newest", 60)
-    assert holder.stdout.readline().startswith("holding")
-    refused = end(start("rust", "consume", bus, 0, "newest", 1), 1)
+    produced = Started("rust", "produce", bus, 64, 48, 100, 2, 600)
+    holder = Started("c", "consume", bus, 0, "hold", 60)
+    other = Started("rust", "consume", bus, 1, "newest", 60)
+    holder.until("holding")
+    refused = Started("rust", "consume", bus, 0, "newest", 1).end(1)
     assert "consumer 0" in refused and "in use" in refused, refused
-    second = end(start("rust", "produce", bus, 64, 48, 100, 2, 1), 1)
+    second = Started("rust", "produce", bus, 64, 48, 100, 2, 1).end(1)
     assert "already has a producer" in second or "in use" in second, second
     # A consumer that dies with a frame: its index is free at once, and its frame.
-    kill(holder)
-    after = start("c", "consume", bus, 0, "newest", 60)
+    holder.kill()
+    after = Started("c", "consume", bus, 0, "newest", 60)
     time.sleep(2)
     # A producer that dies: its consumers are told that it was lost.
-    kill(produced)
+    produced.kill()
     for consumer in (after, other):
-        got = whole(end(consumer))
+        got = whole(consumer.end())
         assert got["end"] == "lost" and got["taken"] > 0, got
     # The next one has the bus without a hand being lifted.
-    produced = start("rust", "produce", bus, 64, 48, 100, 1, 1)
-    got = whole(end(start("rust", "consume", bus, 0, "newest", 60)))
+    produced = Started("rust", "produce", bus, 64, 48, 100, 1, 1)
+    got = whole(Started("rust", "consume", bus, 0, "newest", 60).end())
     assert got["end"] == "ended", got
-    end(produced)
+    produced.end()
 
 
 def chaos():
@@ -109,9 +125,9 @@ def chaos():
     print(f"== {KILLS} random kills (FRAMEBUS_CHAOS_SEED={seed})", flush=True)
     dice = random.Random(seed)
     bus = "chaos"
-    producer = lambda: start("rust", "produce", bus, 64, 48, 200, 3, 3600)
+    producer = lambda: Started("rust", "produce", bus, 64, 48, 200, 3, 3600)
     kinds = [("rust", "newest"), ("c", "every"), ("rust", "slow")]
-    consumer = lambda index: start(kinds[index][0], "consume", bus, index, kinds[index][1], 60)
+    consumer = lambda index: Started(kinds[index][0], "consume", bus, index, kinds[index][1], 60)
     everybody = [producer()] + [consumer(index) for index in range(3)]
     kills, ends, taken, due = 0, 0, 0, time.monotonic() + 60 + 3 * KILLS
     while kills < KILLS:
@@ -119,47 +135,40 @@ def chaos():
         time.sleep(dice.uniform(0.0, 0.15))
         # The producer less often: every consumer starts again with it.
         victim = dice.choice([0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
-        for place, process in enumerate(everybody):
-            if process.poll() is not None:
-                out, err = process.communicate()
+        for place, started in enumerate(everybody):
+            if started.process.poll() is not None:
                 if place == 0:
-                    raise AssertionError(f"the producer has ended: {out}{err}")
-                if process.returncode == 0:
-                    got = whole(json.loads(out.splitlines()[-1]))
+                    raise AssertionError(f"the producer has ended: {started.said()}")
+                if started.process.returncode == 0:
+                    got = whole(started.end())
                     assert got["end"] in ("lost", "ended"), got
                     ends, taken = ends + 1, taken + got["taken"]
                 else:
-                    # It came while there was no producer, or before its index was free.
-                    assert "bus" in err, err
+                    said = started.end(1)
+                    assert any(reason in said for reason in TOO_EARLY), said
                 everybody[place] = consumer(place - 1)
-        kill(everybody[victim])
+        everybody[victim].kill()
         kills += 1
         everybody[victim] = producer() if victim == 0 else consumer(victim - 1)
     for process in everybody:
-        kill(process)
+        process.kill()
     print(f"{kills} kills; {ends} consumers saw their producer go, after {taken} frames", flush=True)
-    produced = start("rust", "produce", bus, 64, 48, 100, 3, 1)
+    produced = Started("rust", "produce", bus, 64, 48, 100, 3, 1)
     consumers = [consumer(index) for index in range(3)]
-    sent = end(produced)
+    sent = produced.end()
     assert sent["published"] > 0 and sent["starved"] == 0, sent
     for process in consumers:
-        got = whole(end(process))
+        got = whole(process.end())
         assert got["end"] == "ended" and got["last"] == sent["sequence"], (got, sent)
 
 
-# Wine's own processes get the output of whoever starts first, and keep it open: that one says nothing, and stays.
-keeper = subprocess.Popen(
-    [WINE, os.path.join(PROGRAMS, "c.exe"), "produce", "keeper", "64", "48", "1", "1", "1"],
-    stdin=subprocess.DEVNULL,
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.DEVNULL,
-)
+# Keeps Wine's own processes, so that not every program starts them anew.
+keeper = Started("c", "produce", "keeper", 64, 48, 1, 1, 1)
 try:
-    end(start("c", "consume", "nobody", 0, "newest", 1), 1)
+    Started("c", "consume", "nobody", 0, "newest", 1).end(1)
     matrix()
     planes()
     deaths()
     chaos()
 finally:
     keeper.kill()
-    keeper.wait()
