@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use framebus_tools::bridging::{Bridging, Errand, Link, Listing, Named, Receiving, Sending};
+use framebus_tools::far_bus::FarBus;
 use framebus_tools::job::{Job, Task};
 
 use super::config::{Config, PlaneList, parse_planes};
@@ -235,7 +236,7 @@ impl ReceiveArgs {
         let mut wanted = self.wanted.clone();
         if wanted.is_empty() {
             wanted.push(Wanted {
-                far: "*/*".to_owned(),
+                far: FarBus::any(),
                 local: None,
             });
         }

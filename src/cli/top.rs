@@ -22,6 +22,7 @@ use framebus::bus::{BusName, Observer};
 use framebus::observe::{Baseline, BusState, Picture, Sampler, Snapshot, Thresholds};
 use framebus::stop::Stop;
 use framebus_tools::exit::{EXIT_NO_BUS, of_attach, stopped};
+use framebus_tools::far_bus::FarBus;
 
 /// Watch a bus: producer, slots, consumers and what the camera sees. Changes nothing
 #[derive(Debug, Clone, Args)]
@@ -32,7 +33,7 @@ pub struct TopArgs {
     pub bus: Option<BusName>,
     /// Watch a bus of another machine, which `framebus bridge send` sends; a picture comes once a second
     #[arg(long, value_name = "HOST/BUS", value_parser = parse_far, conflicts_with = "bus")]
-    pub remote: Option<String>,
+    pub remote: Option<FarBus>,
     #[command(flatten)]
     link: LinkArgs,
     /// Print one snapshot and end

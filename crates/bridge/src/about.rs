@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use zenoh::query::Query;
 use zenoh::{Session, Wait};
 
-use crate::keys::FarBus;
+use crate::keys::key;
 use crate::outlet::Outlets;
+use framebus_tools::bridging::LookPicture;
+use framebus_tools::far_bus::FarBus;
 
 /// The least time between two looks at a bus, whoever asks.
 const LOOK_NS: u64 = 100_000_000;
@@ -39,19 +41,11 @@ pub(crate) struct About {
 
 /// A moment of a bus, as `framebus top --remote` is told it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Look {
+pub(crate) struct Answer {
     pub(crate) version: String,
     pub(crate) snapshot: Snapshot,
-    pub(crate) picture: Option<PictureHead>,
-}
-
-/// What is known of a picture; its JPEG is beside it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct PictureHead {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) slot: u8,
-    pub(crate) sequence: u64,
+    /// What is known of a picture; its JPEG is beside it.
+    pub(crate) picture: Option<LookPicture>,
 }
 
 /// A bus that is asked about.
@@ -72,12 +66,12 @@ pub(crate) fn answer(session: &Session, answering: Answering) -> anyhow::Result<
     let far = &answering.far;
     let failed = |error| anyhow::anyhow!("{far} cannot be asked about: {error}");
     let about = session
-        .declare_queryable(far.key("about"))
+        .declare_queryable(key(&far, "about"))
         .callback(hand(&ask))
         .wait()
         .map_err(failed)?;
     let top = session
-        .declare_queryable(far.key("top"))
+        .declare_queryable(key(&far, "top"))
         .callback(hand(&ask))
         .wait()
         .map_err(failed)?;
@@ -133,7 +127,7 @@ impl Eye {
             (serde_json::to_vec(&self.about()), Vec::new())
         };
         let Ok(text) = text else { return };
-        let key = self.of.far.key(if is_top { "top" } else { "about" });
+        let key = key(&self.of.far, if is_top { "top" } else { "about" });
         let _ = query.reply(key, text).attachment(jpeg).wait();
     }
 
@@ -142,7 +136,7 @@ impl Eye {
         let picture = picture.then(|| self.sampler.sampled_picture()).flatten();
         let small = picture.and_then(|picture| small_jpeg(&picture));
         let (head, jpeg) = small.map_or((None, Vec::new()), |(head, jpeg)| (Some(head), jpeg));
-        let look = Look {
+        let look = Answer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             snapshot,
             picture: head,
@@ -180,7 +174,7 @@ fn state(state: BusState) -> &'static str {
 }
 
 /// A picture for a terminal.
-fn small_jpeg(picture: &Picture) -> Option<(PictureHead, Vec<u8>)> {
+fn small_jpeg(picture: &Picture) -> Option<(LookPicture, Vec<u8>)> {
     let geometry = Geometry::new(picture.width, picture.height)?;
     let factor = picture.width.div_ceil(PICTURE_WIDTH).max(1);
     let size = Geometry::new(picture.width / factor, picture.height / factor)?;
@@ -199,7 +193,7 @@ fn small_jpeg(picture: &Picture) -> Option<(PictureHead, Vec<u8>)> {
     jpeg_encoder::Encoder::new(&mut jpeg, PICTURE_QUALITY)
         .encode(&gray, width, height, jpeg_encoder::ColorType::Luma)
         .ok()?;
-    let head = PictureHead {
+    let head = LookPicture {
         width: size.width,
         height: size.height,
         slot: picture.slot,

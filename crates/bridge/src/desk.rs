@@ -12,11 +12,12 @@ use framebus_tools::bridging::Sending;
 use zenoh::{Session, Wait};
 
 use crate::about::{Answering, answer};
-use crate::keys::{FarBus, hash};
+use crate::keys::{hash, key, of_key};
 use crate::outlet::{Outlets, Parcel, is_id};
 use crate::pack::{PackOptions, PackScratch, Plan};
 use crate::pool::Pool;
 use crate::wire::{Ask, FrameHeader, Pong, Quiet};
+use framebus_tools::far_bus::FarBus;
 
 /// How long the loop may sleep: it notices a request to stop no later.
 const STEP: Duration = Duration::from_millis(100);
@@ -72,12 +73,12 @@ impl Desk {
         sending: &Sending,
         stop: &Stop,
     ) -> anyhow::Result<Desk> {
-        let to = far.key("to/");
+        let to = key(&far, "to/");
         let outlets = Outlets::new(session.clone(), to, sending.max_fps, stop.clone());
         let outlets = Arc::new(outlets);
         let heard = Arc::clone(&outlets);
         let asks = session
-            .declare_subscriber(far.key("ask/*"))
+            .declare_subscriber(key(&far, "ask/*"))
             .callback(move |sample| {
                 let came_ns = monotonic_ns();
                 hear(&heard, sender, &sample, came_ns);
@@ -343,7 +344,7 @@ fn is_full(error: &AttachError) -> bool {
 /// Hears what a receiver asks for, and answers at once where it wants the time.
 fn hear(outlets: &Outlets, sender: Sender, sample: &zenoh::sample::Sample, came_ns: u64) {
     let key = sample.key_expr().as_str();
-    let Some((_, what)) = FarBus::of_key(key) else {
+    let Some((_, what)) = of_key(key) else {
         return;
     };
     let Some(id) = what.strip_prefix("ask/").filter(|id| is_id(id)) else {

@@ -6,8 +6,8 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use zenoh::bytes::ZBytes;
 use zenoh::sample::Sample;
 
-use crate::keys::FarBus;
 use crate::wire::Message;
+use framebus_tools::far_bus::FarBus;
 
 /// What an intake is told.
 pub(crate) enum Incoming {

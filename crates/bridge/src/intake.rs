@@ -16,10 +16,11 @@ use zenoh::{Session, Wait};
 
 use crate::credit::Credits;
 use crate::incoming::{Incoming, Teller, hand_over};
-use crate::keys::FarBus;
+use crate::keys::key;
 use crate::local::{LocalBus, Published, is_final};
 use crate::offset::{Exchange, FarClock};
 use crate::wire::{FrameHeader, Message, Pong};
+use framebus_tools::far_bus::FarBus;
 
 /// Frames that wait here: as many as a window has.
 const QUEUED: usize = 8;
@@ -80,7 +81,7 @@ impl Intake {
         let bad = AtomicU64::new(0);
         let whose = far.clone();
         let subscriber = session
-            .declare_subscriber(far.key(&format!("to/{id}")))
+            .declare_subscriber(key(&far, &format!("to/{id}")))
             .callback(move |sample| {
                 let came_ns = monotonic_ns();
                 hand_over(&frames, &sample, came_ns, &whose, &bad);
@@ -88,7 +89,7 @@ impl Intake {
             .wait()
             .map_err(failed)?;
         let asks = session
-            .declare_publisher(far.key(&format!("ask/{id}")))
+            .declare_publisher(key(&far, &format!("ask/{id}")))
             .congestion_control(CongestionControl::Drop)
             .priority(Priority::RealTime)
             .express(true)

@@ -13,9 +13,10 @@ use serde::Serialize;
 use zenoh::{Session, Wait};
 
 use crate::about::About;
-use crate::keys::FarBus;
+use crate::keys::key;
 use crate::link::{Role, at, open};
 use crate::receive::watch;
+use framebus_tools::far_bus::FarBus;
 
 /// A line of the list.
 #[derive(Debug, Serialize)]
@@ -106,7 +107,7 @@ fn look_around(session: &Session, wait: Duration, stop: &Stop) -> anyhow::Result
 }
 
 fn ask(session: &Session, far: &FarBus, wait: Duration) -> Option<About> {
-    let replies = session.get(far.key("about")).timeout(wait).wait().ok()?;
+    let replies = session.get(key(&far, "about")).timeout(wait).wait().ok()?;
     let reply = replies.recv().ok()?;
     let sample = reply.result().ok()?;
     serde_json::from_slice(&sample.payload().to_bytes()).ok()

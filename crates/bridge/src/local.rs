@@ -7,9 +7,10 @@ use framebus::{FrameMeta, Producer};
 use framebus_tools::bridging::Receiving;
 use zenoh::bytes::ZBytes;
 
-use crate::keys::{FarBus, hash};
+use crate::keys::hash;
 use crate::unpack::unpack_jpeg;
 use crate::wire::{FrameHeader, Packing};
+use framebus_tools::far_bus::FarBus;
 
 /// A bus that is made of what another machine sends.
 #[derive(Debug)]

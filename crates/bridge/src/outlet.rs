@@ -217,7 +217,7 @@ impl Outlets {
         self.wake.wait(time);
     }
 
-    /// Whether a receiver has credit, whatever its pace; else when to look again.
+    /// Whether a receiver has credit, whatever its pace.
     pub(crate) fn is_wanted(&self) -> bool {
         let now_ns = monotonic_ns();
         self.all()
@@ -339,7 +339,7 @@ fn short(id: &str) -> String {
 }
 
 fn bus_of(key: &str) -> String {
-    crate::keys::FarBus::of_key(key).map_or_else(String::new, |(bus, _)| bus.to_string())
+    crate::keys::of_key(key).map_or_else(String::new, |(bus, _)| bus.to_string())
 }
 
 /// Whether a text can be a receiver's name: what Zenoh calls a session.

@@ -18,8 +18,9 @@ use zenoh::{Session, Wait};
 
 use crate::incoming::{Incoming, Teller};
 use crate::intake::Intake;
-use crate::keys::FarBus;
+use crate::keys::{key, of_key};
 use crate::link::{Role, at, open};
+use framebus_tools::far_bus::FarBus;
 
 const STEP: Duration = Duration::from_millis(100);
 /// The most buses that are made of what happens to be sent.
@@ -37,13 +38,11 @@ struct Wanted {
 /// One sentence for a person.
 pub(crate) fn receive(receiving: &Receiving, link: &Link) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    let mut wanted = Vec::new();
-    for (far, local) in &receiving.wanted {
-        wanted.push(Wanted {
-            far: far.parse()?,
-            local: local.as_ref().map(|named| named.0.clone()),
-        });
-    }
+    let wanted = receiving.wanted.iter().map(|(far, local)| Wanted {
+        far: far.clone(),
+        local: local.as_ref().map(|named| named.0.clone()),
+    });
+    let wanted: Vec<Wanted> = wanted.collect();
     let Some(session) = open(link, Role::End, &stop)? else {
         return Ok(stopped(&stop));
     };
@@ -66,7 +65,7 @@ pub(crate) fn receive(receiving: &Receiving, link: &Link) -> anyhow::Result<Exit
     let names: Vec<String> = receiving
         .wanted
         .iter()
-        .map(|(far, _)| far.clone())
+        .map(|(far, _)| far.to_string())
         .collect();
     tracing::info!("receiving {}{}", names.join(", "), at(link));
     notify.ready(&format!("receiving {}", names.join(", ")));
@@ -101,11 +100,11 @@ pub(crate) fn watch(session: &Session, far: &FarBus) -> anyhow::Result<Ups> {
     let (tell, events) = channel();
     let subscriber = session
         .liveliness()
-        .declare_subscriber(far.key("up"))
+        .declare_subscriber(key(&far, "up"))
         .history(true)
         .callback(move |sample| {
             let is_up = sample.kind() == SampleKind::Put;
-            if let Some((far, "up")) = FarBus::of_key(sample.key_expr().as_str()) {
+            if let Some((far, "up")) = of_key(sample.key_expr().as_str()) {
                 let _ = tell.send((far, is_up));
             }
         })

@@ -7,34 +7,18 @@ use std::time::Duration;
 use framebus::clock::monotonic_ns;
 use framebus::layout::{Format, Geometry, Plane};
 use framebus::stop::Stop;
-use framebus_tools::bridging::{Link, Looking};
+use framebus_tools::bridging::{Link, Look, LookPicture, Looking};
 use framebus_tools::exit::stopped;
-use serde::Serialize;
 use zenoh::{Session, Wait};
 
-use crate::about::{Look, PictureHead};
-use crate::keys::FarBus;
+use crate::about::Answer;
+use crate::keys::key;
 use crate::link::{Role, open};
 use crate::unpack::unpack_jpeg;
+use framebus_tools::far_bus::FarBus;
 
 /// The most bytes of an answer.
 const MOST: usize = 4 << 20;
-
-/// A line: a snapshot, or why there is none.
-#[derive(Debug, Serialize)]
-struct Line {
-    snapshot: Option<framebus::observe::Snapshot>,
-    trouble: Option<String>,
-    picture: Option<Seen>,
-}
-
-/// A picture, whose pixels are so many bytes right behind the line.
-#[derive(Debug, Serialize)]
-struct Seen {
-    #[serde(flatten)]
-    head: PictureHead,
-    bytes: usize,
-}
 
 /// Prints a snapshot each interval.
 ///
@@ -42,7 +26,7 @@ struct Seen {
 /// One sentence for a person.
 pub(crate) fn look(looking: &Looking, link: &Link) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    let far: FarBus = looking.bus.parse()?;
+    let far = &looking.bus;
     let Some(session) = open(link, Role::End, &stop)? else {
         return Ok(stopped(&stop));
     };
@@ -56,26 +40,25 @@ pub(crate) fn look(looking: &Looking, link: &Link) -> anyhow::Result<ExitCode> {
         if picture {
             picture_ns = began_ns;
         }
-        let (line, gray) = match ask(&session, &far, picture) {
-            Ok((look, gray)) => {
-                let bytes = gray.len();
-                let line = Line {
-                    snapshot: Some(look.snapshot),
+        let (look, gray) = match ask(&session, far, picture) {
+            Ok((answer, gray)) => {
+                let look = Look {
+                    snapshot: Some(answer.snapshot),
                     trouble: None,
-                    picture: look.picture.map(|head| Seen { head, bytes }),
+                    picture: answer.picture,
                 };
-                (line, gray)
+                (look, gray)
             }
             Err(trouble) => {
-                let line = Line {
+                let look = Look {
                     snapshot: None,
                     trouble: Some(trouble),
                     picture: None,
                 };
-                (line, Vec::new())
+                (look, Vec::new())
             }
         };
-        if !print(&line, &gray)? {
+        if !print(&look, &gray)? {
             break;
         }
         printed += 1;
@@ -89,8 +72,8 @@ pub(crate) fn look(looking: &Looking, link: &Link) -> anyhow::Result<ExitCode> {
 }
 
 /// `false` when nobody reads any more.
-fn print(line: &Line, gray: &[u8]) -> anyhow::Result<bool> {
-    let mut bytes = serde_json::to_vec(line)?;
+fn print(look: &Look, gray: &[u8]) -> anyhow::Result<bool> {
+    let mut bytes = serde_json::to_vec(look)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(gray);
     let mut out = std::io::stdout().lock();
@@ -102,8 +85,8 @@ fn print(line: &Line, gray: &[u8]) -> anyhow::Result<bool> {
 }
 
 /// Asks for a moment; the pixels of its picture, too.
-fn ask(session: &Session, far: &FarBus, picture: bool) -> Result<(Look, Vec<u8>), String> {
-    let key = far.key("top");
+fn ask(session: &Session, far: &FarBus, picture: bool) -> Result<(Answer, Vec<u8>), String> {
+    let key = key(far, "top");
     let selector = if picture {
         format!("{key}?picture=1")
     } else {
@@ -120,7 +103,7 @@ fn ask(session: &Session, far: &FarBus, picture: bool) -> Result<(Look, Vec<u8>)
         return Err(format!("the answer about {far} is too long"));
     }
     let text = bytes.to_bytes();
-    let mut look: Look = serde_json::from_slice(&text).map_err(|_| {
+    let mut answer: Answer = serde_json::from_slice(&text).map_err(|_| {
         let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
         let version = value["version"].as_str().unwrap_or("unknown").to_owned();
         format!(
@@ -129,19 +112,19 @@ fn ask(session: &Session, far: &FarBus, picture: bool) -> Result<(Look, Vec<u8>)
         )
     })?;
     let mut gray = Vec::new();
-    if let (Some(head), Some(jpeg)) = (&look.picture, jpeg) {
+    if let (Some(head), Some(jpeg)) = (&answer.picture, jpeg) {
         match decode(head, &jpeg.to_bytes()) {
             Some(pixels) => gray = pixels,
-            None => look.picture = None,
+            None => answer.picture = None,
         }
     } else {
-        look.picture = None;
+        answer.picture = None;
     }
-    Ok((look, gray))
+    Ok((answer, gray))
 }
 
 /// The pixels of a picture that another machine has announced.
-fn decode(head: &PictureHead, jpeg: &[u8]) -> Option<Vec<u8>> {
+fn decode(head: &LookPicture, jpeg: &[u8]) -> Option<Vec<u8>> {
     let size = Geometry::new(head.width, head.height).filter(|size| size.gray_len() <= MOST)?;
     let plane = Plane::of(Format::GRAY8, size)?;
     let mut gray = vec![0; plane.bytes()];

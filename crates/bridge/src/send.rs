@@ -13,8 +13,9 @@ use framebus_tools::notify::Notify;
 use zenoh::{Session, Wait};
 
 use crate::desk::{Desk, Sender};
-use crate::keys::{FarBus, own_host};
+use crate::keys::{key, own_host};
 use crate::link::{Role, at, open};
+use framebus_tools::far_bus::FarBus;
 
 /// How long a loop may sleep: it notices a request to stop no later.
 const STEP: Duration = Duration::from_millis(100);
@@ -47,7 +48,7 @@ pub(crate) fn send(sending: &Sending, link: &Link) -> anyhow::Result<ExitCode> {
             sending,
             &stop,
         )?;
-        let token = session.liveliness().declare_token(far.key("up")).wait();
+        let token = session.liveliness().declare_token(key(&far, "up")).wait();
         tokens.push(token.map_err(|error| anyhow::anyhow!("{far} cannot be announced: {error}"))?);
         let spawned = thread::Builder::new().name(format!("send {}", named.0));
         loops.push(
@@ -91,7 +92,7 @@ pub(crate) fn send(sending: &Sending, link: &Link) -> anyhow::Result<ExitCode> {
 fn warn_of_others(session: &Session, far: &FarBus) {
     let found = session
         .liveliness()
-        .get(far.key("up"))
+        .get(key(&far, "up"))
         .timeout(STEP * 2)
         .wait();
     if found.is_ok_and(|replies| replies.recv().is_ok()) {

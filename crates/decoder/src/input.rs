@@ -32,7 +32,7 @@ pub(crate) struct Input {
     /// The part of the file that is wanted, in times of the stream.
     part_ns: (Option<i64>, Option<i64>),
     /// The same, where it begins and ends if nobody says, and the length of the file is known.
-    pub(crate) wanted_ns: Option<(i64, i64)>,
+    pub(crate) played_ns: Option<(i64, i64)>,
 }
 
 impl Input {
@@ -45,7 +45,7 @@ impl Input {
         let of_file = |time_ns: Option<i64>| time_ns.map(|ns| ns.saturating_add(begins_ns));
         let part_ns = (of_file(what.start_ns), of_file(what.end_ns));
         let ends_ns = begins_ns.saturating_add(demuxer.duration().saturating_mul(NS_PER_TICK));
-        let wanted_ns = has_end.then(|| {
+        let played_ns = has_end.then(|| {
             let end_ns = part_ns.1.map_or(ends_ns, |end_ns| end_ns.min(ends_ns));
             (part_ns.0.unwrap_or(begins_ns), end_ns)
         });
@@ -100,7 +100,7 @@ impl Input {
             jpeg: id == codec::Id::MJPEG,
             given_ns: what.after_ns.filter(|_| !what.leap),
             part_ns,
-            wanted_ns,
+            played_ns,
             demuxer,
         })
     }

@@ -98,7 +98,7 @@ impl Work {
             fps: input.fps,
             finite: input.finite,
             still: input.still,
-            part_ns: input.wanted_ns,
+            played_ns: input.played_ns,
         })?;
         let mut open = open.clone();
         loop {

@@ -136,7 +136,7 @@ pub enum Report {
         /// Whether it is a single picture that is fetched again and again.
         still: bool,
         /// The part of a file that is wanted, in times of its frames, where its length is known.
-        part_ns: Option<(i64, i64)>,
+        played_ns: Option<(i64, i64)>,
     },
     /// A frame.
     Picture(Picture),

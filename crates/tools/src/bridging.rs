@@ -1,12 +1,14 @@
-//! What the bridge is to do: the flags of `framebus bridge` as they hold.
+//! What the bridge is to do: the flags of `framebus bridge` as they hold; and what it tells `framebus top`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use framebus::bus::BusName;
 use framebus::layout::PlaneSpec;
+use framebus::observe::Snapshot;
 use serde::{Deserialize, Serialize};
 
+use crate::far_bus::FarBus;
 use crate::text;
 
 /// A job for the bridge.
@@ -73,8 +75,8 @@ pub struct Sending {
 /// What is received.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Receiving {
-    /// The far buses, each of `HOST/BUS` with `*` for any, and what it is called here.
-    pub wanted: Vec<(String, Option<Named>)>,
+    /// The far buses, and what each is called here.
+    pub wanted: Vec<(FarBus, Option<Named>)>,
     /// How old a frame may be when it comes.
     pub max_age: Duration,
     /// How many consumers can be attached to each.
@@ -101,12 +103,36 @@ pub struct Listing {
 /// What is looked at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Looking {
-    /// The far bus, `HOST/BUS`.
-    pub bus: String,
+    /// The far bus.
+    pub bus: FarBus,
     /// How often.
     pub interval: Duration,
     /// The end, after this many snapshots.
     pub count: Option<u64>,
     /// How often a picture comes along; `None` is never.
     pub picture: Option<Duration>,
+}
+
+/// One look at a far bus, as [`Errand::Look`] prints it: a line of JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Look {
+    /// The bus, at that moment.
+    pub snapshot: Option<Snapshot>,
+    /// Why there is no snapshot.
+    pub trouble: Option<String>,
+    /// A picture, whose pixels are right behind the line.
+    pub picture: Option<LookPicture>,
+}
+
+/// A gray picture behind a line: a byte a pixel, rows without gaps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookPicture {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// The slot that it is of.
+    pub slot: u8,
+    /// Its frame.
+    pub sequence: u64,
 }

@@ -9,7 +9,7 @@
 //! | [`job`] | what the worker is told, and how it is found and started |
 //! | [`production`], [`produce`] | what a producer is to do; a producer at work: its bus, its status, its windows' process |
 //! | [`consume`] | a consumer at work, and the exit code of how it ended |
-//! | [`bridging`] | what the bridge is to do |
+//! | [`bridging`], [`far_bus`] | what the bridge is to do, and what it tells `top`; buses of other machines by name |
 //! | [`sink`] | what takes a consumer's frames |
 //! | [`mod@log`], [`exit`] | lines on standard error; exit codes |
 //! | [`progress`], [`stderr`] | how far it is, in a line that is rewritten; standard error with such a line at its end |
@@ -19,6 +19,7 @@ pub mod backoff;
 pub mod bridging;
 pub mod consume;
 pub mod exit;
+pub mod far_bus;
 pub mod file;
 pub mod job;
 pub mod log;

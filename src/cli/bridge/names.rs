@@ -1,41 +1,30 @@
 //! Names of hosts and of far buses.
 
 use framebus::bus::BusName;
+use framebus_tools::far_bus::{FarBus, is_host};
 
 use crate::cli::parse_bus;
 
 /// A far bus, and what it is called here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    pub(super) far: String,
+    pub(super) far: FarBus,
     pub(super) local: Option<BusName>,
 }
 
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let goes_on = |byte: u8| plain(byte) || byte == b'-' || byte == b'_';
-    text.len() <= BusName::MAX_LEN
-        && text.bytes().next().is_some_and(plain)
-        && text.bytes().all(goes_on)
-}
-
 pub(super) fn parse_host(text: &str) -> Result<String, String> {
-    match is_plain(text) {
+    match is_host(text) {
         true => Ok(text.to_owned()),
         false => Err("use 1 to 32 of a-z, 0-9, '_' and '-'".to_owned()),
     }
 }
 
 /// Reads HOST/BUS.
-pub(in crate::cli) fn parse_far(text: &str) -> Result<String, String> {
-    let is_one = |part: &str| is_plain(part);
-    match text.split_once('/') {
-        Some((host, bus)) if is_one(host) && is_one(bus) => Ok(text.to_owned()),
-        _ => Err(
-            "is no HOST/BUS, such as box1/cam0; `framebus bridge ls` shows those there are"
-                .to_owned(),
-        ),
-    }
+pub(in crate::cli) fn parse_far(text: &str) -> Result<FarBus, String> {
+    let far = text.parse().ok().filter(FarBus::is_one);
+    far.ok_or_else(|| {
+        "is no HOST/BUS, such as box1/cam0; `framebus bridge ls` shows those there are".to_owned()
+    })
 }
 
 pub(super) fn parse_wanted(text: &str) -> Result<Wanted, String> {
@@ -43,18 +32,13 @@ pub(super) fn parse_wanted(text: &str) -> Result<Wanted, String> {
         Some((far, local)) => (far, Some(parse_bus(local)?)),
         None => (text, None),
     };
-    let part = |part: &str| part == "*" || is_plain(part);
-    match far.split_once('/') {
-        Some((host, bus)) if part(host) && part(bus) => {}
-        _ => return Err("is no HOST/BUS, such as box1/cam0 or 'box1/*'".to_owned()),
-    }
-    if far.contains('*') && local.is_some() {
+    let far: FarBus = far
+        .parse()
+        .map_err(|_| "is no HOST/BUS, such as box1/cam0 or 'box1/*'".to_owned())?;
+    if local.is_some() && !far.is_one() {
         return Err("several buses cannot have one name".to_owned());
     }
-    Ok(Wanted {
-        far: far.to_owned(),
-        local,
-    })
+    Ok(Wanted { far, local })
 }
 
 pub(super) fn parse_scale(text: &str) -> Result<u32, String> {
@@ -71,7 +55,7 @@ mod tests {
     #[test]
     fn far_buses_are_read() {
         let wanted = parse_wanted("box1/cam0=left").expect("a bus");
-        assert_eq!(wanted.far, "box1/cam0");
+        assert_eq!(wanted.far.to_string(), "box1/cam0");
         assert_eq!(wanted.local.expect("a name").as_str(), "left");
         assert!(parse_wanted("*/*").is_ok());
         for text in [

@@ -8,18 +8,20 @@ use super::{SHORTEST, TopArgs, has_screen, show, snapshots, write};
 use crate::cli::config::Config;
 use framebus::stop::Stop;
 use framebus_tools::exit::{EXIT_NO_BUS, stopped};
+use framebus_tools::far_bus::FarBus;
 
 /// A bus of another machine, in the view or as text.
 pub(super) fn main(
     args: &TopArgs,
-    far: &str,
+    far: &FarBus,
     interval: Duration,
     config: &Config,
 ) -> anyhow::Result<ExitCode> {
     let link = args.link.link()?;
+    let name = far.to_string();
     if !args.once && !args.json && has_screen() {
         let mut remote = Remote::start(far, link, interval, true)?;
-        return show(args, far, false, interval, config, &mut remote);
+        return show(args, &name, false, interval, config, &mut remote);
     }
     let stop = Stop::on_signals()?;
     let count = snapshots(args);
@@ -36,7 +38,7 @@ pub(super) fn main(
                 found = true;
                 let skips = std::mem::take(&mut is_first) && snapshot.interval_s.is_none();
                 if !skips {
-                    far.clone_into(&mut snapshot.bus);
+                    name.clone_into(&mut snapshot.bus);
                     write(args, &snapshot)?;
                     printed += 1;
                 }

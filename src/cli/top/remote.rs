@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::tui::{self, Wants};
 use framebus::observe::{Picture, SCHEMA, Snapshot};
-use framebus_tools::bridging::{Bridging, Errand, Link, Looking};
+use framebus_tools::bridging::{Bridging, Errand, Link, Look, Looking};
+use framebus_tools::far_bus::FarBus;
 use framebus_tools::job::{BRIDGE, Job, Task};
 use framebus_tools::log::{LogFormat, Logging};
 
@@ -20,24 +20,6 @@ use framebus_tools::log::{LogFormat, Logging};
 const PICTURE: Duration = Duration::from_secs(1);
 /// The longest line and the largest picture that are read.
 const MOST: u64 = 8 << 20;
-
-/// What the child prints: a snapshot, or why there is none.
-#[derive(Debug, Deserialize)]
-struct Line {
-    snapshot: Option<Snapshot>,
-    trouble: Option<String>,
-    picture: Option<Seen>,
-}
-
-/// A picture, whose pixels are so many bytes right behind the line.
-#[derive(Debug, Deserialize)]
-struct Seen {
-    width: u32,
-    height: u32,
-    slot: u8,
-    sequence: u64,
-    bytes: u64,
-}
 
 /// One moment of a far bus.
 #[derive(Debug)]
@@ -66,13 +48,13 @@ impl Remote {
     /// # Errors
     /// Fails when the bridge is not there or does not start.
     pub(super) fn start(
-        far: &str,
+        far: &FarBus,
         link: Link,
         interval: Duration,
         picture: bool,
     ) -> anyhow::Result<Remote> {
         let looking = Looking {
-            bus: far.to_owned(),
+            bus: far.clone(),
             interval,
             count: None,
             picture: picture.then_some(PICTURE),
@@ -118,9 +100,10 @@ impl Remote {
                 }
             }
         });
+        let far = far.to_string();
         Ok(Remote {
-            snapshot: blank(far, &format!("waiting for {far}"), 0)?,
-            far: far.to_owned(),
+            snapshot: blank(&far, &format!("waiting for {far}"), 0)?,
+            far,
             child,
             moments,
             picture: None,
@@ -217,29 +200,29 @@ fn blank(far: &str, message: &str, monotonic_ns: u64) -> anyhow::Result<Snapshot
 fn read(lines: &mut BufReader<ChildStdout>) -> Option<Moment> {
     let mut text = String::new();
     lines.by_ref().take(MOST).read_line(&mut text).ok()?;
-    let line: Line = serde_json::from_str(&text).ok()?;
-    if let Some(trouble) = line.trouble {
+    let look: Look = serde_json::from_str(&text).ok()?;
+    if let Some(trouble) = look.trouble {
         return Some(Moment::Trouble(trouble));
     }
     let mut picture = None;
-    if let Some(seen) = line.picture {
-        let pixels = u64::from(seen.width) * u64::from(seen.height);
-        if seen.bytes > MOST || pixels != seen.bytes {
+    if let Some(head) = look.picture {
+        let pixels = u64::from(head.width) * u64::from(head.height);
+        if pixels > MOST {
             return None;
         }
-        let mut gray = vec![0; usize::try_from(seen.bytes).ok()?];
+        let mut gray = vec![0; usize::try_from(pixels).ok()?];
         lines.read_exact(&mut gray).ok()?;
         picture = Some(Picture {
-            width: seen.width,
-            height: seen.height,
-            slot: seen.slot,
-            sequence: seen.sequence,
+            width: head.width,
+            height: head.height,
+            slot: head.slot,
+            sequence: head.sequence,
             gray,
             bgr: None,
             metadata: Vec::new(),
         });
     }
-    Some(Moment::Snapshot(Box::new(line.snapshot?), picture))
+    Some(Moment::Snapshot(Box::new(look.snapshot?), picture))
 }
 
 #[cfg(test)]

@@ -79,6 +79,9 @@ impl Trust {
             CertificateError::Revoked => "its certificate was revoked".into(),
             // One that is its own authority is none that is known, whatever it says of itself; and cameras of one kind often have
             // one name, and keys of their own.
+            CertificateError::Other(other) if self.ca.is_some() => {
+                format!("its certificate is not right ({other}); if you know it: {fetch}")
+            }
             CertificateError::UnknownIssuer
             | CertificateError::BadSignature
             | CertificateError::Other(_) => {

@@ -42,6 +42,8 @@ pub struct V4l2Source {
     stream: Option<Box<Stream>>,
     geometry: Geometry,
     resized: bool,
+    /// What comes in at its connector has changed, and no frame of that has come yet.
+    changed: bool,
     /// The frame that was announced.
     announced: Option<Taken>,
     numbers: Numbers,
@@ -82,6 +84,7 @@ impl V4l2Source {
             stream: Some(stream),
             geometry,
             resized: false,
+            changed: false,
             announced: None,
             numbers: Numbers::default(),
             backoff: Backoff::new(),
@@ -143,16 +146,13 @@ impl V4l2Source {
         self.lose(&format!("does not go on: {error}"))
     }
 
-    /// Tries once to open the camera again, in the size that it had: its driver has forgotten that.
+    /// Tries once to open the camera again, in the size that it had: its driver has forgotten that. What comes in anew at a
+    /// connector has a size of its own.
     fn reconnect(&mut self) -> Result<Option<Arrival>, SourceError> {
-        let size = self.wish.size.or(Some(self.geometry));
-        self.open_again(&Wish {
-            size,
-            ..self.wish.clone()
-        })
-    }
-
-    fn open_again(&mut self, wish: &Wish) -> Result<Option<Arrival>, SourceError> {
+        let mut wish = self.wish.clone();
+        if !self.changed {
+            wish.size = wish.size.or(Some(self.geometry));
+        }
         let path = match find::again(&self.path, self.stable.as_deref(), &self.about) {
             Ok(path) => path,
             Err(other) => {
@@ -162,14 +162,15 @@ impl V4l2Source {
                 ))));
             }
         };
-        match Stream::start(&path, wish) {
+        match Stream::start(&path, &wish) {
             Ok(Started::Stream(stream)) => {
                 let geometry = geometry(&stream)?;
                 self.resized = geometry != self.geometry;
                 self.geometry = geometry;
                 self.path = path;
                 self.stream = Some(stream);
-                Ok(None)
+                let resized = std::mem::take(&mut self.resized);
+                Ok(resized.then_some(Arrival::Resized))
             }
             Ok(Started::Unknown(names)) => Ok(Some(Arrival::Stalled(format!(
                 "camera {} has other formats now: {names}",
@@ -201,6 +202,7 @@ impl V4l2Source {
             return Some(stalled);
         }
         self.backoff.reset();
+        self.changed = false;
         let stream = self.stream.as_ref()?;
         if stream.is_jpeg() && !is_damaged(&taken) {
             let raw = stream.raw();
@@ -281,11 +283,10 @@ impl FrameSource for V4l2Source {
                 if stop.sleep(self.backoff.delay()) {
                     return Ok(Arrival::Stopped);
                 }
-                match self.reconnect()? {
-                    Some(stalled) => return Ok(stalled),
-                    None if std::mem::take(&mut self.resized) => return Ok(Arrival::Resized),
-                    None => continue,
+                if let Some(arrival) = self.reconnect()? {
+                    return Ok(arrival);
                 }
+                continue;
             };
             match stream.wait(stop, silence) {
                 Ok(Came::Frame(taken)) => {
@@ -304,11 +305,13 @@ impl FrameSource for V4l2Source {
                 }
                 Ok(Came::Changed) => {
                     // Buffers of the old size are freed before others are asked for.
-                    self.lose("has another source");
-                    match self.open_again(&self.wish.clone())? {
-                        Some(stalled) => return Ok(stalled),
-                        None if std::mem::take(&mut self.resized) => return Ok(Arrival::Resized),
-                        None => {}
+                    let lost = self.lose("has another source");
+                    // At once, unless it changes again and again without a frame.
+                    if std::mem::replace(&mut self.changed, true) {
+                        return Ok(lost);
+                    }
+                    if let Some(arrival) = self.reconnect()? {
+                        return Ok(arrival);
                     }
                 }
                 Err(error) => return Ok(self.lose_by(&error)),

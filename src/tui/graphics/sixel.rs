@@ -65,35 +65,26 @@ fn step(value: u8, x: usize, y: usize, steps: usize) -> u8 {
 
 /// Writes six rows: a pass for each colour that is in them.
 fn write_band(out: &mut impl Write, band: &[u8], width: usize) -> io::Result<()> {
-    let mut is_in = [false; 256];
-    for index in band {
-        is_in[usize::from(*index)] = true;
+    // Of every colour that is in the band, which of the six rows of each column have it.
+    let mut passes: [Option<Vec<u8>>; 256] = [const { None }; 256];
+    for (y, row) in band.chunks(width).enumerate() {
+        for (x, colour) in row.iter().enumerate() {
+            passes[usize::from(*colour)].get_or_insert_with(|| vec![0; width])[x] |= 1 << y;
+        }
     }
-    let mut first = true;
-    for colour in (0..=255u8).filter(|colour| is_in[usize::from(*colour)]) {
-        if !first {
+    let passes = passes.iter().enumerate();
+    let passes = passes.filter_map(|(colour, columns)| Some((colour, columns.as_ref()?)));
+    for (number, (colour, columns)) in passes.enumerate() {
+        if number > 0 {
             out.write_all(b"$")?;
         }
-        first = false;
         write!(out, "#{colour}")?;
-        let column = |x: usize| {
-            let rows = band.iter().skip(x).step_by(width).enumerate();
-            rows.fold(0u8, |bits, (y, index)| {
-                bits | u8::from(*index == colour) << y
-            })
-        };
-        let (mut run, mut before) = (0, column(0));
-        for x in 0..width {
-            let bits = column(x);
-            if bits != before {
-                write_run(out, before, run)?;
-                (run, before) = (0, bits);
+        let mut runs = columns.chunk_by(|a, b| a == b).peekable();
+        while let Some(run) = runs.next() {
+            // What is empty up to the end of the row is left out.
+            if run[0] != 0 || runs.peek().is_some() {
+                write_run(out, run[0], run.len())?;
             }
-            run += 1;
-        }
-        // What is empty up to the end of the row is left out.
-        if before != 0 {
-            write_run(out, before, run)?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::findings::Changes;
 use super::process::Usage;
-use super::rate::frame_rate;
+use super::rate::{Bases, frame_rate};
 use super::reading::Reading;
 use super::snapshot::{Consumer, ConsumerState, Percentiles, Released};
 use super::window::CountWindow;
@@ -20,7 +20,7 @@ const GONE_FOR_NS: u64 = 10_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct ConsumerMemory {
     connected_ns: u64,
-    last: Option<Last>,
+    bases: Bases<Last>,
     /// When it released a frame last, and which, where that is known.
     released: (u64, Option<(u64, u64)>),
     wait: CountWindow,
@@ -114,16 +114,14 @@ impl Reading<'_> {
         let (taken, wake_ns) = (counts.taken, record.wake_ns.load(Relaxed));
         // An eventfd coalesces by itself; a pipe when it is full, which the producer counts.
         let coalesced = claim.coalesced.load(Relaxed);
-        let last = memory.last;
-        if since.counts || last.is_none() {
-            memory.last = Some(Last {
-                taken,
-                wake_ns,
-                lease,
-                triggers,
-                coalesced,
-            });
-        }
+        let now = Last {
+            taken,
+            wake_ns,
+            lease,
+            triggers,
+            coalesced,
+        };
+        let last = memory.bases.step(now, since.counts);
         let released = self
             .released(record, memory, lease.map(|_| (taken, last)))
             .filter(|_| attached);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::consumers::{ConsumerMemory, Since};
 use super::findings::{Around, Changes, findings};
 use super::planes::{PlaneInfo, format_of};
-use super::rate::frame_rate;
+use super::rate::{Bases, frame_rate};
 use super::reading::Reading;
 use super::snapshot::*;
 use super::window::{CountWindow, LeastWindow};
@@ -17,18 +17,18 @@ use crate::shm::Regions;
 use crate::sync::Ordering::{Acquire, Relaxed};
 
 const NS_PER_S: f64 = 1e9;
-/// Rates are over no less than this: a look right after another, for a picture, goes on from the counters of the one before.
-const SHORTEST_NS: u64 = 90_000_000;
+/// Rates are over no less than this.
+const SHORTEST_NS: u64 = 250_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    pub(super) last: Option<Last>,
+    pub(super) bases: Bases<Last>,
     pub(super) interval: CountWindow,
     pub(super) copy: CountWindow,
     pub(super) free: LeastWindow,
     pub(super) consumers: BTreeMap<u8, ConsumerMemory>,
     /// How long the producer had waited for each consumer, at the snapshot before.
-    pub(super) waited_ns: Vec<u64>,
+    pub(super) waited_ns: Bases<Vec<u64>>,
 }
 
 /// Counters of the snapshot before.
@@ -59,19 +59,18 @@ impl Reading<'_> {
         let sequence = newest.map_or(header.base_sequence.load(Relaxed), |ticket| ticket.sequence);
         let starved = header.starved.load(Relaxed);
         let publish_ns = header.publish_ns.load(Relaxed);
-        let last = memory.last;
         let missing = newest_place(regions).missing;
+        let before = memory.bases.last();
         let counts =
-            last.is_none_or(|last| self.now_ns - last.at_ns.min(self.now_ns) >= SHORTEST_NS);
-        if counts {
-            memory.last = Some(Last {
-                at_ns: self.now_ns,
-                sequence,
-                missing,
-                starved,
-                publish_ns,
-            });
-        }
+            before.is_none_or(|before| self.now_ns.saturating_sub(before.at_ns) >= SHORTEST_NS);
+        let now = Last {
+            at_ns: self.now_ns,
+            sequence,
+            missing,
+            starved,
+            publish_ns,
+        };
+        let last = memory.bases.step(now, counts);
         let interval_s = last
             .map(|last| self.now_ns.saturating_sub(last.at_ns) as f64 / NS_PER_S)
             .filter(|s| *s > 0.0);
@@ -249,15 +248,16 @@ fn lockstep(
     let waited: Vec<u64> = consumers
         .map(|index| regions.claim(index).waited_ns.load(Relaxed))
         .collect();
-    let before = |index: usize| memory.waited_ns.get(index).copied().unwrap_or(0);
+    let base = memory
+        .waited_ns
+        .step(waited.clone(), counts)
+        .unwrap_or_default();
+    let before = |index: usize| base.get(index).copied().unwrap_or(0);
     // One that has connected since counts from 0.
     let more = |(index, now): (usize, &u64)| now.checked_sub(before(index)).unwrap_or(*now);
     let longest = waited.iter().enumerate().map(|each| (more(each), each.0));
     let (longest_ns, index) = longest.max_by_key(|(ns, _)| *ns)?;
     let percent = interval_s.map(|seconds| longest_ns as f64 / NS_PER_S / seconds * 100.0);
-    if counts {
-        memory.waited_ns = waited;
-    }
     Some(Lockstep {
         consumer: (longest_ns > 0).then_some(index as u8),
         waited_percent: percent.map(|percent| percent.min(100.0)),

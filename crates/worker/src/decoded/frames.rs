@@ -78,7 +78,7 @@ impl FrameSource for DecodedSource {
     }
 
     fn progress(&self) -> Option<Progress> {
-        let (start_ns, end_ns) = self.part_ns?;
+        let (start_ns, end_ns) = self.played_ns?;
         let after = |ns: i64| u64::try_from(ns.saturating_sub(start_ns)).unwrap_or(0);
         let of = after(end_ns);
         let at = after(self.last_time_ns.unwrap_or(start_ns)).min(of);

@@ -54,7 +54,7 @@ pub struct DecodedSource {
     fps: Option<f64>,
     finite: bool,
     /// The part of a file that is played, in times of its frames.
-    part_ns: Option<(i64, i64)>,
+    played_ns: Option<(i64, i64)>,
     /// Damaged pictures in front of the first whole one: they are counted once there is a bus.
     early: VecDeque<Picture>,
     /// A picture whose size has been announced, or that opened the source: the next `wait` announces it.
@@ -114,7 +114,7 @@ impl DecodedSource {
             },
             fps: None,
             finite: !matches!(spec, SourceSpec::Url(_)),
-            part_ns: None,
+            played_ns: None,
             early: VecDeque::new(),
             held: None,
             announced: None,

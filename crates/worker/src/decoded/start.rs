@@ -71,13 +71,13 @@ impl DecodedSource {
         if let Report::Opened {
             fps,
             finite,
-            part_ns,
+            played_ns,
             ..
         } = *opened
         {
             self.fps = fps.filter(|fps| fps.is_finite() && *fps > 0.0);
             self.finite = finite;
-            self.part_ns = part_ns.filter(|_| finite);
+            self.played_ns = played_ns.filter(|_| finite);
         }
     }
 }
