@@ -66,12 +66,12 @@ pub(crate) fn answer(session: &Session, answering: Answering) -> anyhow::Result<
     let far = &answering.far;
     let failed = |error| anyhow::anyhow!("{far} cannot be asked about: {error}");
     let about = session
-        .declare_queryable(key(&far, "about"))
+        .declare_queryable(key(far, "about"))
         .callback(hand(&ask))
         .wait()
         .map_err(failed)?;
     let top = session
-        .declare_queryable(key(&far, "top"))
+        .declare_queryable(key(far, "top"))
         .callback(hand(&ask))
         .wait()
         .map_err(failed)?;

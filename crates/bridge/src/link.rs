@@ -26,11 +26,32 @@ const RECEIVED: usize = 48 * 65535;
 /// by Zenoh's own lease.
 const WAIT_US: u64 = 30_000_000;
 
-/// Opens a session; `None` when somebody asks to stop before there is one.
+/// Opens a session, and waits for the other side as long as that takes; `None` when somebody asks to stop before there is one.
 ///
 /// # Errors
 /// Says what is wrong with the configuration, and which address cannot be listened at.
 pub(crate) fn open(link: &Link, role: Role, stop: &Stop) -> anyhow::Result<Option<Session>> {
+    let mut said = false;
+    open_while(link, role, stop, |waited| {
+        if waited > Duration::from_secs(1) && !said {
+            said = true;
+            tracing::info!("waiting for {}", link.connect.join(", "));
+        }
+        true
+    })
+}
+
+/// Opens a session; `None` when somebody asks to stop before there is one, or `goes_on`, which is told how long that has taken, says
+/// no.
+///
+/// # Errors
+/// As those of [`open`].
+pub(crate) fn open_while(
+    link: &Link,
+    role: Role,
+    stop: &Stop,
+    mut goes_on: impl FnMut(Duration) -> bool,
+) -> anyhow::Result<Option<Session>> {
     let config = configure(link, role)?;
     let (tell, told) = mpsc::channel();
     // It may wait for the other side for ever, and cannot be asked to stop.
@@ -38,7 +59,6 @@ pub(crate) fn open(link: &Link, role: Role, stop: &Stop) -> anyhow::Result<Optio
         .name("open".to_owned())
         .spawn(move || tell.send(zenoh::open(config).wait()))
         .context("cannot start a thread")?;
-    let mut said = false;
     let mut waited = Duration::ZERO;
     let step = Duration::from_millis(20);
     loop {
@@ -54,9 +74,8 @@ pub(crate) fn open(link: &Link, role: Role, stop: &Stop) -> anyhow::Result<Optio
             return Ok(None);
         }
         waited += step;
-        if waited > Duration::from_secs(1) && !said {
-            said = true;
-            tracing::info!("waiting for {}", link.connect.join(", "));
+        if !goes_on(waited) {
+            return Ok(None);
         }
     }
 }

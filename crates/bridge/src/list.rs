@@ -14,7 +14,7 @@ use zenoh::{Session, Wait};
 
 use crate::about::About;
 use crate::keys::key;
-use crate::link::{Role, at, open};
+use crate::link::{Role, at, open_while};
 use crate::receive::watch;
 use framebus_tools::far_bus::FarBus;
 
@@ -34,7 +34,8 @@ struct Row {
 /// One sentence for a person.
 pub(crate) fn list(listing: &Listing, link: &Link) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    let Some(session) = open_within(link, listing.wait, &stop)? else {
+    let in_time = |waited| waited < listing.wait;
+    let Some(session) = open_while(link, Role::End, &stop, in_time)? else {
         if stop.is_set() {
             return Ok(stopped(&stop));
         }
@@ -57,19 +58,6 @@ pub(crate) fn list(listing: &Listing, link: &Link) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_NO));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Opens a session, and gives up when nobody is there in time.
-fn open_within(link: &Link, wait: Duration, stop: &Stop) -> anyhow::Result<Option<Session>> {
-    let limit = Stop::new()?;
-    let (own, others) = (limit.clone(), stop.clone());
-    let watcher = std::thread::spawn(move || {
-        let _ = others.sleep(wait);
-        own.set();
-    });
-    let opened = open(link, Role::End, &limit);
-    drop(watcher);
-    opened
 }
 
 /// Waits until no more senders show up, and asks each about its bus.
@@ -107,7 +95,7 @@ fn look_around(session: &Session, wait: Duration, stop: &Stop) -> anyhow::Result
 }
 
 fn ask(session: &Session, far: &FarBus, wait: Duration) -> Option<About> {
-    let replies = session.get(key(&far, "about")).timeout(wait).wait().ok()?;
+    let replies = session.get(key(far, "about")).timeout(wait).wait().ok()?;
     let reply = replies.recv().ok()?;
     let sample = reply.result().ok()?;
     serde_json::from_slice(&sample.payload().to_bytes()).ok()

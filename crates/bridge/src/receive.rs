@@ -100,7 +100,7 @@ pub(crate) fn watch(session: &Session, far: &FarBus) -> anyhow::Result<Ups> {
     let (tell, events) = channel();
     let subscriber = session
         .liveliness()
-        .declare_subscriber(key(&far, "up"))
+        .declare_subscriber(key(far, "up"))
         .history(true)
         .callback(move |sample| {
             let is_up = sample.kind() == SampleKind::Put;

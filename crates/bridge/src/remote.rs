@@ -13,12 +13,13 @@ use zenoh::{Session, Wait};
 
 use crate::about::Answer;
 use crate::keys::key;
-use crate::link::{Role, open};
+use crate::link::{Role, open_while};
 use crate::unpack::unpack_jpeg;
 use framebus_tools::far_bus::FarBus;
 
 /// The most bytes of an answer.
 const MOST: usize = 4 << 20;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Prints a snapshot each interval.
 ///
@@ -27,7 +28,17 @@ const MOST: usize = 4 << 20;
 pub(crate) fn look(looking: &Looking, link: &Link) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let far = &looking.bus;
-    let Some(session) = open(link, Role::End, &stop)? else {
+    // Nobody may be there for a long time, and whoever reads may go meanwhile.
+    let mut told = Duration::ZERO;
+    let tell = |waited: Duration| {
+        if waited - told < SECOND {
+            return true;
+        }
+        told = waited;
+        let nobody = format!("nobody answers at {}", link.connect.join(", "));
+        print(&Look::trouble(nobody), &[]).unwrap_or(false)
+    };
+    let Some(session) = open_while(link, Role::End, &stop, tell)? else {
         return Ok(stopped(&stop));
     };
     let mut printed = 0;
@@ -49,14 +60,7 @@ pub(crate) fn look(looking: &Looking, link: &Link) -> anyhow::Result<ExitCode> {
                 };
                 (look, gray)
             }
-            Err(trouble) => {
-                let look = Look {
-                    snapshot: None,
-                    trouble: Some(trouble),
-                    picture: None,
-                };
-                (look, Vec::new())
-            }
+            Err(trouble) => (Look::trouble(trouble), Vec::new()),
         };
         if !print(&look, &gray)? {
             break;

@@ -92,7 +92,7 @@ pub(crate) fn send(sending: &Sending, link: &Link) -> anyhow::Result<ExitCode> {
 fn warn_of_others(session: &Session, far: &FarBus) {
     let found = session
         .liveliness()
-        .get(key(&far, "up"))
+        .get(key(far, "up"))
         .timeout(STEP * 2)
         .wait();
     if found.is_ok_and(|replies| replies.recv().is_ok()) {

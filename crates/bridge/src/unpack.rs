@@ -148,11 +148,28 @@ mod tests {
         height: 48,
     };
 
-    /// A picture without edges, which JPEG hardly changes.
+    /// A picture without edges, which JPEG hardly changes; where there is chroma, it has no colour.
     fn ramp(plane: &Plane) -> Vec<u8> {
         let row = plane.stride as usize;
-        let pixel = |at: usize| ((at % row) / 3 + 60 + (at / row)) as u8;
+        let is_chroma = |at: usize| match plane.format {
+            Format::YUYV => at % 2 == 1,
+            Format::NV12 => at >= row * SIZE.height as usize,
+            _ => false,
+        };
+        let shade = |at: usize| ((at % row) / 3 + 60 + (at / row)) as u8;
+        let pixel = |at: usize| if is_chroma(at) { 128 } else { shade(at) };
         (0..plane.bytes()).map(pixel).collect()
+    }
+
+    /// One channel of a pixel; of YCbCr, luma.
+    fn sample(plane: &Plane, bytes: &[u8], x: usize, y: usize, channel: usize) -> u32 {
+        let row = &bytes[y * plane.stride as usize..];
+        match plane.format {
+            Format::GRAY16 => u16::from_le_bytes([row[2 * x], row[2 * x + 1]]).into(),
+            Format::BGR8 => row[3 * x + channel].into(),
+            Format::YUYV => row[2 * x].into(),
+            _ => row[x].into(),
+        }
     }
 
     fn planes(list: &str) -> Planes {
@@ -211,18 +228,28 @@ mod tests {
                 panic!("made smaller");
             };
             assert_eq!(bytes.len(), plane.bytes());
-            if plane.format == Format::GRAY8 {
-                // Each is the mean of four by four.
-                let whole = image.plane.plane(SIZE).expect("a plane");
-                let (gray, width) = (ramp(&whole), SIZE.width as usize);
-                for (at, byte) in bytes.iter().enumerate() {
-                    let (x, y) = (at % 24 * 4, at / 24 * 4);
-                    let rows = (y..y + 4).flat_map(|y| &gray[y * width + x..][..4]);
-                    let mean = rows.map(|pixel| u32::from(*pixel)).sum::<u32>() / 16;
-                    assert!(mean.abs_diff((*byte).into()) <= 1, "{x} {y}");
-                }
-            } else {
-                assert!(bytes.iter().any(|byte| *byte != 0), "{}", plane.format);
+            // Each sample is the mean of four by four; of YCbCr, luma.
+            let whole = image.plane.plane(SIZE).expect("a plane");
+            let original = ramp(&whole);
+            let channels = if plane.format == Format::BGR8 { 3 } else { 1 };
+            for (y, x, channel) in (0..12 * 24 * channels)
+                .map(|at| (at / channels / 24, at / channels % 24, at % channels))
+            {
+                let pixels = (0..16).map(|at| (4 * x + at % 4, 4 * y + at / 4));
+                let sum: u32 = pixels
+                    .map(|(x, y)| sample(&whole, &original, x, y, channel))
+                    .sum();
+                let (mean, got) = (sum / 16, sample(&plane, bytes, x, y, channel));
+                let off = if plane.format == Format::GRAY16 {
+                    257
+                } else {
+                    1
+                };
+                assert!(
+                    mean.abs_diff(got) <= off,
+                    "{} {x} {y}: {got} for {mean}",
+                    plane.format
+                );
             }
         }
     }

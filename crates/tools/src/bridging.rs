@@ -124,6 +124,18 @@ pub struct Look {
     pub picture: Option<LookPicture>,
 }
 
+impl Look {
+    /// A look at which nothing was seen.
+    #[must_use]
+    pub const fn trouble(why: String) -> Look {
+        Look {
+            snapshot: None,
+            trouble: Some(why),
+            picture: None,
+        }
+    }
+}
+
 /// A gray picture behind a line: a byte a pixel, rows without gaps.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LookPicture {

@@ -79,15 +79,17 @@ impl Trust {
             CertificateError::Revoked => "its certificate was revoked".into(),
             // One that is its own authority is none that is known, whatever it says of itself; and cameras of one kind often have
             // one name, and keys of their own.
-            CertificateError::Other(other) if self.ca.is_some() => {
-                format!("its certificate is not right ({other}); if you know it: {fetch}")
-            }
             CertificateError::UnknownIssuer
             | CertificateError::BadSignature
             | CertificateError::Other(_) => {
+                // Who has signed it may be there, and the certificate of a kind that nobody can vouch for.
+                let counts = match why {
+                    CertificateError::Other(other) => format!(" in a way that counts ({other})"),
+                    _ => String::new(),
+                };
                 let by = match &self.ca {
                     Some(path) => format!(
-                        "{} does not have its certificate, nor who has signed it",
+                        "{} does not have its certificate, nor who has signed it{counts}",
                         path.display()
                     ),
                     None => "its certificate is signed by nobody whom this machine knows".into(),

@@ -16,6 +16,15 @@ fn what_is_sent_is_listed() {
         stderr.contains(&format!("nobody answers at tcp/{address}:7447")),
         "{stderr}"
     );
+    let (code, stdout, stderr) = lab.run(
+        "b",
+        &format!("top --remote box1/{near} --once --connect {address}"),
+    );
+    assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
+    assert!(
+        stderr.contains(&format!("nobody answers at tcp/{address}:7447")),
+        "{stderr}"
+    );
     let _camera = lab.start("a", &format!("produce pattern -b {near} --size 160x120"));
     let mut sender = lab.start(
         "a",

@@ -11,7 +11,9 @@ use std::time::Duration;
 use framebus::source::{Arrival, FrameSource, Range};
 use framebus_worker::OpenOptions;
 
-use crate::footage::{Directory, Reader, Seen, Visit, camera, jpeg, open, quick, text, try_open};
+use crate::footage::{
+    Directory, Reader, Seen, Visit, camera, impatient, jpeg, open, quick, text, try_open,
+};
 
 /// Runs ffmpeg in a directory; returns its standard output.
 pub(crate) fn ffmpeg(directory: &Path, arguments: &str) -> Vec<u8> {
@@ -258,6 +260,7 @@ fn a_variable_rate_plays_at_the_times_of_its_frames() {
 fn a_picture_that_is_fetched_again_and_again_is_a_stream() {
     let options = OpenOptions {
         fps: Some(20.0),
+        read_timeout: None,
         ..quick()
     };
     // FFmpeg also goes by the ending of a URL.
@@ -322,7 +325,7 @@ fn a_camera_that_is_slower_than_the_limit_is_told_the_setting() {
             .collect();
         drop(held);
     });
-    let error = try_open(&format!("http://{address}/x"), &quick())
+    let error = try_open(&format!("http://{address}/x"), &impatient())
         .err()
         .expect("refused");
     assert!(error.to_string().contains("within 1 s"), "{error}");

@@ -10,7 +10,7 @@ use framebus_worker::{CaptureSource, quiet};
 use opencv::videoio::{VideoCaptureAPIs, has_backend};
 
 use crate::footage::{
-    Directory, Reader, Visit, camera, image, picture, quick, text, try_open, video,
+    Directory, Reader, Visit, camera, image, impatient, picture, quick, text, try_open, video,
 };
 
 const SOURCE: &str = "FRAMEBUS_TEST_SOURCE";
@@ -22,7 +22,7 @@ fn child() {
         return;
     };
     quiet();
-    match try_open(&source, &quick()) {
+    match try_open(&source, &impatient()) {
         Ok(source) => println!("opened, {} arrivals", Reader::new(source).all().len()),
         Err(error) => println!("error: {error}"),
     }

@@ -15,13 +15,21 @@ use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector}
 use opencv::imgcodecs::{imencode, imwrite};
 use opencv::videoio::{CAP_FFMPEG, VideoWriter, VideoWriterTrait};
 
-/// Options with time-outs that suit a test.
+/// Options with time-outs that suit a test: long where something comes, on a machine that is busy, and short where nothing does.
 pub(crate) fn quick() -> OpenOptions {
     OpenOptions {
         color: true,
-        open_timeout: Some(Duration::from_millis(1000)),
+        open_timeout: Some(Duration::from_secs(20)),
         read_timeout: Some(Duration::from_millis(500)),
         ..OpenOptions::default()
+    }
+}
+
+/// For sources that send nothing.
+pub(crate) fn impatient() -> OpenOptions {
+    OpenOptions {
+        open_timeout: Some(Duration::from_secs(1)),
+        ..quick()
     }
 }
 
