@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+import command
+
 WINE, PROGRAMS, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 PATIENCE = 120
 # What a consumer says that comes while there is no producer, or before its index is free.
@@ -21,25 +23,32 @@ class Started:
     """A program under Wine. What it says goes into files: a pipe would end only with Wine's own processes, which get the output
     of whoever starts them and keep it open."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, stdin=subprocess.DEVNULL, stdout=None):
         self.words = [program, *map(str, arguments)]
         self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
         path = os.path.join(PROGRAMS, program + ".exe")
-        self.process = subprocess.Popen([WINE, path, *self.words[1:]], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+        line = [WINE, path, *self.words[1:]]
+        self.process = subprocess.Popen(line, stdin=stdin, stdout=stdout or self.out, stderr=self.err)
 
     def said(self):
         """Standard output and error so far."""
         return tuple(os.pread(file.fileno(), 1 << 20, 0).decode() for file in (self.out, self.err))
 
-    def end(self, expected=0):
-        """What it says at its end, which has to come: the last line, read as JSON, or without one its error."""
+    def finish(self, expected=0):
+        """What it says at its end, which has to come with this code, or with any: standard output and error."""
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.words} does not end; it said {self.said()}") from None
         out, err = self.said()
-        assert code == expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        is_expected = expected is None or code == expected
+        assert is_expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        return out, err
+
+    def end(self, expected=0):
+        """What it says at its end: the last line, read as JSON, or without one its error."""
+        out, err = self.finish(expected)
         return json.loads(out.splitlines()[-1]) if out.strip() else err
 
     def until(self, word):
@@ -169,6 +178,7 @@ try:
     matrix()
     planes()
     deaths()
+    command.everything(Started)
     chaos()
 finally:
     keeper.kill()

@@ -11,6 +11,8 @@ use std::time::Duration;
 use crate::system::is_file;
 use framebus::stop::{Stop, Waited};
 
+/// ERROR_PIPE_NOT_CONNECTED: what Wine says of a pipe that nobody reads any more.
+const NOT_CONNECTED: i32 = 233;
 /// What is written at once.
 const PIECE: usize = 1 << 20;
 
@@ -125,6 +127,7 @@ impl Shared {
         match &*self.lock() {
             None => Ok(()),
             Some(error) => Err(match error.raw_os_error() {
+                Some(NOT_CONNECTED) => io::ErrorKind::BrokenPipe.into(),
                 Some(code) => io::Error::from_raw_os_error(code),
                 None => error.kind().into(),
             }),

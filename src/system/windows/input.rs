@@ -85,7 +85,7 @@ impl Shared {
             let end = match input.read(&mut space) {
                 Ok(0) => Some(Ok(())),
                 // Whoever has written it has closed it.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Some(Ok(())),
+                Err(error) if is_end(&error) => Some(Ok(())),
                 Err(error) => Some(Err(error)),
                 Ok(len) => {
                     piece = space[..len].to_vec();
@@ -108,6 +108,11 @@ impl Shared {
             self.there.set();
         }
     }
+}
+
+/// ERROR_PIPE_NOT_CONNECTED is what Wine says of a pipe that nobody writes any more.
+fn is_end(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::BrokenPipe || error.raw_os_error() == Some(233)
 }
 
 impl Read for Ahead {

@@ -12,6 +12,9 @@ use crossterm::event::{
 use crate::tui::input::{Input, Parser};
 use framebus::stop::{Stop, Waited};
 
+/// Whether a console answers what it is asked: not where it can be told from keys.
+pub(crate) const ANSWERS: bool = false;
+
 /// What ended a wait.
 #[derive(Debug, Default)]
 pub(crate) struct Woken {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`open_at_once`], [`is_null`], [`what_it_is`] | files that a person has named: opened without waiting, and what is none |
 //! | [`takes_a_line`], [`columns`], [`has_the_terminal`], [`can_rewrite`] | standard error as a terminal or a pipe |
-//! | [`replace`], [`call_it`], [`no_helper`], [`leave`] | other programs of framebus, and this one's end |
+//! | [`replace`], [`call_it`], [`no_helper`], [`leave`], [`has_no_reader`] | other programs, and this one's end |
 //! | [`where_it_is`] | a bus's memory, for a message |
 //!
 //! The windows' process (`viewer`) and systemd's protocol (`notify`) are Linux's as a whole: in their place Windows has

@@ -19,6 +19,11 @@ pub(crate) fn no_helper(_called: &str, _instead: &str) -> Option<String> {
     None
 }
 
+/// Whether an error says that nobody reads a pipe any more.
+pub(crate) fn has_no_reader(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
 /// Ends this process without clearing up.
 pub(crate) fn leave(code: i32) -> ! {
     signal_hook::low_level::exit(code)

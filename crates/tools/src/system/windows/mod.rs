@@ -54,6 +54,11 @@ pub(crate) fn no_helper(called: &str, instead: &str) -> Option<String> {
     Some(format!("{called}, which runs on Linux only: {instead}"))
 }
 
+/// Whether an error says that nobody reads a pipe any more; ERROR_PIPE_NOT_CONNECTED (233) is Wine's word for it.
+pub(crate) fn has_no_reader(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(233)
+}
+
 /// Ends this process.
 pub(crate) fn leave(code: i32) -> ! {
     std::process::exit(code)
