@@ -4,6 +4,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -131,8 +132,12 @@ def rates(command):
     for consumer in consumers[:2]:
         out, err = consumer.finish(3)
         assert "was lost" in err, err
-        numbers = [frame["seq"] for frame in lines(out)]
+        frames = lines(out)
+        numbers = [frame["sequence"] for frame in frames]
         assert numbers == sorted(set(numbers)) and numbers, numbers
+        # Taken and skipped are all that there were.
+        skipped = sum(frame["skipped"] for frame in frames[1:])
+        assert numbers[-1] - numbers[0] == len(numbers) - 1 + skipped, (numbers, skipped)
         taken.append(len(numbers))
     assert taken[0] > taken[1] > 2, taken
     out, err = command.start("top -b rates --once --json").finish(None)
@@ -208,9 +213,28 @@ def pipes(command):
     produced.kill()
 
 
+def interrupts(command):
+    print("== framebus.exe: Ctrl-C, also where nothing comes and nobody reads", flush=True)
+    produced = command.start("produce pattern -b stops --fps 20 --size 320x240")
+    command.end("wait -b stops --frames 1 --timeout 60s")
+    # A pipe that nobody reads, one that nobody writes, and a consumer as usual.
+    stuck = command.start("consume -b stops -i 0 --format raw -o -", stdout=subprocess.PIPE)
+    silent = command.start("produce - -b silent", stdin=subprocess.PIPE)
+    usual = command.start("consume -b stops -i 1 --json")
+    attached = lambda moment: sum(consumer["state"] != "gone" for consumer in moment["consumers"]) == 2
+    command.until("two consumers", "top -b stops --once --json", attached)
+    time.sleep(2)
+    # Wine has the signal of a terminal's Ctrl-C be a console's.
+    for started in (stuck, silent, usual, produced):
+        started.process.send_signal(signal.SIGINT)
+        out, err = started.finish(130)
+    assert "bus stops ended" in err, err
+
+
 def everything(started):
     with tempfile.TemporaryDirectory() as place:
         command = Command(started, place)
         words(command)
         rates(command)
         pipes(command)
+        interrupts(command)
