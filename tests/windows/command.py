@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 WIDTH, HEIGHT = 64, 48
 # What Windows has not: a command line, and a word of the sentence that says so.
@@ -231,6 +232,27 @@ def interrupts(command):
     assert "bus stops ended" in err, err
 
 
+def web(command):
+    print("== framebus.exe: pictures over HTTP, out and in", flush=True)
+    produced = command.start("produce pattern -b seen --fps 20 --size 160x120")
+    served = command.start("serve --listen 127.0.0.1:0")
+    due = time.monotonic() + 60
+    while "page at " not in served.said()[1]:
+        assert served.process.poll() is None and time.monotonic() < due, served.said()
+        time.sleep(0.05)
+    page = served.said()[1].split("page at ")[1].split()[0]
+    command.end("wait -b seen --frames 1 --timeout 60s")
+    with urllib.request.urlopen(page + "buses/seen/snapshot.jpg", timeout=60) as answer:
+        assert answer.read().startswith(b"\xff\xd8"), "no JPEG"
+    _, err = command.end(f"produce {page}buses/seen/stream.mjpg -b taken --count 10")
+    assert "10 frames published" in err, err
+    out, _ = command.end("metrics")
+    assert 'framebus_bus_state{bus="seen",state="running"} 1' in out, out
+    for started in (served, produced):
+        started.process.send_signal(signal.SIGINT)
+        started.finish(130)
+
+
 def everything(started):
     with tempfile.TemporaryDirectory() as place:
         command = Command(started, place)
@@ -238,3 +260,4 @@ def everything(started):
         rates(command)
         pipes(command)
         interrupts(command)
+        web(command)
