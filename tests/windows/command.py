@@ -202,7 +202,8 @@ def pipes(command):
     seen = command.path("seen.txt")
     script = command.path("seen.cmd")
     with open(script, "w") as file:
-        file.write(f"@echo %FRAMEBUS_SEQ%>>{windows(seen)}\r\n")
+        # The other way round, `1>>` would be a descriptor.
+        file.write(f"@>>{windows(seen)} echo %FRAMEBUS_SEQ%\r\n")
     command.end(f"consume -b closed --count 3 --timeout 60s --exec {windows(script)}")
     with open(seen) as file:
         numbers = [int(line) for line in file]
