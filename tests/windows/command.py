@@ -212,7 +212,12 @@ def pipes(command):
     command.end(f"consume -b closed --count 2 --timeout 60s -o {windows(command.path('image-%06d.png'))}")
     images = [name for name in os.listdir(command.place) if name.startswith("image-")]
     assert len(images) == 2, images
+    # What a killed producer has left is removed, once.
     produced.kill()
+    out, _ = command.end("gc -b closed")
+    assert out.startswith("removed bus closed"), out
+    out, err = command.end("gc -b closed")
+    assert not out and "nothing to remove" in err, (out, err)
 
 
 def interrupts(command):
