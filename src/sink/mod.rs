@@ -18,6 +18,7 @@ mod pre;
 mod process;
 mod recording;
 mod report;
+mod seed;
 mod stats;
 #[cfg(test)]
 mod testing;
@@ -38,5 +39,6 @@ pub use open::{ExecMode, Format, Kind, Target, open};
 pub use out::Output;
 pub use pre::{Events, PreSink};
 pub use recording::RecordingSink;
+pub use seed::{Report, SeedSink};
 pub use stats::StatsSink;
 pub use video::VideoSink;

@@ -100,6 +100,9 @@ fn of_system(error: &anyhow::Error) -> Option<u8> {
         if matches!(cause.downcast_ref(), Some(SinkError::Closed)) {
             return None;
         }
+        if matches!(cause.downcast_ref(), Some(SinkError::Denied(_))) {
+            code = EXIT_PERMISSION;
+        }
         match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::BrokenPipe) => return None,
             Some(io::ErrorKind::PermissionDenied) => code = EXIT_PERMISSION,

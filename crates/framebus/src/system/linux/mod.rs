@@ -18,6 +18,8 @@ mod object;
 mod place;
 mod process;
 mod runtime;
+#[cfg(feature = "seed")]
+mod seed;
 mod signals;
 mod usage;
 mod waiting;
@@ -42,6 +44,8 @@ pub(crate) use process::{
 };
 pub(crate) use runtime::PipesDir;
 pub use runtime::{pipe_path, pipes_dir, runtime_dir};
+#[cfg(feature = "seed")]
+pub(crate) use seed::{SeedGuard, SeedMemory, SeedMutex, SeedPipe};
 pub(crate) use signals::on_signals;
 pub(crate) use usage::{consumed, load};
 pub(crate) use waiting::Waiting;

@@ -19,6 +19,8 @@ mod object;
 mod overlapped;
 mod port;
 mod process;
+#[cfg(feature = "seed")]
+mod seed;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,8 @@ pub(crate) use process::{
     clock_ahead_ns, consumed, is_alive, is_called, is_exhaustion, limit, load, own_start_ticks,
     own_uid, reserve, start_ticks,
 };
+#[cfg(feature = "seed")]
+pub(crate) use seed::{SeedGuard, SeedMemory, SeedMutex, SeedPipe};
 pub(crate) use signals::on_signals;
 pub(crate) use waiting::Waiting;
 pub(crate) use waker::Waker;
