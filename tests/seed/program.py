@@ -65,7 +65,8 @@ def frame_number(width, height, gray):
 
 
 pipe = open_pipe()
-memory = mmap.mmap(when_there(f"/dev/shm/{PREFIX}SharedMemory", "r+b").fileno(), 0)
+file = when_there(f"/dev/shm/{PREFIX}SharedMemory", "r+b")
+memory = mmap.mmap(file.fileno(), 0)
 mutex = Mutex()
 mutex.file = when_there(f"/tmp/{PREFIX}ARMutex.lock", "r+b")
 height, width, bgr_step, gray_step, count, _ = struct.unpack_from("<iiiiBB", memory)

@@ -120,6 +120,45 @@ def deaths():
     produced.end()
 
 
+def sample():
+    print("== programs as the sample's, on what --seed shares", flush=True)
+    bus, prefix = "sample", f"fb{os.getpid()}-"
+    produced = Started("rust", "produce", bus, 64, 48, 60, 1, 600)
+    # Its producer begins when somebody is there.
+    share = lambda seconds: Started("seed", bus, prefix, 2, seconds)
+    program = lambda *words: Started("program", prefix, *words)
+    sharing = share(600)
+    fast, slow = program(0, 0, 60), program(1, 60, 12)
+    for started, taken in ((fast, 60), (slow, 12)):
+        assert whole(started.end())["taken"] == taken
+    second = share(1).end(1)
+    assert "SharedMemory is in use" in second, second
+    # Programs that die with an image, with the mutex: more often than there are images.
+    good = program(0, 0, 100)
+    for mode in ("hold", "lock", "hold", "hold", "lock", "hold"):
+        bad = program(1, 0, 1, mode)
+        bad.until("holding")
+        bad.kill()
+    assert whole(good.end())["taken"] == 100
+    # Killed, with a program that has everything open: the next one goes on with it.
+    staying = program(0, 0, 60, "stay")
+    other = program(1, 0, 1, "hold")
+    other.until("holding")
+    other.kill()
+    sharing.kill()
+    sharing = share(20)
+    got = whole(staying.end())
+    assert got["taken"] == 60 and got["begun_again"] > 0, got
+    # Dies with the mutex and is told as such; that the last one ends by itself.
+    bad = program(1, 0, 1, "lock")
+    bad.until("holding")
+    bad.kill()
+    said = sharing.end()
+    assert said["copied"] > 0 and said["abandoned"] == 1 and said["triggered"] > 60, said
+    assert said["given_back"] > 0, said
+    produced.kill()
+
+
 def chaos():
     seed = int(os.environ.get("FRAMEBUS_CHAOS_SEED", random.randrange(1 << 32)))
     print(f"== {KILLS} random kills (FRAMEBUS_CHAOS_SEED={seed})", flush=True)
@@ -169,6 +208,7 @@ try:
     matrix()
     planes()
     deaths()
+    sample()
     chaos()
 finally:
     keeper.kill()

@@ -4,8 +4,6 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::units::show_bytes;
-
 /// Why frames cannot be shared with the sample's programs.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -41,7 +39,7 @@ pub enum SeedError {
         name: String,
     },
     /// There is no room for it.
-    #[error("{name} needs {}, {} are free: {more}", show_bytes(*.needed), show_bytes(*.free))]
+    #[error("{name} needs {needed} bytes, {free} are free: {more}")]
     Full {
         /// What would have the name.
         name: String,
