@@ -180,6 +180,33 @@ fn frames_of_another_size_end_it_with_a_sentence() {
 }
 
 #[test]
+fn a_mapping_that_a_program_cuts_short_ends_it_with_a_sentence() {
+    let place = Place::new();
+    let names = Names::new(&place);
+    let _producer = place.produce(&[]);
+    let sink = names.share(&place, &["-q"]);
+    until("a pipe", || names.pipe(1).exists());
+    let memory = std::fs::File::options().write(true).open(names.memory());
+    memory.expect("a file").set_len(0).expect("cut");
+    let done = sink.end().is(2);
+    done.one_sentence("SharedMemory was cut short by another program");
+    assert_eq!(names.all().map(|path| path.exists()), [false; 3]);
+}
+
+#[test]
+fn a_program_in_c_sharp_takes_frames() {
+    let place = Place::new();
+    let names = Names::new(&place);
+    let _producer = place.produce(&["--fps", "60"]);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/seed/Program.cs");
+    place.sh(&format!("mcs -out:program.exe '{source}'")).is(0);
+    let sink = names.share(&place, &[]);
+    let program = place.sh(&format!("mono program.exe '{}' 0 30", names.0));
+    assert_eq!(program.is(0).text(), "30 frames\n");
+    ended(sink);
+}
+
+#[test]
 fn what_has_a_name_and_is_something_else_is_left_alone() {
     let place = Place::new();
     let names = Names::new(&place);
