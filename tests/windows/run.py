@@ -123,15 +123,14 @@ def deaths():
 def sample():
     print("== programs as the sample's, on what --seed shares", flush=True)
     bus, prefix = "sample", f"fb{os.getpid()}-"
-    produced = Started("rust", "produce", bus, 64, 48, 60, 1, 600)
-    # Its producer begins when somebody is there.
-    share = lambda seconds: Started("seed", bus, prefix, 2, seconds)
+    produced = [Started("rust", "produce", name, 64, 48, 60, 1, 600) for name in (bus, "other")]
+    share = lambda seconds, bus=bus: Started("seed", bus, prefix, 2, seconds)
     program = lambda *words: Started("program", prefix, *words)
     sharing = share(600)
     fast, slow = program(0, 0, 60), program(1, 60, 12)
     for started, taken in ((fast, 60), (slow, 12)):
         assert whole(started.end())["taken"] == taken
-    second = share(1).end(1)
+    second = share(1, "other").end(1)
     assert "SharedMemory is in use" in second, second
     # Programs that die with an image, with the mutex: more often than there are images.
     good = program(0, 0, 100)
@@ -154,9 +153,10 @@ def sample():
     bad.until("holding")
     bad.kill()
     said = sharing.end()
-    assert said["copied"] > 0 and said["abandoned"] == 1 and said["triggered"] > 60, said
+    assert said["copied"] > 0 and said["abandoned"] == 1 and said["triggered"] > 0, said
     assert said["given_back"] > 0, said
-    produced.kill()
+    for producer in produced:
+        producer.kill()
 
 
 def chaos():
