@@ -4,13 +4,11 @@ mod commands;
 mod events;
 mod seed;
 
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::fs::{FileType, fstat};
 
 use events::EventArgs;
 use seed::SeedArgs;
@@ -20,6 +18,7 @@ use super::progress::When;
 use super::units::{parse_duration, parse_fps};
 use super::{choose_bus, parse_bus};
 use crate::sink::{ExecMode, Ffmpeg, Format, Kind, Plane, Target};
+use crate::system::is_file;
 use framebus::bus::{BusName, IndexChoice};
 use framebus::layout::{Format as Image, PlaneSpec, TriggerKind};
 use framebus::stop::Stop;
@@ -163,11 +162,6 @@ fn is_video_of_others(path: &Path) -> bool {
         "webp",
     ];
     others.iter().any(|other| other.eq_ignore_ascii_case(end))
-}
-
-fn is_file(fd: impl AsFd) -> bool {
-    let kind = fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    kind == Ok(FileType::RegularFile)
 }
 
 fn parse_index(text: &str) -> Result<IndexChoice, String> {

@@ -13,8 +13,10 @@ mod matroska;
 mod ndjson;
 mod open;
 mod out;
+#[cfg_attr(windows, path = "windows/pipe.rs")]
 mod pipe;
 mod pre;
+#[cfg_attr(windows, path = "windows/process.rs")]
 mod process;
 mod recording;
 mod report;

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+import command
+
 WINE, PROGRAMS, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 PATIENCE = 120
 # What a consumer says that comes while there is no producer, or before its index is free.
@@ -21,25 +23,32 @@ class Started:
     """A program under Wine. What it says goes into files: a pipe would end only with Wine's own processes, which get the output
     of whoever starts them and keep it open."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, stdin=subprocess.DEVNULL, stdout=None):
         self.words = [program, *map(str, arguments)]
         self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
         path = os.path.join(PROGRAMS, program + ".exe")
-        self.process = subprocess.Popen([WINE, path, *self.words[1:]], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+        line = [WINE, path, *self.words[1:]]
+        self.process = subprocess.Popen(line, stdin=stdin, stdout=stdout or self.out, stderr=self.err)
 
     def said(self):
         """Standard output and error so far."""
         return tuple(os.pread(file.fileno(), 1 << 20, 0).decode() for file in (self.out, self.err))
 
-    def end(self, expected=0):
-        """What it says at its end, which has to come: the last line, read as JSON, or without one its error."""
+    def finish(self, expected=0):
+        """What it says at its end, which has to come with this code, or with any: standard output and error."""
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.words} does not end; it said {self.said()}") from None
         out, err = self.said()
-        assert code == expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        is_expected = expected is None or code == expected
+        assert is_expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        return out, err
+
+    def end(self, expected=0):
+        """What it says at its end: the last line, read as JSON, or without one its error."""
+        out, err = self.finish(expected)
         return json.loads(out.splitlines()[-1]) if out.strip() else err
 
     def until(self, word):
@@ -124,13 +133,14 @@ def sample():
     print("== programs as the sample's, on what --seed shares", flush=True)
     bus, prefix = "sample", f"fb{os.getpid()}-"
     produced = [Started("rust", "produce", name, 64, 48, 60, 1, 600) for name in (bus, "other")]
-    share = lambda seconds, bus=bus: Started("seed", bus, prefix, 2, seconds)
+    words = ("consume", "--json", "--seed", 2, "--seed-prefix", prefix)
+    share = lambda seconds, bus=bus: Started("framebus", *words, "--bus", bus, "--duration", f"{seconds}s")
     program = lambda *words: Started("program", prefix, *words)
     sharing = share(600)
     fast, slow = program(0, 0, 60), program(1, 60, 12)
     for started, taken in ((fast, 60), (slow, 12)):
         assert whole(started.end())["taken"] == taken
-    second = share(1, "other").end(1)
+    second = share(1, "other").end(2)
     assert "SharedMemory is in use" in second, second
     # Programs that die with an image, with the mutex: more often than there are images.
     good = program(0, 0, 100)
@@ -152,7 +162,7 @@ def sample():
     bad = program(1, 0, 1, "lock")
     bad.until("holding")
     bad.kill()
-    said = sharing.end()
+    said = sharing.end()["seed"]
     assert said["copied"] > 0 and said["abandoned"] == 1 and said["triggered"] > 0, said
     assert said["given_back"] > 0, said
     for producer in produced:
@@ -208,6 +218,7 @@ try:
     matrix()
     planes()
     deaths()
+    command.everything(Started)
     sample()
     chaos()
 finally:

@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
-use signal_hook::consts::SIGUSR1;
 
 use super::super::units::{is_decimal, parse_duration};
 use super::{ConsumeArgs, commands};
 use crate::sink::{self, Change, ChangeSink, Events, Kind, PreSink, Sink};
+use crate::system::on_trigger;
 use framebus::stop::Stop;
 
 const HEADING: &str = "Events";
@@ -86,7 +86,7 @@ impl EventArgs {
 /// What SIGUSR1 sets, and a command on standard input.
 fn trigger(stop: &Stop) -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGUSR1, Arc::clone(&flag))?;
+    on_trigger(&flag)?;
     commands::listen(Arc::clone(&flag), stop)?;
     Ok(flag)
 }
