@@ -4,10 +4,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 WIDTH, HEIGHT = 64, 48
 # What Windows has not: a command line, and a word of the sentence that says so.
@@ -131,8 +133,12 @@ def rates(command):
     for consumer in consumers[:2]:
         out, err = consumer.finish(3)
         assert "was lost" in err, err
-        numbers = [frame["seq"] for frame in lines(out)]
+        frames = lines(out)
+        numbers = [frame["sequence"] for frame in frames]
         assert numbers == sorted(set(numbers)) and numbers, numbers
+        # Taken and skipped are all that there were.
+        skipped = sum(frame["skipped"] for frame in frames[1:])
+        assert numbers[-1] - numbers[0] == len(numbers) - 1 + skipped, (numbers, skipped)
         taken.append(len(numbers))
     assert taken[0] > taken[1] > 2, taken
     out, err = command.start("top -b rates --once --json").finish(None)
@@ -196,7 +202,8 @@ def pipes(command):
     seen = command.path("seen.txt")
     script = command.path("seen.cmd")
     with open(script, "w") as file:
-        file.write(f"@echo %FRAMEBUS_SEQ%>>{windows(seen)}\r\n")
+        # The other way round, `1>>` would be a descriptor.
+        file.write(f"@>>{windows(seen)} echo %FRAMEBUS_SEQ%\r\n")
     command.end(f"consume -b closed --count 3 --timeout 60s --exec {windows(script)}")
     with open(seen) as file:
         numbers = [int(line) for line in file]
@@ -208,9 +215,50 @@ def pipes(command):
     produced.kill()
 
 
+def interrupts(command):
+    print("== framebus.exe: Ctrl-C, also where nothing comes and nobody reads", flush=True)
+    produced = command.start("produce pattern -b stops --fps 20 --size 320x240")
+    command.end("wait -b stops --frames 1 --timeout 60s")
+    # A pipe that nobody reads, one that nobody writes, and a consumer as usual.
+    stuck = command.start("consume -b stops -i 0 --format raw -o -", stdout=subprocess.PIPE)
+    silent = command.start("produce - -b silent", stdin=subprocess.PIPE)
+    usual = command.start("consume -b stops -i 1 --json")
+    attached = lambda moment: sum(consumer["state"] != "gone" for consumer in moment["consumers"]) == 2
+    command.until("two consumers", "top -b stops --once --json", attached)
+    time.sleep(2)
+    # Wine has the signal of a terminal's Ctrl-C be a console's.
+    for started in (stuck, silent, usual, produced):
+        started.process.send_signal(signal.SIGINT)
+        out, err = started.finish(130)
+    assert "bus stops ended" in err, err
+
+
+def web(command):
+    print("== framebus.exe: pictures over HTTP, out and in", flush=True)
+    produced = command.start("produce pattern -b seen --fps 20 --size 160x120")
+    served = command.start("serve --listen 127.0.0.1:0")
+    due = time.monotonic() + 60
+    while "page at " not in served.said()[1]:
+        assert served.process.poll() is None and time.monotonic() < due, served.said()
+        time.sleep(0.05)
+    page = served.said()[1].split("page at ")[1].split()[0]
+    command.end("wait -b seen --frames 1 --timeout 60s")
+    with urllib.request.urlopen(page + "buses/seen/snapshot.jpg", timeout=60) as answer:
+        assert answer.read().startswith(b"\xff\xd8"), "no JPEG"
+    _, err = command.end(f"produce {page}buses/seen/stream.mjpg -b taken --count 10")
+    assert "10 frames published" in err, err
+    out, _ = command.end("metrics")
+    assert 'framebus_bus_state{bus="seen",state="running"} 1' in out, out
+    for started in (served, produced):
+        started.process.send_signal(signal.SIGINT)
+        started.finish(130)
+
+
 def everything(started):
     with tempfile.TemporaryDirectory() as place:
         command = Command(started, place)
         words(command)
         rates(command)
         pipes(command)
+        interrupts(command)
+        web(command)
