@@ -28,7 +28,7 @@ pub(crate) use descriptors::{is_exhaustion, limit, reserve};
 pub(crate) use door::Door;
 pub(crate) use doorman::Doorman;
 pub(crate) use home::Home;
-pub(crate) use line::{ConnectRefusal, Line};
+pub(crate) use line::Line;
 pub(crate) use lock_file::LockFile;
 pub(crate) use mapping::Mapping;
 pub(crate) use memory::Memory;
