@@ -1,6 +1,6 @@
 """Producers and consumers as Windows programs under Wine: who sees what when somebody ends, is killed, or comes twice.
 
-usage: run.py WINE PROGRAMS KILLS   (bin/test-windows calls it)
+usage: run.py WINE PROGRAMS KILLS   (bin/test-windows calls it; FRAMEBUS_DOTNET is where dotnet.exe is)
 """
 
 import json
@@ -15,6 +15,9 @@ WINE, PROGRAMS, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 PATIENCE = 120
 # What a consumer says that comes while there is no producer, or before its index is free.
 TOO_EARLY = ("there is no bus", "in use")
+# The program of C#, which another runs.
+COMMANDS = {"cs": [os.environ["FRAMEBUS_DOTNET"], os.path.join(PROGRAMS, "cs", "Conformance.dll")]}
+os.environ.update(DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1", COMPlus_EnableDiagnostics="0")
 
 
 class Started:
@@ -24,8 +27,8 @@ class Started:
     def __init__(self, program, *arguments):
         self.words = [program, *map(str, arguments)]
         self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
-        path = os.path.join(PROGRAMS, program + ".exe")
-        self.process = subprocess.Popen([WINE, path, *self.words[1:]], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+        command = COMMANDS.get(program, [os.path.join(PROGRAMS, program + ".exe")])
+        self.process = subprocess.Popen([WINE, *command, *self.words[1:]], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
 
     def said(self):
         """Standard output and error so far."""
@@ -79,6 +82,30 @@ def matrix():
             assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
         slow = got
         assert slow["skipped"] > 0, slow
+
+
+def languages():
+    print("== producers and consumers in C++ and in C#, beside Rust and C", flush=True)
+    everybody = ("rust", "c", "cpp", "cs")
+    for producer in everybody:
+        bus = f"languages-{producer}"
+        clients = [client for client in everybody if {client, producer} & {"cpp", "cs"}]
+        produced = Started(producer, "produce", bus, 160, 120, 30, len(clients), 2)
+        modes = ("newest", "every")
+        consumers = [Started(client, "consume", bus, index, modes[index % 2], 60) for index, client in enumerate(clients)]
+        sent = produced.end()
+        assert sent["published"] > 0 and sent["starved"] == 0, sent
+        for consumer in consumers:
+            got = whole(consumer.end())
+            assert got["end"] == "ended" and got["last"] == sent["sequence"] and got["taken"] > 0, (got, sent)
+            assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
+    for producer in ("cpp", "cs"):
+        produced = Started(producer, "produce-planes", "planes", 4, 40)
+        consumers = [Started(client, "consume-planes", "planes", index) for index, client in enumerate(everybody)]
+        assert produced.end()["published"] == 40
+        for consumer in consumers:
+            got = consumer.end()
+            assert got["taken"] > 20 and got["wrong"] == 0, (consumer.words, got)
 
 
 def planes():
@@ -168,6 +195,7 @@ try:
     Started("c", "consume", "nobody", 0, "newest", 1).end(1)
     matrix()
     planes()
+    languages()
     deaths()
     chaos()
 finally:
