@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::source::v4l2::FourCc;
+use crate::source::FourCc;
 
 /// What reads cameras and pictures over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::system::machine_settings;
 use framebus_tools::file;
 
 use kinds::Name;
@@ -26,8 +27,6 @@ pub use sections::{Consume, Findings, Produce, Serve, Top};
 use table::{Section, Variables, of_variable};
 use written::{Written, place};
 
-/// The file for all users of a machine.
-const SYSTEM_FILE: &str = "/etc/framebus.toml";
 /// How many bytes a file may have.
 const LARGEST: u64 = 1 << 20;
 
@@ -114,7 +113,7 @@ impl Config {
     /// # Errors
     /// Reports the first file or variable that cannot be understood.
     pub fn load(explicit: Option<&Path>) -> Result<Config, ConfigError> {
-        Config::load_with(explicit, Path::new(SYSTEM_FILE), &|name| {
+        Config::load_with(explicit, &machine_settings(), &|name| {
             std::env::var_os(name)
         })
     }

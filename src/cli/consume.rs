@@ -2,22 +2,23 @@
 
 mod commands;
 mod events;
+mod seed;
 
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::fs::{FileType, fstat};
 
 use events::EventArgs;
+use seed::SeedArgs;
 
 use super::config::{Config, Trigger};
 use super::progress::When;
 use super::units::{parse_duration, parse_fps};
 use super::{choose_bus, parse_bus};
 use crate::sink::{ExecMode, Ffmpeg, Format, Kind, Plane, Target};
+use crate::system::is_file;
 use framebus::bus::{BusName, IndexChoice};
 use framebus::layout::{Format as Image, PlaneSpec, TriggerKind};
 use framebus::stop::Stop;
@@ -100,6 +101,9 @@ pub struct ConsumeArgs {
         help_heading = "What to do with frames (one of)"
     )]
     pub plane: Option<PlaneSpec>,
+    /// What is shared with the sample's own programs.
+    #[command(flatten)]
+    pub seed: SeedArgs,
     /// What is recorded around events.
     #[command(flatten)]
     pub events: EventArgs,
@@ -147,7 +151,8 @@ Examples:
   framebus consume -o clip.mp4 --duration 10s
   framebus consume --pre 5s --post 10s -o event.y4m   # `record` and Enter, or kill -USR1, starts it
   framebus consume --pre 5s --post 10s --repeat --on-change 2% -o 'event-%03d.y4m'
-  framebus consume --on-change 2% -o 'new-%06d.jpg' --max-fps 5";
+  framebus consume --on-change 2% -o 'new-%06d.jpg' --max-fps 5
+  framebus consume --seed 2 --duration 10s            # for two programs of the published sample";
 
 /// Whether a name asks for a format that others write: raw pixels are not what is expected there.
 fn is_video_of_others(path: &Path) -> bool {
@@ -157,11 +162,6 @@ fn is_video_of_others(path: &Path) -> bool {
         "webp",
     ];
     others.iter().any(|other| other.eq_ignore_ascii_case(end))
-}
-
-fn is_file(fd: impl AsFd) -> bool {
-    let kind = fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    kind == Ok(FileType::RegularFile)
 }
 
 fn parse_index(text: &str) -> Result<IndexChoice, String> {
@@ -264,6 +264,9 @@ impl ConsumeArgs {
 
     fn kind(&self) -> Kind {
         let plane = self.plane();
+        if let Some(options) = self.seed.options() {
+            return Kind::Seed(options, self.json);
+        }
         if self.json {
             return Kind::Json(Target::Stdout);
         }

@@ -1,7 +1,9 @@
 //! `framebus doctor`: what is wrong with this machine, and the command that mends it.
 
+#[cfg_attr(windows, path = "windows/no_cameras.rs")]
 mod cameras;
 mod load;
+#[cfg_attr(windows, path = "windows/machine.rs")]
 mod machine;
 
 use std::process::ExitCode;

@@ -1,8 +1,10 @@
 //! The command line: one file a verb, and what the verbs share.
 
+#[cfg_attr(windows, path = "windows/bench.rs")]
 pub mod bench;
 pub mod bridge;
 pub mod camera_words;
+#[cfg_attr(windows, path = "windows/cameras.rs")]
 pub mod cameras;
 pub mod check;
 pub mod completions;
@@ -30,12 +32,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use framebus::bus::BusName;
 use framebus::redact::without_secrets;
 use framebus_tools::exit::{end, end_saying};
 
+use crate::system::adapt;
 use config::Config;
 use log::LogArgs;
 
@@ -95,7 +98,7 @@ pub fn main() -> ExitCode {
     if let Some(result) = bench::play() {
         return end(result);
     }
-    completions::answer(Cli::command);
+    completions::answer(|| adapt(Cli::command()));
     let cli = parse(std::env::args_os());
     cli.log.logging().init();
     let result = cli.settings().and_then(|config| match &cli.verb {
@@ -122,7 +125,9 @@ pub fn main() -> ExitCode {
 
 /// Parses the command line; the secrets of what cannot be parsed are not shown.
 fn parse(arguments: impl Iterator<Item = OsString>) -> Cli {
-    Cli::try_parse_from(arguments).unwrap_or_else(|error| {
+    let matches = adapt(Cli::command()).try_get_matches_from(arguments);
+    let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|error| {
         let text = error.to_string();
         let shown = without_secrets(&text);
         if !error.use_stderr() || shown == text {

@@ -249,7 +249,7 @@ impl When {
 }
 
 fn terminal_size() -> (u16, u16) {
-    let size = rustix::termios::tcgetwinsize(stdout()).ok();
-    let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 1);
-    size.map_or(NO_TERMINAL, |size| (size.ws_col, size.ws_row))
+    let size = crate::system::terminal_size();
+    let size = size.filter(|(columns, rows)| *columns > 0 && *rows > 1);
+    size.unwrap_or(NO_TERMINAL)
 }

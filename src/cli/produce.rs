@@ -2,6 +2,8 @@
 
 mod camera;
 mod combinations;
+#[cfg_attr(windows, path = "windows/device.rs")]
+mod device;
 mod gray;
 mod over;
 
@@ -22,8 +24,7 @@ use super::units::{
     parse_duration, parse_fps_or_unpaced, parse_group, parse_mode, parse_size, parse_speed,
     range_parser,
 };
-use crate::source::v4l2::FourCc;
-use crate::source::{RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
+use crate::source::{FourCc, RawFormat, RawSource, ReplaySource, Speed, Y4mSource, standard_input};
 pub use gray::GrayFrom;
 
 use framebus::bus::BusName;
@@ -308,7 +309,7 @@ fn open(
     let name = "standard input";
     let input = standard_input()
         .map_err(|error| SourceError::Unusable(format!("{name} cannot be read: {error}")))?;
-    if input.is_terminal() {
+    if std::io::stdin().is_terminal() {
         return Err(SourceError::Unusable(format!(
             "{name} is a terminal: pipe Y4M or raw video into it"
         )));

@@ -2,10 +2,10 @@
 //!
 //! The `parse_` functions are value parsers for clap: their errors do not repeat the value or the flag, which clap names.
 
-use std::fs;
 use std::time::Duration;
 
 use crate::source::Speed;
+use crate::system::groups;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use framebus::layout::Geometry;
 use framebus::source::Range;
@@ -13,8 +13,6 @@ pub use framebus::units::show_bytes;
 
 /// The fastest frame rate that can be asked for.
 pub const MAX_FPS: f64 = 10_000.0;
-/// Where groups have their numbers.
-const GROUPS: &str = "/etc/group";
 
 /// Reads a duration with a unit: `200ms`, `5s`, `1.5s`, `2m`, `1h`.
 ///
@@ -169,10 +167,9 @@ pub fn parse_group(text: &str) -> Result<u32, String> {
             .filter(|gid| *gid != u32::MAX)
             .ok_or_else(|| "is not a group's number".to_owned());
     }
-    let groups = fs::read_to_string(GROUPS)
-        .map_err(|error| format!("cannot be looked up in {GROUPS}: {error}"))?;
+    let (groups, place) = groups()?;
     gid_in(&groups, text)
-        .ok_or_else(|| format!("is not a group in {GROUPS}; give another one, or its number"))
+        .ok_or_else(|| format!("is not a group in {place}; give another one, or its number"))
 }
 
 /// Returns the number of group `name` in the text of a `group(5)` file.

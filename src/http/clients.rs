@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::Limits;
 use super::answer::Answering;
 use super::stream::{ClientStream, Pace};
+use crate::system::set_send_buffer;
 
 /// How long, and up to how many bytes, is read on after the last answer. A connection that is closed with something
 /// unread is reset, and the client may lose the answer that says why.
@@ -76,8 +77,7 @@ impl Clients {
     /// Serves a client from now on.
     pub(super) fn admit(&mut self, stream: TcpStream) {
         if let Some(bytes) = self.limits.send_buffer {
-            // The system's own choice is as good, only older.
-            let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, bytes);
+            set_send_buffer(&stream, bytes);
         }
         let pace = Pace::new();
         let stream = ClientStream::new(stream, Rc::clone(&pace), self.limits.answer_time);

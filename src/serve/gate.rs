@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::query::value;
 use crate::http::{Asked, Page, Reply, show};
+use crate::system::host_name;
 use framebus_tools::file;
 
 /// The fewest characters of a token: not to be guessed by trying.
@@ -66,8 +67,7 @@ pub(crate) fn read_token(path: &Path) -> Result<String, GateError> {
 impl Gate {
     /// A gate that knows this machine's own name.
     pub(crate) fn new(hosts: &[String], origins: &[String], token: Option<String>) -> Gate {
-        let system = rustix::system::uname();
-        let name = system.nodename().to_string_lossy().to_ascii_lowercase();
+        let name = host_name().to_ascii_lowercase();
         let mut all = vec![format!("{name}.local"), name, "localhost".to_owned()];
         all.extend(hosts.iter().map(|host| host.to_ascii_lowercase()));
         let origins = origins

@@ -1,19 +1,18 @@
 //! A command of the user's: a process a frame, or one process that gets all of them as a stream.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::encode::{Encoding, encode};
+use super::pipe::Owned;
 use super::process::{Ended, show, wait_for};
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary, VideoSink};
+use crate::system::{NOT_RUN, shell};
 use framebus::stop::Stop;
 
 /// How long a command may go on with its frame after a request to stop, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
-/// What a shell ends with when it cannot run or find the command.
-const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Runs a shell command for each frame: the frame as PGM (PPM in colour) on its standard input, what is known of it in
 /// `FRAMEBUS_…` variables. The frame is held, and the next one waits, until the command has ended.
@@ -48,6 +47,7 @@ impl ExecSink {
     fn spawn(&self, frame: &FrameView<'_>) -> Result<Child, SinkError> {
         let mut command = shell(&self.command);
         command
+            .stdin(Stdio::piped())
             .env("FRAMEBUS_BUS", &self.bus)
             .env("FRAMEBUS_INDEX", self.index.to_string())
             .env("FRAMEBUS_GENERATION", self.generation.to_string())
@@ -131,6 +131,7 @@ impl ExecStreamSink {
     /// Fails when there is no shell.
     pub fn new(command: &str, plane: Plane, stop: &Stop) -> Result<ExecStreamSink, SinkError> {
         let mut child = shell(command)
+            .stdin(Stdio::piped())
             .spawn()
             .map_err(|source| failed(command, source))?;
         let output = pipe_to(&mut child, command, stop)?;
@@ -202,14 +203,8 @@ impl Drop for ExecStreamSink {
     }
 }
 
-fn shell(command: &str) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", command]).stdin(Stdio::piped());
-    shell
-}
-
 fn pipe_to(child: &mut Child, command: &str, stop: &Stop) -> Result<Output, SinkError> {
-    let stdin = child.stdin.take().map(OwnedFd::from);
+    let stdin = child.stdin.take().map(Owned::from);
     let stdin = stdin.ok_or_else(|| failed(command, io::ErrorKind::BrokenPipe.into()))?;
     Output::from_fd(stdin, &format!("to '{command}'"), stop)
 }

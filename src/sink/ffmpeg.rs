@@ -1,15 +1,13 @@
 //! The program ffmpeg: where it is, what it has, and how it is told to make a film.
 
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
 use super::SinkError;
 use super::process::show;
+use crate::system::{apart, find_program};
 use framebus::layout::Geometry;
 
 /// Ticks a second of the file's times: what every codec takes, and all usual rates divide.
@@ -63,13 +61,7 @@ impl Ffmpeg {
     }
 
     fn look(path: &Path) -> Result<Ffmpeg, SinkError> {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        let mut all = std::env::split_paths(&places).map(|place| place.join("ffmpeg"));
-        let is_program = |path: &PathBuf| {
-            fs::metadata(path)
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        };
-        let program = all.find(is_program).ok_or_else(|| {
+        let program = find_program("ffmpeg").ok_or_else(|| {
             SinkError::Unsuitable(format!(
                 "{} needs ffmpeg, which is not in PATH: install it (apt-get install ffmpeg), or write Y4M",
                 path.display()
@@ -152,8 +144,8 @@ impl Ffmpeg {
             .arg(name)
             .env("AV_LOG_FORCE_NOCOLOR", "1")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .process_group(0);
+            .stdout(Stdio::null());
+        apart(&mut command);
         command
     }
 }

@@ -2,17 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, memfd_create};
-
 use super::ffmpeg::{Container, Ffmpeg, TICKS, how};
 use super::matroska::{self, Track};
+use super::pipe::Owned;
 use super::process::{Ended, wait_for};
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary};
+use crate::system::nameless_file;
 use framebus::layout::{Format, Geometry};
 use framebus::stop::Stop;
 
@@ -99,8 +98,7 @@ impl FilmSink {
     }
 
     fn start(&mut self, frame: &FrameView<'_>) -> Result<(), SinkError> {
-        let words = memfd_create("ffmpeg", MemfdFlags::CLOEXEC);
-        let words = words.map_err(|error| self.failed(error.into()))?;
+        let words = nameless_file().map_err(|error| self.failed(error))?;
         let theirs = words.try_clone().map_err(|error| self.failed(error))?;
         let mut child = self
             .ffmpeg
@@ -108,7 +106,7 @@ impl FilmSink {
             .stderr(theirs)
             .spawn()
             .map_err(|error| self.failed(error))?;
-        let stdin = child.stdin.take().map(OwnedFd::from);
+        let stdin = child.stdin.take().map(Owned::from);
         let pipe = stdin
             .ok_or_else(|| self.failed(io::ErrorKind::BrokenPipe.into()))
             .and_then(|stdin| Output::from_fd(stdin, "to ffmpeg", &self.stop));
@@ -122,11 +120,7 @@ impl FilmSink {
             }
         };
         pipe.expect_frames_of(frame.geometry.gray_len());
-        self.running = Some(Running {
-            child,
-            pipe,
-            words: words.into(),
-        });
+        self.running = Some(Running { child, pipe, words });
         self.first_ns = frame.info.capture_ns;
         self.head = matroska::header(&Track {
             geometry: frame.geometry,

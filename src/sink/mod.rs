@@ -13,11 +13,14 @@ mod matroska;
 mod ndjson;
 mod open;
 mod out;
+#[cfg_attr(windows, path = "windows/pipe.rs")]
 mod pipe;
 mod pre;
+#[cfg_attr(windows, path = "windows/process.rs")]
 mod process;
 mod recording;
 mod report;
+mod seed;
 mod stats;
 #[cfg(test)]
 mod testing;
@@ -38,5 +41,6 @@ pub use open::{ExecMode, Format, Kind, Target, open};
 pub use out::Output;
 pub use pre::{Events, PreSink};
 pub use recording::RecordingSink;
+pub use seed::{Report, SeedSink};
 pub use stats::StatsSink;
 pub use video::VideoSink;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{FrameView, Output, Sink, SinkError, StreamInfo, Summary};
+use framebus::seed::Counts;
 
 /// Writes one JSON object a frame and a line each, at once.
 #[derive(Debug)]
@@ -12,6 +13,7 @@ pub struct NdjsonSink {
     index: u8,
     generation: u64,
     epoch_ms: u64,
+    seed: Option<Counts>,
     /// The line, kept for its capacity.
     line: Vec<u8>,
 }
@@ -43,6 +45,9 @@ struct Line<'a> {
     /// What its producer knows of the frame, where it is JSON: a text otherwise, with U+FFFD for what is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<serde_json::Value>,
+    /// What has become of the copies for the sample's programs, up to this frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<Counts>,
 }
 
 fn metadata(bytes: &[u8]) -> Option<serde_json::Value> {
@@ -63,8 +68,14 @@ impl NdjsonSink {
             index: 0,
             generation: 0,
             epoch_ms: 0,
+            seed: None,
             line: Vec::with_capacity(512),
         }
+    }
+
+    /// Says this, too, from the next line on.
+    pub(super) fn also(&mut self, seed: Counts) {
+        self.seed = Some(seed);
     }
 }
 
@@ -98,6 +109,7 @@ impl Sink for NdjsonSink {
             generation: self.generation,
             epoch_ms: self.epoch_ms,
             metadata: metadata(frame.metadata),
+            seed: self.seed,
         };
         self.line.clear();
         serde_json::to_writer(&mut self.line, &line).map_err(|error| SinkError::Write {

@@ -7,11 +7,13 @@ use clap::ValueEnum;
 use super::encode::Encoding;
 use super::images::{FileName, ImageSink};
 use super::report::ReportSink;
+use super::seed::{Report, SeedSink};
 use super::{
     Container, ExecSink, ExecStreamSink, FilmSink, NdjsonSink, Output, Plane, RecordingSink, Sink,
     SinkError, StatsSink, VideoSink,
 };
 use framebus::layout::Format as Image;
+use framebus::seed::SeedOptions;
 use framebus::stop::Stop;
 use framebus_tools::stderr::Awaited;
 
@@ -142,6 +144,8 @@ pub enum Kind {
     Recording(PathBuf, Plane),
     /// A shell command.
     Exec(String, ExecMode, Plane),
+    /// What the published sample's own programs attach to; with a line of JSON a frame, or without.
+    Seed(SeedOptions, bool),
 }
 
 impl Kind {
@@ -209,6 +213,16 @@ fn open_sink(kind: &Kind, stop: &Stop) -> Result<Box<dyn Sink + Send>, SinkError
     Ok(match kind {
         Kind::Stats => Box::new(StatsSink::new(Awaited)),
         Kind::LoggedStats => Box::new(StatsSink::logged()),
+        Kind::Seed(options, as_json) => {
+            let report = match *as_json {
+                true => Report::Json(NdjsonSink::new(Output::stdout(stop)?)),
+                false if framebus_tools::log::has_plain_lines() => {
+                    Report::Stats(StatsSink::new(Awaited))
+                }
+                false => Report::Stats(StatsSink::logged()),
+            };
+            Box::new(SeedSink::new(options.clone(), report))
+        }
         Kind::Json(target) => Box::new(NdjsonSink::new(stream(target, stop)?)),
         Kind::Recording(path, plane) => Box::new(RecordingSink::create(path, *plane, stop)?),
         Kind::Exec(command, ExecMode::Frame, plane) => {

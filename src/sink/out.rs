@@ -1,23 +1,18 @@
 //! The file, pipe or standard output that a stream of frames is written to.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::SinkError;
-use super::pipe::{self, FdKind};
+use super::pipe::{self, Flow, Opened, Owned};
+use crate::system::is_same_file;
 use framebus::clock::monotonic_ns;
 use framebus::stop::{Stop, Waited};
 
-/// `PIPE_BUF`: what a pipe that polls as writable takes without waiting.
-const ATOMIC_WRITE: usize = 4096;
 /// How long a reader that does read gets to take the rest of a frame after a request to stop.
 const GRACE_NS: u64 = 1_000_000_000;
-/// How often a named pipe without a reader is tried again.
-const FIFO_RETRY: Duration = Duration::from_millis(50);
 
 /// Something to write whole frames to.
 ///
@@ -29,7 +24,6 @@ const FIFO_RETRY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Output {
     target: String,
-    file: File,
     way: Way,
     /// A file that did not exist before.
     created: Option<PathBuf>,
@@ -45,9 +39,9 @@ pub struct Output {
 #[derive(Debug)]
 enum Way {
     /// A regular file: written at once. `frame_end` is where its last whole frame ends.
-    Regular { frame_end: u64 },
-    /// Written when it can be, at most `chunk` bytes at a time.
-    Polled { chunk: usize },
+    Regular { file: File, frame_end: u64 },
+    /// Written when it can be.
+    Polled(Flow),
 }
 
 impl Output {
@@ -57,10 +51,7 @@ impl Output {
     /// Fails when standard output is closed.
     pub fn stdout(stop: &Stop) -> Result<Output, SinkError> {
         let target = "standard output";
-        let fd = io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|source| write_error(target, source))?;
+        let fd = pipe::stdout().map_err(|source| write_error(target, source))?;
         Output::from_fd(fd, target, stop)
     }
 
@@ -74,7 +65,7 @@ impl Output {
         let (file, created) = if is_regular {
             create(path).map_err(|source| write_error(&target, source))?
         } else {
-            (open_special(path, &target, stop)?, false)
+            (special(path, &target, stop)?, false)
         };
         let mut output = Output::from_fd(file.into(), &target, stop)?;
         output.created = created.then(|| path.to_owned());
@@ -85,31 +76,18 @@ impl Output {
     ///
     /// # Errors
     /// Fails when `fd` cannot be examined.
-    pub fn from_fd(fd: OwnedFd, target: &str, stop: &Stop) -> Result<Output, SinkError> {
+    pub fn from_fd(fd: Owned, target: &str, stop: &Stop) -> Result<Output, SinkError> {
         let failed = |source| write_error(target, source);
-        let mut file = File::from(fd);
-        let way = match pipe::kind(&file).map_err(failed)? {
-            FdKind::Regular => Way::Regular {
+        let way = match pipe::examine(File::from(fd)).map_err(failed)? {
+            Opened::Regular(mut file) => Way::Regular {
                 frame_end: start_of(&mut file).map_err(failed)?,
+                file,
             },
-            FdKind::Pipe => match pipe::reopen_nonblocking(&file) {
-                Ok(reopened) => {
-                    file = reopened;
-                    Way::Polled { chunk: usize::MAX }
-                }
-                Err(_) => Way::Polled {
-                    chunk: ATOMIC_WRITE,
-                },
-            },
-            FdKind::Stream => Way::Polled {
-                chunk: ATOMIC_WRITE,
-            },
-            FdKind::Device => Way::Polled { chunk: usize::MAX },
+            Opened::Flow(flow) => Way::Polled(flow),
         };
         let target = target.to_owned();
         Ok(Output {
             target,
-            file,
             way,
             created: None,
             stop: stop.clone(),
@@ -137,8 +115,9 @@ impl Output {
     /// # Errors
     /// [`SinkError::Unsuitable`] on a terminal.
     pub fn refuse_terminal(&self, what: &str) -> Result<(), SinkError> {
-        if !self.file.is_terminal() {
-            return Ok(());
+        match &self.way {
+            Way::Polled(flow) if flow.is_terminal() => {}
+            _ => return Ok(()),
         }
         Err(SinkError::Unsuitable(format!(
             "refusing to write {what} to a terminal; redirect standard output to a file or a pipe, or give `-o FILE`"
@@ -149,8 +128,8 @@ impl Output {
     ///
     /// A larger pipe needs fewer system calls; one of more than a frame would only let a slow reader see older frames.
     pub fn expect_frames_of(&self, len: usize) {
-        if matches!(self.way, Way::Polled { .. }) {
-            pipe::enlarge(&self.file, len);
+        if let Way::Polled(flow) = &self.way {
+            flow.enlarge(len);
         }
     }
 
@@ -162,9 +141,9 @@ impl Output {
         let written = parts.iter().try_for_each(|part| self.write_part(part));
         let len: u64 = parts.iter().map(|part| part.len() as u64).sum();
         match &mut self.way {
-            Way::Regular { frame_end } if written.is_ok() => *frame_end += len,
+            Way::Regular { frame_end, .. } if written.is_ok() => *frame_end += len,
             Way::Regular { .. } => self.cut_partial_frame(),
-            Way::Polled { .. } => {}
+            Way::Polled(_) => {}
         }
         if written.is_ok() {
             self.bytes += len;
@@ -183,8 +162,8 @@ impl Output {
     /// # Errors
     /// [`SinkError::Closed`] when it has none.
     pub fn check_reader(&self) -> Result<(), SinkError> {
-        match self.way {
-            Way::Polled { .. } if pipe::reader_gone(&self.file) => Err(SinkError::Closed),
+        match &self.way {
+            Way::Polled(flow) if flow.reader_gone() => Err(SinkError::Closed),
             _ => Ok(()),
         }
     }
@@ -194,26 +173,28 @@ impl Output {
     /// # Errors
     /// Reports what could not be written.
     pub fn finish(&mut self) -> Result<(), SinkError> {
-        match self.way {
-            Way::Regular { .. } => self
-                .file
+        match &self.way {
+            Way::Regular { file, .. } => file
                 .sync_data()
                 .map_err(|source| write_error(&self.target, source)),
-            Way::Polled { .. } => Ok(()),
+            Way::Polled(_) => Ok(()),
         }
     }
 
     fn write_part(&mut self, part: &[u8]) -> Result<(), SinkError> {
-        let Way::Polled { chunk } = self.way else {
-            return self
-                .file
-                .write_all(part)
-                .map_err(|source| write_error(&self.target, source));
-        };
         let mut rest = part;
         while !rest.is_empty() {
-            self.wait_writable()?;
-            match self.file.write(&rest[..rest.len().min(chunk)]) {
+            let flow = match &mut self.way {
+                Way::Regular { file, .. } => {
+                    return file
+                        .write_all(part)
+                        .map_err(|source| write_error(&self.target, source));
+                }
+                Way::Polled(flow) => flow,
+            };
+            let grace = (self.grace_ns, &mut self.grace_ends_ns);
+            wait_writable(flow, &self.target, &self.stop, grace)?;
+            match flow.write(rest) {
                 Ok(0) => return Err(write_error(&self.target, io::ErrorKind::WriteZero.into())),
                 Ok(written) => rest = &rest[written..],
                 Err(error)
@@ -224,61 +205,69 @@ impl Output {
                 Err(error) => return Err(write_error(&self.target, error)),
             }
         }
-        Ok(())
-    }
-
-    fn wait_writable(&mut self) -> Result<(), SinkError> {
-        let failed = |source| write_error(&self.target, source);
-        if self.grace_ends_ns.is_none() {
-            if self
-                .stop
-                .wait_writable(self.file.as_fd(), None)
-                .map_err(failed)?
-                == Waited::Ready
-            {
-                return Ok(());
+        match &self.way {
+            Way::Polled(flow) if Flow::TAKES_AHEAD => {
+                let grace = (self.grace_ns, &mut self.grace_ends_ns);
+                wait_writable(flow, &self.target, &self.stop, grace)
             }
-            self.grace_ends_ns = Some(monotonic_ns().saturating_add(self.grace_ns));
-        }
-        let ends = self.grace_ends_ns.unwrap_or(0);
-        loop {
-            let left = ends.saturating_sub(monotonic_ns());
-            if pipe::wait_writable(&self.file, Duration::from_nanos(left)).map_err(failed)? {
-                return Ok(());
-            }
-            if left == 0 {
-                return Err(SinkError::Stopped);
-            }
+            _ => Ok(()),
         }
     }
 
     /// Cuts off what there is of a frame that could not be written, if nobody else has written behind it.
     fn cut_partial_frame(&mut self) {
-        let Way::Regular { frame_end } = self.way else {
+        let Way::Regular { file, frame_end } = &mut self.way else {
             return;
         };
-        let (Ok(position), Ok(metadata)) = (self.file.stream_position(), self.file.metadata())
-        else {
+        let (Ok(position), Ok(metadata)) = (file.stream_position(), file.metadata()) else {
             return;
         };
-        if position > frame_end && metadata.len() == position {
+        if position > *frame_end && metadata.len() == position {
             // The error that brought us here is what the user needs to hear; this one follows from it.
-            let _ = self.file.set_len(frame_end);
-            let _ = self.file.seek(SeekFrom::Start(frame_end));
+            let _ = file.set_len(*frame_end);
+            let _ = file.seek(SeekFrom::Start(*frame_end));
+        }
+    }
+}
+
+/// Waits until more can be written, and after a request to stop for as long as the grace lasts.
+fn wait_writable(
+    flow: &Flow,
+    target: &str,
+    stop: &Stop,
+    (grace_ns, grace_ends_ns): (u64, &mut Option<u64>),
+) -> Result<(), SinkError> {
+    let failed = |source| write_error(target, source);
+    let ends = match *grace_ends_ns {
+        Some(ends) => ends,
+        None => {
+            if flow.wait(stop).map_err(failed)? == Waited::Ready {
+                return Ok(());
+            }
+            *grace_ends_ns.insert(monotonic_ns().saturating_add(grace_ns))
+        }
+    };
+    loop {
+        let left = ends.saturating_sub(monotonic_ns());
+        if flow
+            .wait_writable(Duration::from_nanos(left))
+            .map_err(failed)?
+        {
+            return Ok(());
+        }
+        if left == 0 {
+            return Err(SinkError::Stopped);
         }
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
-        let (Some(path), Way::Regular { frame_end: 0 }) = (&self.created, &self.way) else {
+        let (Some(path), Way::Regular { file, frame_end: 0 }) = (&self.created, &self.way) else {
             return;
         };
         // Not what somebody else has put there or written into it meanwhile.
-        if let (Ok(ours), Ok(there)) = (self.file.metadata(), path.symlink_metadata())
-            && ours.len() == 0
-            && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
-        {
+        if file.metadata().is_ok_and(|ours| ours.len() == 0) && is_same_file(file, path) {
             let _ = fs::remove_file(path);
         }
     }
@@ -295,26 +284,18 @@ fn create(path: &Path) -> io::Result<(File, bool)> {
     }
 }
 
-/// Opens a device or a named pipe; a named pipe without a reader is tried again until somebody asks to stop.
-fn open_special(path: &Path, target: &str, stop: &Stop) -> Result<File, SinkError> {
-    let is_fifo = path
-        .metadata()
-        .is_ok_and(|metadata| metadata.file_type().is_fifo());
-    loop {
-        match pipe::open_now(path) {
-            Ok(file) => return Ok(file),
-            Err(error) if is_fifo && pipe::has_no_reader_yet(&error) => {}
-            Err(source) => return Err(write_error(target, source)),
-        }
-        if stop.sleep(FIFO_RETRY) {
-            return Err(SinkError::Stopped);
-        }
+/// Opens a device or a named pipe, and waits until that has a reader.
+fn special(path: &Path, target: &str, stop: &Stop) -> Result<File, SinkError> {
+    match pipe::open_special(path, stop) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(SinkError::Stopped),
+        Err(source) => Err(write_error(target, source)),
     }
 }
 
 /// Returns where the first frame goes: a file of the shell's `>>` starts at 0 and is written at its end.
 fn start_of(file: &mut File) -> io::Result<u64> {
-    if rustix::fs::fcntl_getfl(&*file)?.contains(rustix::fs::OFlags::APPEND) {
+    if pipe::appends(file)? {
         return file.seek(SeekFrom::End(0));
     }
     file.stream_position()

@@ -16,9 +16,9 @@ fn pattern(len: usize) -> Vec<u8> {
 
 /// Blocks of an output that polls before each small write, as where a pipe cannot be opened again.
 fn small_writes(output: &mut Output) {
-    output.way = Way::Polled {
-        chunk: ATOMIC_WRITE,
-    };
+    if let Way::Polled(flow) = &mut output.way {
+        flow.write_little();
+    }
 }
 
 #[test]

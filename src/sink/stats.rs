@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use framebus_tools::stderr::Awaited;
 
+use framebus::seed::Counts;
+
 use super::{FrameView, Sink, SinkError, StreamInfo, Summary};
 
 /// Ticks come about once a second; one that comes earlier than this belongs to the same line.
@@ -27,6 +29,7 @@ pub struct StatsSink<W> {
     index: u8,
     interval: Interval,
     total: Total,
+    seed: Option<Counts>,
 }
 
 /// What has happened since the last line.
@@ -62,7 +65,19 @@ impl<W: Write> StatsSink<W> {
             index: 0,
             interval: Interval::default(),
             total: Total::default(),
+            seed: None,
         }
+    }
+
+    /// Says this, too, from the next line on.
+    pub(super) fn also(&mut self, seed: Counts) {
+        self.seed = Some(seed);
+    }
+
+    /// What is said of the sample's programs, behind everything else.
+    fn of_seed(&self) -> String {
+        let text = self.seed.map(|counts| format!("; seed: {counts}"));
+        text.unwrap_or_default()
     }
 
     fn write_line(&mut self, text: &str) -> Result<(), SinkError> {
@@ -140,7 +155,8 @@ impl<W: Write> Sink for StatsSink<W> {
         let busy = Percentiles::of(&mut self.interval.busy_ns);
         let (all, sequence) = (self.total.skipped, self.total.sequence);
         let text = format!(
-            "{fps:.1} fps, skipped {skipped} ({all} in all), wait {wait}, busy {busy}, sequence {sequence}"
+            "{fps:.1} fps, skipped {skipped} ({all} in all), wait {wait}, busy {busy}, sequence {sequence}{}",
+            self.of_seed()
         );
         self.interval.frames = 0;
         self.interval.skipped = 0;
@@ -156,6 +172,14 @@ impl<W: Write> Sink for StatsSink<W> {
                 busy_p50_ms = busy.p50_ms,
                 busy_p99_ms = busy.p99_ms,
                 sequence,
+                seed_programs = self.seed.map(|seed| seed.connected),
+                seed_copied = self.seed.map(|seed| seed.copied),
+                seed_no_buffer = self.seed.map(|seed| seed.no_buffer),
+                seed_mutex_held = self.seed.map(|seed| seed.mutex_held),
+                seed_triggered = self.seed.map(|seed| seed.triggered),
+                seed_coalesced = self.seed.map(|seed| seed.coalesced),
+                seed_given_back = self.seed.map(|seed| seed.given_back),
+                seed_abandoned = self.seed.map(|seed| seed.abandoned),
                 "{text}"
             );
         }
@@ -175,8 +199,10 @@ impl<W: Write> Sink for StatsSink<W> {
         let duration_ns = self.total.last_ns.saturating_sub(start_ns);
         let (taken, skipped) = (summary.taken, summary.skipped);
         let (seconds, fps) = (seconds(duration_ns), rate(self.total.frames, duration_ns));
-        let text =
-            format!("taken {taken}, skipped {skipped} in {seconds:.1} s, {fps:.1} fps on average");
+        let text = format!(
+            "taken {taken}, skipped {skipped} in {seconds:.1} s, {fps:.1} fps on average{}",
+            self.of_seed()
+        );
         if logged {
             tracing::info!(bus, consumer, taken, skipped, seconds, fps, "{text}");
         }

@@ -4,14 +4,11 @@ mod payload;
 mod streams;
 mod words;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::mem;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::fs::{FileType, SeekFrom, fstat, seek};
-
+use crate::system::Stream;
 use framebus::clock::{monotonic_ns, wall_ns};
 use framebus::source::{Arrival, FrameMeta, Progress, SourceError};
 use framebus::stop::{Stop, Waited};
@@ -22,15 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const BUFFER_LEN: usize = 64 * 1024;
 /// What is read at once when a header is looked for: what comes behind it is pixels, which then have to be copied.
 const HEADER_READ: usize = 4096;
-
-/// Opens standard input without the buffer that the standard library puts before it: bytes in that buffer are invisible to
-/// `poll`.
-///
-/// # Errors
-/// Fails when the process has no descriptor left, or no standard input.
-pub fn standard_input() -> io::Result<File> {
-    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
-}
 
 /// What the bytes at the beginning of a frame are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,19 +90,18 @@ pub(super) struct Input<R> {
     stop: Option<Stop>,
 }
 
-impl<R: Read + AsFd> Input<R> {
+impl<R: Stream> Input<R> {
     /// Takes a stream that a person calls `name`. If it is `looped`, it starts again at its end.
     pub(super) fn new(reader: R, name: String, looped: bool) -> Result<Input<R>, SourceError> {
         let cannot = |error| unusable(&name, "read", error);
-        let stat = fstat(&reader).map_err(cannot)?;
-        let regular_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let regular_file = reader.file_len().map_err(cannot)?.is_some();
         if looped && !regular_file {
             return Err(SourceError::Unusable(format!(
                 "{name} cannot be looped: it is not a regular file"
             )));
         }
-        let here = |reader| seek(reader, SeekFrom::Current(0)).map_err(cannot);
-        let rewind_to = looped.then(|| here(&reader)).transpose()?;
+        let here = || reader.position().map_err(cannot);
+        let rewind_to = looped.then(here).transpose()?;
         Ok(Input {
             reader,
             name,
@@ -293,8 +280,8 @@ impl<R: Read + AsFd> Input<R> {
             return Ok(());
         }
         let cannot = |error| unusable(&self.name, "read", error);
-        let size = u64::try_from(fstat(&self.reader).map_err(cannot)?.st_size).unwrap_or(0);
-        let read = seek(&self.reader, SeekFrom::Current(0)).map_err(cannot)?;
+        let size = self.reader.file_len().map_err(cannot)?.unwrap_or(0);
+        let read = self.reader.position().map_err(cannot)?;
         let begins = read.saturating_sub(self.buffered().len() as u64);
         let pitch = (header + self.payload).max(1) as u64;
         self.frames = Some(size.saturating_sub(begins) / pitch);
@@ -318,7 +305,8 @@ impl<R: Read + AsFd> Input<R> {
         let (Some(position), 1..) = (self.rewind_to, self.frame) else {
             return Ok(false);
         };
-        seek(&self.reader, SeekFrom::Start(position))
+        self.reader
+            .go_to(position)
             .map_err(|error| unusable(&self.name, "rewind", error))?;
         self.frame = 0;
         Ok(true)
@@ -332,13 +320,13 @@ impl<R> Input<R> {
 }
 
 fn read(
-    reader: &mut (impl Read + AsFd),
+    reader: &mut impl Stream,
     space: &mut [u8],
     stop: &Stop,
     patience: Option<Duration>,
 ) -> io::Result<Got> {
     loop {
-        match stop.wait_readable(reader.as_fd(), patience)? {
+        match reader.wait(stop, patience)? {
             Waited::Ready => {}
             Waited::TimedOut => return Ok(Got::Nothing),
             Waited::Stopped => return Ok(Got::Stopped),
@@ -353,6 +341,6 @@ fn read(
     }
 }
 
-fn unusable(name: &str, what: &str, error: impl Into<io::Error>) -> SourceError {
-    SourceError::Unusable(format!("cannot {what} {name}: {}", error.into()))
+fn unusable(name: &str, what: &str, error: io::Error) -> SourceError {
+    SourceError::Unusable(format!("cannot {what} {name}: {error}"))
 }

@@ -1,7 +1,5 @@
 //! Frames without any header, one after the other, as `ffmpeg -f rawvideo` writes them.
 
-use std::io::Read;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -9,6 +7,7 @@ use clap::ValueEnum;
 use crate::source::input::{FrameHeader, Input};
 use crate::source::late::{self, Interrupted, Late};
 use crate::source::packed::{Repack, from_bgra, from_rgba, from_uyvy};
+use crate::system::Stream;
 use framebus::convert::{bgr_to_gray, gray_into, stretch_luma, yuyv_to_gray};
 use framebus::layout::{ColorRange, Format, Geometry, PlaneSpec};
 use framebus::source::{
@@ -148,8 +147,8 @@ pub struct RawSource<R> {
     packed: Vec<u8>,
 }
 
-impl<R: Read + AsFd> RawSource<R> {
-    /// Takes a stream that a person calls `name`. `reader` must not buffer: see [`super::input::standard_input`].
+impl<R: Stream> RawSource<R> {
+    /// Takes a stream that a person calls `name`. `reader` must not buffer: see [`super::standard_input`].
     ///
     /// If the stream is `looped`, it starts again at its end.
     ///
@@ -307,7 +306,7 @@ impl<R: Read + AsFd> RawSource<R> {
     }
 }
 
-impl<R: Read + AsFd> FrameSource for RawSource<R> {
+impl<R: Stream> FrameSource for RawSource<R> {
     fn info(&self) -> SourceInfo {
         let (name, format) = (self.input.name(), self.format.name());
         SourceInfo {
@@ -342,7 +341,7 @@ impl<R: Read + AsFd> FrameSource for RawSource<R> {
     }
 }
 
-impl<R: Read + AsFd> Interrupted for RawSource<R> {
+impl<R: Stream> Interrupted for RawSource<R> {
     fn late(&mut self) -> &mut Option<Late> {
         &mut self.late
     }

@@ -1,10 +1,8 @@
 //! Samples of more than 8 bits, which a bus carries as 8: the high bits of each. OpenCV's and this library's images of 16 bits
 //! are made gray in the same way.
 
-use std::io::Read;
-use std::os::fd::AsFd;
-
 use super::input::Input;
+use crate::system::Stream;
 use framebus::source::{Filled, SourceError};
 
 /// A part of a frame as it came. It stays until the next frame, so that what came before a pause is not lost.
@@ -14,7 +12,7 @@ pub(super) struct Wide(Vec<u8>);
 impl Wide {
     /// Reads `target.len()` samples of so many bits from sample `begin` of the payload on. Up to 8 bits they go straight
     /// into the target.
-    pub(super) fn read<R: Read + AsFd>(
+    pub(super) fn read<R: Stream>(
         &mut self,
         input: &mut Input<R>,
         bits: u32,

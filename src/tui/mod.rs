@@ -36,6 +36,7 @@ mod rows;
 mod run;
 mod scale;
 mod seconds;
+#[cfg_attr(windows, path = "windows/signals.rs")]
 mod signals;
 mod steps;
 mod strip;
@@ -45,6 +46,7 @@ mod text;
 mod theme;
 mod thumbnail;
 mod track;
+#[cfg_attr(windows, path = "windows/tty.rs")]
 mod tty;
 mod update;
 mod view;

@@ -42,7 +42,7 @@ pub fn run(sampler: &mut dyn Sampler, options: &Options, stop: &Stop) -> io::Res
     let mut events = Events::new()?;
     let mut screen = Screen::enter(options.mouse, stop)?;
     let mut options = options.clone();
-    if options.asks_background {
+    if options.asks_background && signals::ANSWERS {
         screen.send(background::QUESTION)?;
         let answer = events.answer(stop, background::LIMIT, background::is_complete)?;
         if background::is_light(&answer) == Some(true) {

@@ -16,6 +16,9 @@ use super::input::{Input, Parser};
 use framebus::clock::monotonic_ns;
 use framebus::stop::{Stop, Waited};
 
+/// Whether a terminal answers what it is asked.
+pub(crate) const ANSWERS: bool = true;
+
 /// What ended a wait.
 #[derive(Debug, Default)]
 pub(crate) struct Woken {

@@ -77,7 +77,14 @@ impl Screen {
 
     /// Returns the terminal's size in cells and in pixels, which are 0 where it does not know them.
     pub(crate) fn sizes(&mut self) -> io::Result<((u16, u16), (u16, u16))> {
-        let size = self.terminal.backend_mut().window_size()?;
+        let size = match self.terminal.backend_mut().window_size() {
+            // A console of Windows does not say.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                let cells = self.terminal.size()?;
+                return Ok(((cells.width, cells.height), (0, 0)));
+            }
+            size => size?,
+        };
         let (cells, pixels) = (size.columns_rows, size.pixels);
         Ok(((cells.width, cells.height), (pixels.width, pixels.height)))
     }

@@ -307,27 +307,60 @@ fn no_two_files_know_each_other_not_even_by_way_of_others() {
     }
 }
 
-/// Where the library may ask which system it is built for: the room of systems, and what has descriptors in its interface.
-const ASK_FOR_THE_SYSTEM: [&str; 3] = ["system/", "stop.rs", "bus/mod.rs"];
+/// Where a package may ask which system it is built for: its room of systems, what has descriptors in its interface, and modules
+/// that are Linux's as a whole.
+const ASK_FOR_THE_SYSTEM: [(&str, &[&str]); 3] = [
+    ("crates/framebus/src", &["system/", "stop.rs", "bus/mod.rs"]),
+    ("crates/tools/src", &["system/"]),
+    ("src", &["system/", "lib.rs", "source/mod.rs"]),
+];
+
+/// Whether a line asks that; one that names the file of a module that Windows has another one of asks nothing else.
+fn asks_for_the_system(line: &str) -> bool {
+    let line = line.trim_start();
+    let is_question = line.starts_with("#[cfg(") || line.contains("cfg!(");
+    let systems = ["unix", "windows", "target_os", "target_family"];
+    let names_a_file = line.starts_with("#[cfg_attr(windows, path = \"")
+        && line.contains("windows/")
+        && line.ends_with(".rs\")]");
+    let is_question = is_question || line.starts_with("#[cfg_attr(") && !names_a_file;
+    is_question && !line.contains("test") && systems.iter().any(|name| line.contains(name))
+}
 
 #[test]
-fn only_one_room_of_the_library_asks_which_system_it_is_built_for() {
-    let source = root().join("crates/framebus/src");
-    let mut files = Vec::new();
-    collect(&source, &mut files);
-    for file in files {
-        let text = fs::read_to_string(&file).expect("a source file");
-        let asks = text.lines().any(|line| {
-            let line = line.trim_start();
-            let is_question = line.starts_with("#[cfg(") || line.contains("cfg!(");
-            let systems = ["unix", "windows", "target_os", "target_family"];
-            is_question && !line.contains("test") && systems.iter().any(|name| line.contains(name))
-        });
-        let inside = file.strip_prefix(&source).expect("under it");
-        let may = ASK_FOR_THE_SYSTEM
-            .iter()
-            .any(|place| inside.to_string_lossy().starts_with(place));
-        assert!(may || !asks, "{}", inside.display());
+fn only_one_room_of_a_package_asks_which_system_it_is_built_for() {
+    for (source, places) in ASK_FOR_THE_SYSTEM {
+        let source = root().join(source);
+        let mut files = Vec::new();
+        collect(&source, &mut files);
+        for file in files {
+            let text = fs::read_to_string(&file).expect("a source file");
+            let inside = file.strip_prefix(&source).expect("under it");
+            let may = places
+                .iter()
+                .any(|place| inside.to_string_lossy().starts_with(place));
+            let asks = text.lines().any(asks_for_the_system);
+            assert!(may || !asks, "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_question_for_the_system_is_known() {
+    for line in [
+        "#[cfg(unix)]",
+        "    #[cfg(target_os = \"linux\")]",
+        "if cfg!(windows) {",
+        "#[cfg_attr(windows, allow(dead_code))]",
+    ] {
+        assert!(asks_for_the_system(line), "{line}");
+    }
+    for line in [
+        "#[cfg(test)]",
+        "#[cfg_attr(windows, path = \"windows/tty.rs\")]",
+        "windows::draw()",
+    ] {
+        assert!(!asks_for_the_system(line), "{line}");
     }
 }
 

@@ -66,8 +66,10 @@ fn check(verb: &str, example: &str) {
             .run(&["wait", "--frames", "40", "--timeout", "30s"])
             .is(0);
     }
-    // The buses of the examples are cam0 and cam1, which may be somebody's.
+    // The buses of the examples are cam0 and cam1, which may be somebody's, as the sample's names may be.
+    let own_names = format!("--seed-prefix {}- --seed", place.bus);
     let own = example
+        .replace("--seed", &own_names)
         .replace("cam0", &place.bus)
         .replace("cam1", &place.bus);
     let done = place.sh(&format!(

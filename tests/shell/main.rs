@@ -16,6 +16,7 @@ mod planes;
 mod recipes;
 mod recordings;
 mod screen;
+mod seed;
 mod service;
 mod sinks;
 mod verbs;

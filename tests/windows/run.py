@@ -1,6 +1,6 @@
 """Producers and consumers as Windows programs under Wine: who sees what when somebody ends, is killed, or comes twice.
 
-usage: run.py WINE PROGRAMS KILLS   (bin/test-windows calls it)
+usage: run.py WINE PROGRAMS KILLS   (bin/test-windows calls it; FRAMEBUS_DOTNET is where dotnet.exe is)
 """
 
 import json
@@ -11,35 +11,47 @@ import sys
 import tempfile
 import time
 
+import command
+
 WINE, PROGRAMS, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 PATIENCE = 120
 # What a consumer says that comes while there is no producer, or before its index is free.
 TOO_EARLY = ("there is no bus", "in use")
+# The program of C#, which another runs.
+COMMANDS = {"cs": [os.environ["FRAMEBUS_DOTNET"], os.path.join(PROGRAMS, "cs", "Conformance.dll")]}
+os.environ.update(DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1", COMPlus_EnableDiagnostics="0")
 
 
 class Started:
     """A program under Wine. What it says goes into files: a pipe would end only with Wine's own processes, which get the output
     of whoever starts them and keep it open."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, stdin=subprocess.DEVNULL, stdout=None):
         self.words = [program, *map(str, arguments)]
         self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
-        path = os.path.join(PROGRAMS, program + ".exe")
-        self.process = subprocess.Popen([WINE, path, *self.words[1:]], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+        program = COMMANDS.get(program, [os.path.join(PROGRAMS, program + ".exe")])
+        line = [WINE, *program, *self.words[1:]]
+        self.process = subprocess.Popen(line, stdin=stdin, stdout=stdout or self.out, stderr=self.err)
 
     def said(self):
         """Standard output and error so far."""
         return tuple(os.pread(file.fileno(), 1 << 20, 0).decode() for file in (self.out, self.err))
 
-    def end(self, expected=0):
-        """What it says at its end, which has to come: the last line, read as JSON, or without one its error."""
+    def finish(self, expected=0):
+        """What it says at its end, which has to come with this code, or with any: standard output and error."""
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.words} does not end; it said {self.said()}") from None
         out, err = self.said()
-        assert code == expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        is_expected = expected is None or code == expected
+        assert is_expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
+        return out, err
+
+    def end(self, expected=0):
+        """What it says at its end: the last line, read as JSON, or without one its error."""
+        out, err = self.finish(expected)
         return json.loads(out.splitlines()[-1]) if out.strip() else err
 
     def until(self, word):
@@ -81,6 +93,30 @@ def matrix():
         assert slow["skipped"] > 0, slow
 
 
+def languages():
+    print("== producers and consumers in C++ and in C#, beside Rust and C", flush=True)
+    everybody = ("rust", "c", "cpp", "cs")
+    for producer in everybody:
+        bus = f"languages-{producer}"
+        clients = [client for client in everybody if {client, producer} & {"cpp", "cs"}]
+        produced = Started(producer, "produce", bus, 160, 120, 30, len(clients), 2)
+        modes = ("newest", "every")
+        consumers = [Started(client, "consume", bus, index, modes[index % 2], 60) for index, client in enumerate(clients)]
+        sent = produced.end()
+        assert sent["published"] > 0 and sent["starved"] == 0, sent
+        for consumer in consumers:
+            got = whole(consumer.end())
+            assert got["end"] == "ended" and got["last"] == sent["sequence"] and got["taken"] > 0, (got, sent)
+            assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
+    for producer in ("cpp", "cs"):
+        produced = Started(producer, "produce-planes", "planes", 4, 40)
+        consumers = [Started(client, "consume-planes", "planes", index) for index, client in enumerate(everybody)]
+        assert produced.end()["published"] == 40
+        for consumer in consumers:
+            got = consumer.end()
+            assert got["taken"] > 20 and got["wrong"] == 0, (consumer.words, got)
+
+
 def planes():
     print("== planes and metadata", flush=True)
     for producer in ("rust", "c"):
@@ -118,6 +154,46 @@ def deaths():
     got = whole(Started("rust", "consume", bus, 0, "newest", 60).end())
     assert got["end"] == "ended", got
     produced.end()
+
+
+def sample():
+    print("== programs as the sample's, on what --seed shares", flush=True)
+    bus, prefix = "sample", f"fb{os.getpid()}-"
+    produced = [Started("rust", "produce", name, 64, 48, 60, 1, 600) for name in (bus, "other")]
+    words = ("consume", "--json", "--seed", 2, "--seed-prefix", prefix)
+    share = lambda seconds, bus=bus: Started("framebus", *words, "--bus", bus, "--duration", f"{seconds}s")
+    program = lambda *words: Started("program", prefix, *words)
+    sharing = share(600)
+    fast, slow = program(0, 0, 60), program(1, 60, 12)
+    for started, taken in ((fast, 60), (slow, 12)):
+        assert whole(started.end())["taken"] == taken
+    second = share(1, "other").end(2)
+    assert "SharedMemory is in use" in second, second
+    # Programs that die with an image, with the mutex: more often than there are images.
+    good = program(0, 0, 100)
+    for mode in ("hold", "lock", "hold", "hold", "lock", "hold"):
+        bad = program(1, 0, 1, mode)
+        bad.until("holding")
+        bad.kill()
+    assert whole(good.end())["taken"] == 100
+    # Killed, with a program that has everything open: the next one goes on with it.
+    staying = program(0, 0, 60, "stay")
+    other = program(1, 0, 1, "hold")
+    other.until("holding")
+    other.kill()
+    sharing.kill()
+    sharing = share(20)
+    got = whole(staying.end())
+    assert got["taken"] == 60 and got["begun_again"] > 0, got
+    # Dies with the mutex and is told as such; that the last one ends by itself.
+    bad = program(1, 0, 1, "lock")
+    bad.until("holding")
+    bad.kill()
+    said = sharing.end()["seed"]
+    assert said["copied"] > 0 and said["abandoned"] == 1 and said["triggered"] > 0, said
+    assert said["given_back"] > 0, said
+    for producer in produced:
+        producer.kill()
 
 
 def chaos():
@@ -168,7 +244,10 @@ try:
     Started("c", "consume", "nobody", 0, "newest", 1).end(1)
     matrix()
     planes()
+    languages()
     deaths()
+    command.everything(Started)
+    sample()
     chaos()
 finally:
     keeper.kill()

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <string>
 #include <thread>
-#include <unistd.h>
 
 namespace {
 
@@ -61,7 +60,8 @@ int consume(char **argv)
         if (mode == "hold") {
             std::printf("holding %" PRIu64 "\n", last);
             std::fflush(stdout);
-            pause();
+            for (;;)
+                std::this_thread::sleep_for(std::chrono::hours(1));
         }
     }
     const auto stats = consumer.stats();

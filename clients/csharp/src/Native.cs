@@ -7,7 +7,8 @@ namespace Framebus
     /// <summary>framebus.h, as far as it is used here.</summary>
     internal static class Native
     {
-        private const string Library = "framebus";
+        // With its prefix on Windows too, where framebus.dll would be Framebus.dll, this assembly.
+        private const string Library = "libframebus";
 
         [StructLayout(LayoutKind.Sequential)]
         internal struct ConsumerOptions

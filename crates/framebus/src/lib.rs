@@ -133,6 +133,9 @@ mod lease;
 pub mod observe;
 pub mod pump;
 pub mod redact;
+#[cfg(feature = "seed")]
+#[doc(hidden)]
+pub mod seed;
 mod shm;
 pub mod source;
 pub mod stop;

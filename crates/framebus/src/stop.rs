@@ -11,11 +11,13 @@ use crate::system::{self, Bell, Home};
 
 #[cfg(unix)]
 mod descriptors;
+#[cfg(windows)]
+mod handles;
 
 /// A request to stop; clones share it.
 ///
-/// Once set it stays set until [`Stop::clear`]. On Unix its descriptor stays readable as long (`Stop: AsFd`), so that it can be
-/// one of any event loop.
+/// Once set it stays set until [`Stop::clear`]. On Unix its descriptor stays readable as long (`Stop: AsFd`), on Windows its handle
+/// stays set (`Stop: AsHandle`), so that it can be one of any event loop.
 #[derive(Debug, Clone)]
 pub struct Stop {
     inner: Arc<Inner>,

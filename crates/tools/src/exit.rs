@@ -10,6 +10,7 @@ use framebus::stop::Stop;
 
 use crate::log;
 use crate::sink::SinkError;
+use crate::system::has_no_reader;
 
 /// The exit code when the answer is no: a check failed, a wait timed out.
 pub const EXIT_NO: u8 = 1;
@@ -100,8 +101,12 @@ fn of_system(error: &anyhow::Error) -> Option<u8> {
         if matches!(cause.downcast_ref(), Some(SinkError::Closed)) {
             return None;
         }
-        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::BrokenPipe) => return None,
+        if matches!(cause.downcast_ref(), Some(SinkError::Denied(_))) {
+            code = EXIT_PERMISSION;
+        }
+        let error = cause.downcast_ref::<io::Error>();
+        match error.map(io::Error::kind) {
+            _ if error.is_some_and(has_no_reader) => return None,
             Some(io::ErrorKind::PermissionDenied) => code = EXIT_PERMISSION,
             _ => {}
         }

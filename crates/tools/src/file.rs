@@ -4,12 +4,11 @@
 //! were a file waits, or eats memory, for ever; so the kind is looked at before and after opening, opening does not wait,
 //! and there is a bound on what is read.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{OFlags, makedev};
+use crate::system::{is_null, open_at_once, what_it_is};
 
 /// Opens a regular file for reading. Never waits: what is no regular file is refused.
 ///
@@ -45,20 +44,11 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`] does, and when it is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    let bytes = match is_null(&fs::metadata(path)?) {
+    let bytes = match is_null(path)? {
         true => Vec::new(),
         false => read(path, most)?,
     };
     String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is no text"))
-}
-
-/// Opening a pipe for reading waits for a writer, unless one asks not to.
-fn open_at_once(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.cast_signed())
-        .open(path)
 }
 
 fn expect_file(metadata: &Metadata) -> io::Result<()> {
@@ -66,16 +56,10 @@ fn expect_file(metadata: &Metadata) -> io::Result<()> {
     let what = match kind {
         _ if kind.is_file() => return Ok(()),
         _ if kind.is_dir() => "a directory",
-        _ if kind.is_fifo() => "a pipe",
-        _ if kind.is_socket() => "a socket",
-        _ => "a device",
+        _ => what_it_is(kind),
     };
     let text = format!("it is {what}, not a file");
     Err(io::Error::new(ErrorKind::InvalidInput, text))
-}
-
-fn is_null(metadata: &Metadata) -> bool {
-    metadata.file_type().is_char_device() && metadata.rdev() == makedev(1, 3)
 }
 
 fn bounded(bytes: Vec<u8>, most: u64) -> io::Result<Vec<u8>> {

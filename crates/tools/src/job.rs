@@ -4,11 +4,10 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use framebus::bus::BusName;
 use framebus::redact::without_secrets;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use crate::bridging::Bridging;
 use crate::consume::Consumption;
 use crate::log::Logging;
 use crate::production::Production;
+use crate::system;
 use crate::text;
 
 /// The variable with the job: every user of a machine sees arguments, and only the own one variables.
@@ -43,6 +43,8 @@ pub struct Helper {
     called: &'static str,
     /// The variable that says where it is.
     place: &'static str,
+    /// What does without it, where there is none for the system.
+    instead: &'static str,
 }
 
 /// What links OpenCV.
@@ -50,6 +52,7 @@ pub static WORKER: Helper = Helper {
     name: "framebus-worker",
     called: "headless worker",
     place: "FRAMEBUS_WORKER",
+    instead: "look at frames with framebus peek, top or serve",
 };
 
 /// What links Zenoh.
@@ -57,6 +60,7 @@ pub static BRIDGE: Helper = Helper {
     name: "framebus-bridge",
     called: "bridge",
     place: "FRAMEBUS_BRIDGE",
+    instead: "framebus serve gives other machines pictures, which 'framebus produce http://…' takes",
 };
 
 /// What a worker can do, or the bridge.
@@ -78,6 +82,16 @@ impl Task {
         match self {
             Task::Bridge(_) => &BRIDGE,
             _ => &WORKER,
+        }
+    }
+
+    /// What does without that program.
+    fn instead(&self) -> &'static str {
+        match self {
+            Task::Produce(_) => {
+                "let ffmpeg decode it, as in 'ffmpeg -i … -f yuv4mpegpipe - | framebus produce -'"
+            }
+            _ => self.helper().instead,
         }
     }
 }
@@ -108,13 +122,16 @@ impl Job {
     #[must_use]
     pub fn hand_over(&self, what: &str) -> anyhow::Error {
         let helper = self.task.helper();
+        if let Some(why) = system::no_helper(helper.called, self.task.instead()) {
+            return anyhow!("{what} needs the {why}");
+        }
         let path = match helper.find(what) {
             Ok(path) => path,
             Err(error) => return error,
         };
         let mut command = self.command(&path);
         command.args(env::args_os().skip(1).map(|argument| shown(&argument)));
-        let error = command.exec();
+        let error = system::replace(command);
         anyhow::Error::new(error).context(format!(
             "the {} {} cannot be started",
             helper.called,
@@ -128,7 +145,8 @@ impl Job {
         let mut command = Command::new(program);
         // What it has no text for, such as a map's key that is none, it does not hold.
         let text = serde_json::to_string(self).unwrap_or_default();
-        command.arg0(self.task.helper().name).env(VARIABLE, text);
+        system::call_it(&mut command, self.task.helper().name);
+        command.env(VARIABLE, text);
         command
     }
 
@@ -171,6 +189,9 @@ impl Helper {
     /// As [`Helper::find_it`] does.
     pub fn find(&self, what: &str) -> anyhow::Result<PathBuf> {
         let called = self.called;
+        if let Some(why) = system::no_helper(called, self.instead) {
+            bail!("{what} needs the {why}");
+        }
         self.find_it()
             .with_context(|| format!("{what} needs the {called}"))
     }
@@ -214,7 +235,7 @@ pub fn leave(code: ExitCode) -> ! {
     let _ = std::io::stdout().flush();
     // An exit code tells its number only by being equal to another.
     let number = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
-    signal_hook::low_level::exit(number.map_or(1, i32::from))
+    system::leave(number.map_or(1, i32::from))
 }
 
 #[cfg(test)]

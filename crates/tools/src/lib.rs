@@ -23,6 +23,7 @@ pub mod far_bus;
 pub mod file;
 pub mod job;
 pub mod log;
+#[cfg_attr(windows, path = "system/windows/notify.rs")]
 pub mod notify;
 pub mod produce;
 pub mod production;
@@ -30,5 +31,7 @@ pub mod progress;
 pub mod sink;
 mod status;
 pub mod stderr;
+mod system;
 mod text;
+#[cfg_attr(windows, path = "system/windows/viewer.rs")]
 mod viewer;

@@ -15,6 +15,7 @@ use crate::exit::{EXIT_NO, stopped};
 use crate::notify::Notify;
 use crate::production::Production;
 use crate::status::Status;
+use crate::system::where_it_is;
 use crate::viewer::Viewer;
 
 /// A source of any kind.
@@ -276,13 +277,13 @@ fn announce(producer: &Producer) {
         format!(" {size}")
     };
     tracing::info!(
-        "bus {}: {}{size}{color}{fps}, {} slots for {} consumers, {} in /dev/shm/framebus.{}, pipes in {}",
+        "bus {}: {}{size}{color}{fps}, {} slots for {} consumers, {} {}, pipes in {}",
         options.bus,
         options.source,
         layout.slots,
         layout.consumers,
         show_bytes(producer.segment_len()),
-        options.bus,
+        where_it_is(options.bus.as_str()),
         producer.pipes_dir().display()
     );
 }

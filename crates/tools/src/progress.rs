@@ -8,6 +8,7 @@ use framebus::clock::monotonic_ns;
 use framebus::source::Progress;
 use serde::{Deserialize, Serialize};
 
+use crate::system::can_rewrite;
 use crate::{log, stderr};
 
 const SECOND: u64 = 1_000_000_000;
@@ -45,9 +46,7 @@ enum Place {
 
 impl Place {
     fn of(show: ShowProgress, logged: bool) -> Place {
-        // A terminal that can do nothing has no TERM, or this one.
-        let term = std::env::var_os("TERM").filter(|term| !term.is_empty());
-        let can_rewrite = io::stderr().is_terminal() && term.is_some_and(|term| term != "dumb");
+        let can_rewrite = io::stderr().is_terminal() && can_rewrite(std::env::var_os("TERM"));
         let text = log::is_text();
         match show {
             ShowProgress::Always if can_rewrite && text => Place::Terminal,

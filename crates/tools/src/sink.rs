@@ -195,6 +195,9 @@ pub enum SinkError {
         /// The cause.
         source: io::Error,
     },
+    /// This user may not: one sentence for a person.
+    #[error("{0}")]
+    Denied(String),
     /// The frames cannot be put into this output: one sentence for a person.
     #[error("{0}")]
     Unsuitable(String),

@@ -5,9 +5,8 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::getpgrp;
-use rustix::termios::{tcgetpgrp, tcgetwinsize};
+pub(crate) use crate::system::has_the_terminal;
+use crate::system::{self, takes_a_line};
 
 /// How wide a terminal is that does not say.
 const USUAL_COLUMNS: usize = 80;
@@ -85,16 +84,10 @@ pub(crate) fn clear() {
 /// How many characters fit into a line: asked anew each time, as a window may have another size now. The last column stays free:
 /// what is written there makes some terminals begin a new line.
 pub(crate) fn columns() -> usize {
-    let size = tcgetwinsize(io::stderr()).ok();
-    let columns = size.map_or(0, |size| usize::from(size.ws_col));
-    let columns = if columns == 0 { USUAL_COLUMNS } else { columns };
-    columns - 1
-}
-
-/// Whether this process has its terminal, and is not in the shell's background, where its line would stand in somebody else's way.
-pub(crate) fn has_the_terminal() -> bool {
-    // A terminal that does not control this process is in nobody's way.
-    tcgetpgrp(io::stderr()).map_or(true, |foreground| foreground == getpgrp())
+    match system::columns() {
+        0 => USUAL_COLUMNS - 1,
+        columns => columns - 1,
+    }
 }
 
 /// What removes a line of so many characters. In a window that was made narrower, most terminals have broken it into several.
@@ -110,17 +103,6 @@ fn erasing(shown: usize, columns: usize) -> String {
         0
     };
     format!("{ERASE}{}", ERASE_ABOVE.repeat(more))
-}
-
-fn takes_a_line() -> bool {
-    let stderr = io::stderr();
-    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // A pipe that can be written takes a line of up to 4096 bytes at once.
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents() == PollFlags::OUT
 }
 
 #[cfg(test)]

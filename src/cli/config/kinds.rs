@@ -16,7 +16,7 @@ use super::super::units::{
     parse_duration, parse_fps_or_unpaced, parse_mode, parse_range, parse_size, show_duration,
 };
 use super::table::Kind;
-use crate::source::v4l2::FourCc;
+use crate::source::FourCc;
 use framebus::layout::{Format, Geometry, MAX_CONSUMERS, PlaneSpec, TriggerKind};
 use framebus::observe::HEARTBEAT_MS;
 use framebus::redact::without_secrets;

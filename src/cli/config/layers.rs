@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::table::{Variables, variable_of};
-use super::{Config, ConfigError, SYSTEM_FILE};
+use super::{Config, ConfigError};
+use crate::system::{machine_settings, user_settings};
 use std::{fs, io};
 
 /// One layer; a later one goes over it.
@@ -34,7 +35,7 @@ pub struct Explained {
 /// # Errors
 /// As [`Config::load`].
 pub fn explain(explicit: Option<&Path>) -> Result<Vec<Explained>, ConfigError> {
-    explain_with(explicit, Path::new(SYSTEM_FILE), &|name| {
+    explain_with(explicit, &machine_settings(), &|name| {
         std::env::var_os(name)
     })
 }
@@ -84,7 +85,7 @@ pub(super) fn layers(
     }];
     let files = match explicit {
         Some(path) => vec![path.to_owned()],
-        None => [Some(system.to_owned()), user_file(variable)]
+        None => [Some(system.to_owned()), user_settings(variable)]
             .into_iter()
             .flatten()
             .collect(),
@@ -137,18 +138,6 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
         }
     }
     None
-}
-
-/// Returns the file of this user, as the XDG base directory specification has it.
-pub(super) fn user_file(variable: Variables<'_>) -> Option<PathBuf> {
-    let absolute = |name| {
-        variable(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let directory =
-        absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(directory.join("framebus/config.toml"))
 }
 
 /// A service's home is often `/nonexistent` or `/dev/null`, or another user's, into which it may not even look. A file that

@@ -13,7 +13,7 @@ use super::kinds::{
     Time, Trigger, TriggerName,
 };
 use super::table::{Kind, OfFile, Section, Variables, of_variable, settings};
-use crate::source::v4l2::FourCc;
+use crate::source::FourCc;
 use framebus::layout::Geometry;
 use framebus::observe::Thresholds;
 use framebus::source::Range;

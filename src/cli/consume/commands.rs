@@ -1,16 +1,11 @@
 //! Commands on standard input for a recording around an event: a script's pipe, or somebody at a terminal.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
-use std::os::fd::AsFd;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::getpgrp;
-use rustix::termios::tcgetpgrp;
-
-use crate::source::standard_input;
+use crate::system::{StandardInput, Stream, is_background, standard_input};
 use framebus::stop::{Stop, Waited};
 
 /// How often a background job looks whether it is in the foreground now.
@@ -36,10 +31,10 @@ pub(super) fn listen(trigger: Arc<AtomicBool>, stop: &Stop) -> io::Result<()> {
 }
 
 /// Reads lines until the input ends or somebody asks to stop.
-fn obey(mut input: File, trigger: &AtomicBool, stop: &Stop) -> io::Result<()> {
+fn obey(mut input: StandardInput, trigger: &AtomicBool, stop: &Stop) -> io::Result<()> {
     let mut line = Vec::new();
     let mut bytes = [0; LINE_LEN];
-    while let Waited::Ready = stop.wait_readable(input.as_fd(), None)? {
+    while let Waited::Ready = input.wait(stop, None)? {
         if is_background(&input) {
             // A background job that reads its terminal is stopped by the kernel, and what is typed is for the shell.
             let _ = stop.sleep(LOOK_EVERY);
@@ -88,10 +83,6 @@ fn command(line: &[u8], trigger: &AtomicBool, stop: &Stop) {
     }
 }
 
-fn is_background(input: &File) -> bool {
-    input.is_terminal() && tcgetpgrp(input).is_ok_and(|foreground| foreground != getpgrp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +95,7 @@ mod tests {
         drop(write);
         let stop = Stop::new().expect("eventfd");
         let trigger = AtomicBool::new(false);
-        let input = File::from(std::os::fd::OwnedFd::from(read));
+        let input = std::fs::File::from(std::os::fd::OwnedFd::from(read));
         obey(input, &trigger, &stop).expect("read");
         (trigger.load(Ordering::SeqCst), stop.is_set())
     }

@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
-use signal_hook::consts::SIGUSR1;
 
 use super::super::units::{is_decimal, parse_duration};
 use super::{ConsumeArgs, commands};
 use crate::sink::{self, Change, ChangeSink, Events, Kind, PreSink, Sink};
+use crate::system::on_trigger;
 use framebus::stop::Stop;
 
 const HEADING: &str = "Events";
@@ -30,8 +30,8 @@ pub struct EventArgs {
     /// With --pre: start a recording when this part of the picture has changed. Without: write only frames that have changed
     ///
     /// A frame is compared with the last one that had changed, in 64x48 cells (fewer in a smaller picture). A cell has changed when
-    /// its mean gray differs by 12 of 255 or more, so that noise and slow changes of the light do not count. Also for --json
-    /// and --exec; --count then counts the frames that have changed.
+    /// its mean gray differs by 12 of 255 or more, so that noise and slow changes of the light do not count. Also for --json,
+    /// --exec and --seed; --count then counts the frames that have changed.
     #[arg(long, value_name = "PERCENT", value_parser = parse_share, help_heading = HEADING)]
     pub on_change: Option<f64>,
 }
@@ -42,10 +42,11 @@ impl EventArgs {
         if self.pre.is_some() && args.output.is_none() {
             anyhow::bail!("--pre says how --output is written: use it with that");
         }
-        let writes = args.output.is_some() || args.json || args.exec.is_some();
+        let writes =
+            args.output.is_some() || args.json || args.exec.is_some() || args.seed.seed.is_some();
         if self.on_change.is_some() && !writes {
             anyhow::bail!(
-                "--on-change says which frames are written: use it with --output, --json or --exec"
+                "--on-change says which frames are written: use it with --output, --json, --exec or --seed"
             );
         }
         Ok(())
@@ -85,7 +86,7 @@ impl EventArgs {
 /// What SIGUSR1 sets, and a command on standard input.
 fn trigger(stop: &Stop) -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGUSR1, Arc::clone(&flag))?;
+    on_trigger(&flag)?;
     commands::listen(Arc::clone(&flag), stop)?;
     Ok(flag)
 }

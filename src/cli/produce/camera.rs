@@ -1,11 +1,8 @@
 //! Cameras and pictures over HTTP, which framebus reads itself.
 
-use std::path::Path;
-
 use super::super::camera_words::Backend;
-use super::{Opened, ProduceArgs};
+use super::{Opened, ProduceArgs, device};
 use crate::source::mjpeg::{MjpegOptions, MjpegSource, OpenedUrl};
-use crate::source::v4l2::{self, Settings, V4l2Source, Wish};
 use framebus::redact::without_secrets;
 use framebus::source::{SourceError, SourceSpec};
 use framebus::stop::Stop;
@@ -35,7 +32,7 @@ pub(super) fn open(
     stop: &Stop,
 ) -> Result<Opened, SourceError> {
     match spec {
-        SourceSpec::Camera(path) => open_camera(args, path),
+        SourceSpec::Camera(path) => device::open(args, path),
         _ => open_url(args, stop),
     }
 }
@@ -58,28 +55,4 @@ fn open_url(args: &ProduceArgs, stop: &Stop) -> Result<Opened, SourceError> {
             without_secrets(&text)
         )),
     })
-}
-
-/// A link is kept as it is: it finds the camera again when its number has changed.
-fn open_camera(args: &ProduceArgs, path: &Path) -> Result<Opened, SourceError> {
-    let wish = Wish {
-        size: args.size,
-        fps: args.fps.filter(|fps| *fps > 0.0),
-        fourcc: args.fourcc,
-        range: args.range.unwrap_or_default(),
-        settings: Settings(args.settings.clone()),
-        read_timeout: args.read_timeout,
-    };
-    match V4l2Source::open(path, wish)? {
-        v4l2::Opened::Source(source) => {
-            for note in source.notes() {
-                tracing::warn!("{note}");
-            }
-            Ok(Opened::Source(source))
-        }
-        v4l2::Opened::Unknown(formats) => Ok(Opened::Elsewhere(format!(
-            "camera {}, which has only formats that OpenCV reads: {formats}",
-            path.display()
-        ))),
-    }
 }

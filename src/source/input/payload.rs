@@ -1,15 +1,14 @@
 //! The bytes of a frame: read in pieces, or passed over.
 
-use std::io::Read;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::{Got, Input, Place, read, unusable};
+use crate::system::Stream;
 use framebus::clock::monotonic_ns;
 use framebus::source::{Filled, SourceError};
 use framebus::stop::Stop;
 
-impl<R: Read + AsFd> Input<R> {
+impl<R: Stream> Input<R> {
     /// Reads the bytes of the payload that was announced from `begin` on. What `target` has of them since an unfinished
     /// call is not read again.
     ///

@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
+use crate::system::{sign, wait_for_sign, wait_readable, wait_writable};
 use framebus::clock::monotonic_ns;
 use framebus::stop::{Stop, Waited};
 
@@ -80,7 +80,7 @@ impl Link {
     ) -> Result<Link, NoLink> {
         // Looking a name up cannot be interrupted: a thread does, and is left alone where nobody waits for it any more.
         let (sender, receiver) = channel();
-        let (ready, done) = std::io::pipe().map_err(NoLink::Refused)?;
+        let (ready, done) = sign().map_err(NoLink::Refused)?;
         let host = host.to_owned();
         let work = move || {
             let _ = sender.send(connect(&host, port, timeout));
@@ -91,7 +91,7 @@ impl Link {
             .name("connect".into())
             .spawn(work)
             .map_err(NoLink::Refused)?;
-        match stop.wait_readable(ready.as_fd(), Some(timeout)) {
+        match wait_for_sign(&ready, stop, timeout) {
             Ok(Waited::Ready) => {}
             Ok(Waited::TimedOut) => return Err(NoLink::Silent),
             Ok(Waited::Stopped) => return Err(NoLink::Stopped),
@@ -179,7 +179,7 @@ impl Link {
     fn sent(&self, sent: io::Result<usize>, stop: &Stop, patience: Duration) -> io::Result<usize> {
         match sent {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                match stop.wait_writable(self.stream.as_fd(), Some(patience))? {
+                match wait_writable(&self.stream, stop, patience)? {
                     Waited::Ready => Ok(0),
                     Waited::TimedOut => Err(ErrorKind::TimedOut.into()),
                     // The socket's own is dealt with below.
@@ -194,7 +194,7 @@ impl Link {
     /// Waits until there is something to read, up to a moment ([`monotonic_ns`]).
     fn ready(&self, stop: &Stop, due_ns: u64) -> io::Result<Waited> {
         let patience = Duration::from_nanos(due_ns.saturating_sub(monotonic_ns()));
-        stop.wait_readable(self.stream.as_fd(), Some(patience))
+        wait_readable(&self.stream, stop, patience)
     }
 
     /// Reads what there is, up to a moment ([`monotonic_ns`]).

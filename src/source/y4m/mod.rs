@@ -6,13 +6,12 @@
 
 mod header;
 
-use std::io::Read;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::source::input::{FrameHeader, Got, Input};
 use crate::source::late::{self, Interrupted, Late};
 use crate::source::wide::Wide;
+use crate::system::Stream;
 use framebus::convert::{gray_into, stretch_luma, ycc_to_bgr};
 use framebus::layout::{ColorRange, Format, PlaneSpec};
 use framebus::source::{
@@ -53,10 +52,10 @@ pub struct Y4mSource<R> {
     wide: [Wide; 2],
 }
 
-impl<R: Read + AsFd> Y4mSource<R> {
+impl<R: Stream> Y4mSource<R> {
     /// Reads the header of a stream that a person calls `name`; `None` when somebody asks to stop before it is there.
     ///
-    /// `reader` must not buffer: see [`super::input::standard_input`]. If the stream is `looped`, it starts again at its end.
+    /// `reader` must not buffer: see [`super::standard_input`]. If the stream is `looped`, it starts again at its end.
     ///
     /// # Errors
     /// Fails when the stream is not Y4M, has more than 8 bits a sample or an impossible size, ends in its header, or is to
@@ -158,7 +157,7 @@ impl<R: Read + AsFd> Y4mSource<R> {
     }
 }
 
-impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
+impl<R: Stream> FrameSource for Y4mSource<R> {
     fn info(&self) -> SourceInfo {
         let geometry = self.header.geometry;
         SourceInfo {
@@ -195,7 +194,7 @@ impl<R: Read + AsFd> FrameSource for Y4mSource<R> {
     }
 }
 
-impl<R: Read + AsFd> Interrupted for Y4mSource<R> {
+impl<R: Stream> Interrupted for Y4mSource<R> {
     fn late(&mut self) -> &mut Option<Late> {
         &mut self.late
     }
@@ -249,7 +248,7 @@ impl<R: Read + AsFd> Interrupted for Y4mSource<R> {
 }
 
 /// Takes the header of a stream, which is in the buffer.
-fn take_header<R: Read + AsFd>(input: &mut Input<R>) -> Result<StreamHeader, SourceError> {
+fn take_header<R: Stream>(input: &mut Input<R>) -> Result<StreamHeader, SourceError> {
     let FrameHeader::Complete(len) = line(input.buffered(), MAGIC) else {
         return Err(SourceError::Damaged(format!(
             "{} has no Y4M header",

@@ -8,7 +8,8 @@ pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"FRAMEBUS");
 
 layout! {
     /// The seed's Table 2, byte for byte as its document has it, for anybody who knows only that. Its own programs differ: they have a
-    /// step of the BGR image before that of the gray ones, and write the numbers of users. Writer: the producer. Relaxed.
+    /// step of the BGR image before that of the gray ones, and write the numbers of users (see the end of this page). Writer: the
+    /// producer. Relaxed.
     struct Table2[512] {
         /// Image height in pixels.
         0 shared_frame_height: AtomicI32,

@@ -103,6 +103,7 @@ pub fn layout_document() -> String {
         "\nBuckets: `units = ns >> 5`; below 8 the bucket is `units`; else with `e = floor(log2(units))` it is\n\
          `8 * (e - 2) + ((units >> (e - 3)) & 7)`, at most 231.\n",
     );
+    text.push_str(include_str!("seed.md"));
     text
 }
 

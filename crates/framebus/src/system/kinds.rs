@@ -65,6 +65,19 @@ pub(crate) enum LockError {
     System(io::Error),
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum ConnectRefusal {
+    /// Nobody listens.
+    Nobody,
+    /// This user may not.
+    Denied,
+    /// Whoever listens does not let anybody in at the moment.
+    Busy,
+    /// The system says no.
+    System(io::Error),
+}
+
 /// How many descriptors a process needs for a bus, and how many it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooFew {

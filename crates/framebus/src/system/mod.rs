@@ -10,6 +10,7 @@
 //! | [`Waiting`] | a consumer's wait for a trigger, its producer's end and a request to stop, in one system call |
 //! | [`LockFile`] | a lock with a name, that is free when its holder is gone, however it ended; with a note in it |
 //! | [`PipesDir`], [`Place`], [`runtime_dir`], [`traces`] | the names by which others find a bus |
+//! | `SeedMemory`, `SeedMutex`, `SeedPipe` | what the sample's own programs attach to: memory that they write to as well, a mutex that is taken within a time, pipes that are never waited for; their names go with whoever made them, and what a dead process left is taken over |
 //! | [`start_ticks`], [`own_uid`], [`consumed`], [`load`] | processes, and users |
 //!
 //! Everything is a plain type or function of the system that the program is built for: nothing is dispatched at run time.
@@ -25,7 +26,15 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
+#[cfg(feature = "seed")]
+mod bytes;
 mod kinds;
 mod runtime_error;
+#[cfg(feature = "seed")]
+mod seed_error;
+#[cfg(feature = "seed")]
+pub(crate) use bytes::Bytes;
 pub use kinds::*;
 pub use runtime_error::{MAX_SOCKET_PATH, RuntimeDirError};
+#[cfg(feature = "seed")]
+pub use seed_error::SeedError;

@@ -17,7 +17,7 @@ use rustix::net::{
 
 use super::bell::{Bell, Waker};
 use super::process::own_uid;
-use crate::system::kinds::{Peer, Waited};
+use crate::system::kinds::{ConnectRefusal, Peer, Waited};
 
 const QUIETLY: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
@@ -25,19 +25,6 @@ const QUIETLY: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 #[derive(Debug)]
 pub(crate) struct Line {
     stream: Stream,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum ConnectRefusal {
-    /// Nobody listens.
-    Nobody,
-    /// This user may not.
-    Denied,
-    /// Whoever listens does not let anybody in at the moment.
-    Busy,
-    /// The system says no.
-    System(io::Error),
 }
 
 impl Line {

@@ -31,7 +31,7 @@ pub(crate) struct LockFile {
 }
 
 /// A file that is removed between opening and locking is opened again; this often.
-const TRIES: u32 = 100;
+pub(super) const TRIES: u32 = 100;
 
 impl LockFile {
     /// Where the lock of a bus has its file.
@@ -143,7 +143,7 @@ impl Drop for LockFile {
 
 /// Makes the lock's file, or opens the one that is there; `None` when it has come and gone meanwhile. Says whether it was
 /// made.
-fn make_or_open(path: &Path) -> Result<Option<(File, bool)>, LockError> {
+pub(super) fn make_or_open(path: &Path) -> Result<Option<(File, bool)>, LockError> {
     // Not O_CREAT without O_EXCL: that follows a link, and in a sticky directory it is refused for a file of another user
     // with an error that does not tell why.
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

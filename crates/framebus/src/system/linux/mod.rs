@@ -18,6 +18,8 @@ mod object;
 mod place;
 mod process;
 mod runtime;
+#[cfg(feature = "seed")]
+mod seed;
 mod signals;
 mod usage;
 mod waiting;
@@ -28,7 +30,7 @@ pub(crate) use descriptors::{is_exhaustion, limit, reserve};
 pub(crate) use door::Door;
 pub(crate) use doorman::Doorman;
 pub(crate) use home::Home;
-pub(crate) use line::{ConnectRefusal, Line};
+pub(crate) use line::Line;
 pub(crate) use lock_file::LockFile;
 pub(crate) use mapping::Mapping;
 pub(crate) use memory::Memory;
@@ -42,6 +44,8 @@ pub(crate) use process::{
 };
 pub(crate) use runtime::PipesDir;
 pub use runtime::{pipe_path, pipes_dir, runtime_dir};
+#[cfg(feature = "seed")]
+pub(crate) use seed::{SeedGuard, SeedMemory, SeedMutex, SeedPipe};
 pub(crate) use signals::on_signals;
 pub(crate) use usage::{consumed, load};
 pub(crate) use waiting::Waiting;

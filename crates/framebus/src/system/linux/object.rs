@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::fs::{FileType, Mode, fstat};
+use rustix::fs::{FileType, Mode, Stat, fstat, lstat};
 use rustix::shm;
 
 use crate::layout::BusName;
@@ -35,6 +35,11 @@ pub(crate) fn object_name(bus: &BusName) -> String {
     format!("/{PREFIX}{bus}")
 }
 
+/// The file of a bus's object.
+fn object_path(bus: &BusName) -> PathBuf {
+    PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"))
+}
+
 impl ShmObject {
     /// Opens the object of a bus; `write` only where a page of it will be mapped for writing.
     pub(crate) fn open(bus: &BusName, write: bool) -> io::Result<ShmObject> {
@@ -53,13 +58,9 @@ impl ShmObject {
                 "it is not a shared-memory object",
             ));
         }
-        let id = ObjectId {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-        };
         Ok(ShmObject {
             fd,
-            id,
+            id: ObjectId::of(&stat),
             len: u64::try_from(stat.st_size).unwrap_or(0),
             owner_uid: stat.st_uid,
         })
@@ -67,12 +68,17 @@ impl ShmObject {
 
     /// Which object the name means now, if it means one that may be opened.
     pub(crate) fn current(bus: &BusName) -> Option<ObjectId> {
-        let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
-        let stat = rustix::fs::stat(&path).ok()?;
-        Some(ObjectId {
+        let stat = rustix::fs::stat(object_path(bus)).ok()?;
+        Some(ObjectId::of(&stat))
+    }
+}
+
+impl ObjectId {
+    fn of(stat: &Stat) -> ObjectId {
+        ObjectId {
             device: stat.st_dev,
             inode: stat.st_ino,
-        })
+        }
     }
 }
 
@@ -84,14 +90,12 @@ impl AsFd for ShmObject {
 
 /// The user who owns what a bus's name means; `None` when it means nothing.
 pub(crate) fn object_owner(bus: &BusName) -> Option<u32> {
-    let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
-    Some(rustix::fs::lstat(&path).ok()?.st_uid)
+    Some(lstat(object_path(bus)).ok()?.st_uid)
 }
 
 /// Bytes of what a bus's name means; `None` when it means nothing.
 pub(crate) fn object_bytes(bus: &BusName) -> Option<u64> {
-    let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
-    u64::try_from(rustix::fs::lstat(&path).ok()?.st_size).ok()
+    u64::try_from(lstat(object_path(bus)).ok()?.st_size).ok()
 }
 
 /// Removes the name of a bus's object; who has it mapped keeps it.
@@ -122,8 +126,7 @@ pub(crate) fn list_objects() -> Vec<BusName> {
 /// Whether a bus's object was made by somebody this user has nothing to do with: not by itself or root, nor for a group that
 /// it is in. Such a one says what its owner likes.
 pub(crate) fn is_foreign(bus: &BusName) -> bool {
-    let path = PathBuf::from(SHM_DIR).join(format!("{PREFIX}{bus}"));
-    let Ok(stat) = rustix::fs::lstat(&path) else {
+    let Ok(stat) = lstat(object_path(bus)) else {
         return false;
     };
     let own = stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw();

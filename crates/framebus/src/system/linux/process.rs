@@ -4,23 +4,26 @@ use std::fs;
 
 /// The start time of a process in clock ticks since boot; `None` when it is not there or cannot be seen.
 pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the command in parentheses and may hold anything; what follows the last one is plain.
-    let (_, fields) = stat.rsplit_once(')')?;
-    // Field 22, counted from 1; the rest begins with field 3.
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+    state_and_ticks(pid).map(|(_, ticks)| ticks)
 }
 
 /// Whether a process that had this start time lives: it is there, has it still, and has not ended.
 pub(crate) fn is_alive(pid: u32, ticks: u64) -> bool {
-    ticks != 0 && start_ticks(pid) == Some(ticks) && !is_zombie(pid)
+    // A process that has ended and that nobody has waited for keeps its pid and start time.
+    let lives =
+        |(state, now): (char, u64)| ticks != 0 && now == ticks && !matches!(state, 'Z' | 'X');
+    state_and_ticks(pid).is_some_and(lives)
 }
 
-/// A process that has ended and that nobody has waited for keeps its pid and start time.
-fn is_zombie(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, fields)| fields.trim_start().starts_with(['Z', 'X']))
+/// A process's state and start time.
+fn state_and_ticks(pid: u32) -> Option<(char, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the command in parentheses and may hold anything; what follows the last one is plain.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    // Field 22, counted from 1; the rest begins with field 4.
+    Some((state, fields.nth(18)?.parse().ok()?))
 }
 
 /// Whether a process calls itself by another number where it lives: a container has numbers of its own.

@@ -51,7 +51,17 @@ impl Bell {
         stopped: impl Fn() -> bool,
         timeout: Option<Duration>,
     ) -> io::Result<Waited> {
-        let first = wait_any(&[self.raw(), other.raw()], timeout)?;
+        self.wait_for_handle(other.as_handle(), stopped, timeout)
+    }
+
+    /// Waits for a handle, as [`Bell::wait_for`] does for a flag.
+    pub(crate) fn wait_for_handle(
+        &self,
+        handle: BorrowedHandle<'_>,
+        stopped: impl Fn() -> bool,
+        timeout: Option<Duration>,
+    ) -> io::Result<Waited> {
+        let first = wait_any(&[self.raw(), handle.as_raw_handle()], timeout)?;
         Ok(match first {
             _ if stopped() => Waited::Stopped,
             Some(_) => Waited::Ready,

@@ -90,8 +90,9 @@ impl Door {
         };
         let came = is_there || operation.finish().ok_or_else(nobody)?.is_ok();
         let instance = listening.instance.take();
-        self.listen_again(&mut listening)?;
+        let again = self.listen_again(&mut listening);
         match instance {
+            // Who has come is let in. If there is no room for the next one, the door has lost its name until it is opened anew.
             Some((operation, pipe, key)) if came => {
                 drop(operation);
                 if let Some((port, _)) = &listening.watched {
@@ -100,7 +101,7 @@ impl Door {
                 Line::new(pipe, key)
             }
             // It came and went.
-            _ => Err(nobody()),
+            _ => again.and_then(|()| Err(nobody())),
         }
     }
 
@@ -108,7 +109,11 @@ impl Door {
         let instance = make(&self.path, self.permissions, false)?;
         let operation = Operation::new(instance.as_raw_handle(), false)?;
         listening.instance = Some((operation, instance, 0));
-        listening.begin()
+        let begun = listening.begin();
+        if begun.is_err() {
+            listening.instance = None;
+        }
+        begun
     }
 
     /// Whether its name is below the one of a bus.
@@ -116,9 +121,16 @@ impl Door {
         self.path.with_extension("") == pipes
     }
 
-    /// Whether its name still means it: nobody can take it.
+    /// Whether its name still means it. Nobody can take it, but the system may have had no room for another instance: one without
+    /// is shut, and nothing would tell it of anybody.
     pub(crate) fn has_its_name(&self) -> bool {
-        true
+        self.listening().instance.is_some()
+    }
+
+    /// As when the system had no room for another instance.
+    #[cfg(test)]
+    pub(super) fn shut(&self) {
+        self.listening().instance = None;
     }
 }
 

@@ -22,7 +22,7 @@ use super::bell::{Bell, owned, wait_any};
 use super::overlapped::Operation;
 use super::process::{is_of_this_session, own_uid, user_of_pid};
 use super::waker::Waker;
-use crate::system::kinds::{Peer, Waited};
+use crate::system::kinds::{ConnectRefusal, Peer, Waited};
 
 /// Where the number of a flag is in an answer: the place of a pid, which a welcome has none of.
 const WAKER_AT: std::ops::Range<usize> = 4..8;
@@ -41,19 +41,6 @@ pub(super) struct Inner {
     /// What a completion port calls the pipe.
     pub(super) key: usize,
     pipe: OwnedHandle,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum ConnectRefusal {
-    /// Nobody listens.
-    Nobody,
-    /// This user may not.
-    Denied,
-    /// Whoever listens does not let anybody in at the moment.
-    Busy,
-    /// The system says no.
-    System(io::Error),
 }
 
 impl Line {
@@ -132,7 +119,7 @@ impl Line {
         let mut reading = self.reading();
         if reading.is_pending() {
             reading
-                .finish()
+                .finish_read()
                 .unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))?;
         }
         let count = reading.take(bytes);

@@ -19,6 +19,8 @@ mod object;
 mod overlapped;
 mod port;
 mod process;
+#[cfg(feature = "seed")]
+mod seed;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,7 @@ pub(crate) use clock::{monotonic_ns, wall_ns};
 pub(crate) use door::Door;
 pub(crate) use doorman::Doorman;
 pub(crate) use home::Home;
-pub(crate) use line::{ConnectRefusal, Line};
+pub(crate) use line::Line;
 pub(crate) use lock_file::LockFile;
 pub(crate) use mapping::Mapping;
 pub(crate) use memory::Memory;
@@ -45,6 +47,8 @@ pub(crate) use process::{
     clock_ahead_ns, consumed, is_alive, is_called, is_exhaustion, limit, load, own_start_ticks,
     own_uid, reserve, start_ticks,
 };
+#[cfg(feature = "seed")]
+pub(crate) use seed::{SeedGuard, SeedMemory, SeedMutex, SeedPipe};
 pub(crate) use signals::on_signals;
 pub(crate) use waiting::Waiting;
 pub(crate) use waker::Waker;

@@ -33,7 +33,7 @@ pub(crate) struct ShmObject {
 }
 
 /// Users of the system itself: LocalSystem, and the group of administrators.
-const SYSTEM: [u32; 2] = [18, 544];
+pub(super) const SYSTEM: [u32; 2] = [18, 544];
 
 /// No file is longer.
 const MOST: u64 = 128;

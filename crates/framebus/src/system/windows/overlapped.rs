@@ -7,7 +7,9 @@ use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::ptr::{null, null_mut};
 
-use windows_sys::Win32::Foundation::{ERROR_IO_INCOMPLETE, ERROR_IO_PENDING, HANDLE};
+use windows_sys::Win32::Foundation::{
+    ERROR_IO_INCOMPLETE, ERROR_IO_PENDING, ERROR_OPERATION_ABORTED, HANDLE,
+};
 use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
 use windows_sys::Win32::System::IO::{CancelIoEx, GetOverlappedResult, OVERLAPPED};
 use windows_sys::Win32::System::Pipes::ConnectNamedPipe;
@@ -150,6 +152,16 @@ impl Operation {
             (self.taken, self.have) = (0, *count);
         }
         Some(result)
+    }
+
+    /// As [`Operation::finish`], of a read. The system cancels what a thread has begun when that thread ends, and this says
+    /// nothing of the pipe: then nothing has been read, and who wants to know begins anew.
+    pub(super) fn finish_read(&mut self) -> Option<io::Result<usize>> {
+        const CANCELLED: i32 = ERROR_OPERATION_ABORTED.cast_signed();
+        match self.finish()? {
+            Err(error) if error.raw_os_error() == Some(CANCELLED) => Some(Ok(0)),
+            result => Some(result),
+        }
     }
 
     fn result(&mut self, wait: bool) -> io::Result<usize> {

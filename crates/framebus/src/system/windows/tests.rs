@@ -166,6 +166,76 @@ fn a_door_lets_in_one_after_the_other_and_sees_who_goes() {
 }
 
 #[test]
+fn a_door_without_room_for_the_next_one_says_so_and_is_opened_anew() {
+    let path = pipe(&bus("shut"));
+    let doorman = Doorman::new().expect("a doorman");
+    let mut door = Door::open(&path, OWN).expect("a door");
+    doorman.watch_door(&door, 5).expect("watched");
+    let (first, them) = connected(&doorman, &door, &path);
+    assert!(door.has_its_name());
+    door.shut();
+    assert!(!door.has_its_name());
+    assert!(Line::connect(&path).is_err());
+    // As the control thread does with its next heartbeat.
+    door = Door::open(&path, OWN).expect("a door");
+    doorman.watch_door(&door, 5).expect("watched");
+    assert!(door.has_its_name());
+    let (_second, _other) = connected(&doorman, &door, &path);
+    // Who was there before stays.
+    assert!(first.send(b"on"));
+    let stop = Bell::new().expect("an event");
+    let ready = them.wait(&stop, || false, SOON).expect("a wait");
+    assert_eq!(ready, Waited::Ready);
+    assert_eq!(them.receive(&mut [0; 16]).expect("words"), 2);
+    // Or when somebody looks.
+    door.shut();
+    assert!(door.accept().is_err() && door.has_its_name());
+    let _ = connected(&doorman, &door, &path);
+}
+
+#[test]
+fn a_read_that_ended_with_its_thread_is_begun_anew() {
+    let path = pipe(&bus("thread"));
+    let doorman = Doorman::new().expect("a doorman");
+    let door = Door::open(&path, OWN).expect("a door");
+    doorman.watch_door(&door, 5).expect("watched");
+    let (ours, theirs) = connected(&doorman, &door, &path);
+    let stop = Bell::new().expect("an event");
+    let briefly = Duration::from_millis(5);
+    let in_a_thread = |wait: &(dyn Fn() + Sync)| {
+        std::thread::scope(|scope| scope.spawn(wait).join()).expect("a thread");
+    };
+    in_a_thread(&|| {
+        let nothing = theirs.wait(&stop, || false, briefly).expect("a wait");
+        assert_eq!(nothing, Waited::TimedOut);
+    });
+    // An end of the read is something to look at, and is not words.
+    while theirs.wait(&stop, || false, briefly).expect("a wait") == Waited::Ready {
+        let nothing = theirs.receive(&mut [0; 16]).expect_err("nothing was said");
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    }
+    assert!(ours.send(b"yes"));
+    assert_eq!(
+        theirs.wait(&stop, || false, SOON).expect("a wait"),
+        Waited::Ready
+    );
+    assert_eq!(theirs.receive(&mut [0; 16]).expect("words"), 3);
+    let waiting = Waiting::new(theirs, None, true, &stop).expect("a wait");
+    let wait = |timeout| waiting.wait(|| false, Some(timeout)).expect("a wait");
+    for _ in 0..3 {
+        in_a_thread(&|| assert_eq!(wait(briefly), Wake::TimedOut));
+        assert!(!waiting.has_hung_up());
+        in_a_thread(&|| assert_eq!(wait(briefly), Wake::TimedOut));
+        assert_eq!(wait(briefly), Wake::TimedOut);
+        assert!(ours.send(&[1]));
+        assert_eq!(wait(SOON), Wake::Trigger);
+    }
+    in_a_thread(&|| assert_eq!(wait(briefly), Wake::TimedOut));
+    drop(ours);
+    assert_eq!(wait(SOON), Wake::HangUp);
+}
+
+#[test]
 fn what_was_said_before_the_end_is_read() {
     let path = pipe(&bus("said"));
     let doorman = Doorman::new().expect("a doorman");

@@ -104,7 +104,7 @@ impl Waiting {
         let mut bytes = [0; 64];
         loop {
             if reading.is_pending() {
-                match reading.finish() {
+                match reading.finish_read() {
                     None => break,
                     Some(Err(error)) if is_end(&error) => return Ok(end(any)),
                     Some(result) => _ = result?,
