@@ -315,7 +315,7 @@ fn a_filter_writes_the_frames_that_have_changed() {
     place
         .run(&["consume", "--on-change", "1%"])
         .is(2)
-        .one_sentence("use it with --output, --json or --exec");
+        .one_sentence("use it with --output, --json, --exec or --seed");
     for share in ["1", "0%", "101%"] {
         place
             .run(&["consume", "--json", "--on-change", share])
