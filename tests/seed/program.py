@@ -3,8 +3,8 @@
 usage: program.py PREFIX NUMBER WORK_MS FRAMES [stay | hold | lock]
 
 It reads FRAMES frames of the test pattern through pipe NUMBER, works on each for WORK_MS and says in a line of JSON whether they
-were whole, before and after that. `stay`: opens the pipe again when the other side is gone. `hold`: says so, and keeps the first
-frame. `lock`: the same, and keeps the mutex as well.
+were whole, before and after that. `stay`: opens the pipe again when the other side is gone, and counts its frames from there. `hold`:
+says so, and keeps the first frame. `lock`: the same, and keeps the mutex as well.
 """
 
 import fcntl
@@ -75,13 +75,14 @@ bgr_at = USERS + count
 gray_at = bgr_at + 3 * width * height
 
 taken, torn, backwards, last, begun_again = 0, 0, 0, -1, 0
-while taken < FRAMES:
+while taken < FRAMES or (MODE == "stay" and not begun_again):
     if not pipe.read(1):
         if MODE != "stay":
             break
         pipe.close()
         pipe = open_pipe()
         begun_again += 1
+        taken = 0
         continue
     with mutex:
         newest = memory[NEWEST]

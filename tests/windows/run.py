@@ -182,7 +182,7 @@ def sample():
     other.until("holding")
     other.kill()
     sharing.kill()
-    sharing = share(20)
+    sharing = share(30)
     got = whole(staying.end())
     assert got["taken"] == 60 and got["begun_again"] > 0, got
     # Dies with the mutex and is told as such; that the last one ends by itself.

@@ -4,8 +4,8 @@
  * usage: program PREFIX NUMBER WORK_MS FRAMES [stay | hold | lock]
  *
  * As tests/seed/program.py: it reads FRAMES frames of the test pattern through pipe NUMBER, works on each for WORK_MS and says in a
- * line of JSON whether they were whole, before and after that. `stay`: opens the pipe again when the other side is gone. `hold`: says
- * so, and keeps the first frame. `lock`: the same, and keeps the mutex as well. */
+ * line of JSON whether they were whole, before and after that. `stay`: opens the pipe again when the other side is gone, and counts its
+ * frames from there. `hold`: says so, and keeps the first frame. `lock`: the same, and keeps the mutex as well. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ int main(int count, char **words) {
 
     uint64_t torn = 0, backwards = 0, last = 0, number, again;
     int taken = 0, begun_again = 0;
-    while (taken < frames) {
+    while (taken < frames || (strcmp(mode, "stay") == 0 && !begun_again)) {
         uint8_t trigger;
         DWORD got = 0;
         if (!ReadFile(pipe, &trigger, 1, &got, NULL) || got == 0) {
@@ -104,6 +104,7 @@ int main(int count, char **words) {
             CloseHandle(pipe);
             pipe = open_pipe(name);
             begun_again++;
+            taken = 0;
             continue;
         }
         WaitForSingleObject(mutex, INFINITE);
