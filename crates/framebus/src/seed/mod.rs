@@ -2,7 +2,7 @@
 //! (`docs/layout.md`). Behind `framebus consume --seed`, and no part of the interface.
 //!
 //! Its programs write to the mapping and may die with the mutex or with a buffer. All that can be harmed by that is this copy:
-//! nothing here waits longer than [`LIMIT`], and counts that nobody gives back are given back.
+//! nothing here waits longer than 50 ms, and counts that nobody gives back are given back.
 
 mod shape;
 mod users;
