@@ -103,12 +103,13 @@ impl Drop for Memory {
     }
 }
 
-fn make(
+/// Makes a mapping of so many bytes, or opens the one of this name; beside it the system's last word on that, which is
+/// `ERROR_ALREADY_EXISTS` where there was one.
+pub(super) fn create_mapping(
     name: &str,
     len: usize,
-    permissions: Permissions,
-) -> Result<OwnedHandle, CreateSegmentError> {
-    let access = Access::of(permissions)?;
+    access: &Access,
+) -> (io::Result<OwnedHandle>, u32) {
     let name = wide(name);
     let (high, low) = ((len as u64 >> 32) as u32, len as u32);
     // SAFETY: the name ends with a zero, and the access list is there for the time of the call.
@@ -124,7 +125,17 @@ fn make(
     };
     // SAFETY: reads this thread's last error.
     let error = unsafe { GetLastError() };
-    match (owned(handle), error) {
+    (owned(handle), error)
+}
+
+fn make(
+    name: &str,
+    len: usize,
+    permissions: Permissions,
+) -> Result<OwnedHandle, CreateSegmentError> {
+    let access = Access::of(permissions)?;
+    let (made, error) = create_mapping(name, len, &access);
+    match (made, error) {
         (Ok(_), ERROR_ALREADY_EXISTS) => Err(CreateSegmentError::NameTaken),
         (Ok(handle), _) => Ok(handle),
         (Err(_), ERROR_COMMITMENT_LIMIT | ERROR_NOT_ENOUGH_MEMORY) => {

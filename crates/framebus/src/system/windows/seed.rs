@@ -14,8 +14,7 @@ use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, PIPE_ACCESS_DUPLEX,
 };
 use windows_sys::Win32::System::Memory::{
-    CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile,
-    PAGE_READWRITE, UnmapViewOfFile,
+    FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, UnmapViewOfFile,
 };
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, DisconnectNamedPipe, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS,
@@ -25,7 +24,7 @@ use windows_sys::Win32::System::Threading::{CreateMutexW, ReleaseMutex, WaitForS
 
 use super::access::{Access, owner_of};
 use super::bell::owned;
-use super::memory::shm_usage;
+use super::memory::{create_mapping, shm_usage};
 use super::object::SYSTEM;
 use super::overlapped::Operation;
 use super::process::own_uid;
@@ -81,22 +80,9 @@ impl SeedMemory {
             return Err(SeedError::InUse { name: shown() });
         }
         let access = Access::own().map_err(failed)?;
-        let wide = wide(name);
-        let (high, low) = ((len as u64 >> 32) as u32, len as u32);
-        // SAFETY: the name ends with a zero, and the access list is there for the time of the call.
-        let handle = unsafe {
-            CreateFileMappingW(
-                INVALID_HANDLE_VALUE,
-                access.attributes(),
-                PAGE_READWRITE,
-                high,
-                low,
-                wide.as_ptr(),
-            )
-        };
-        // SAFETY: reads this thread's last error.
-        let was_there = unsafe { GetLastError() } == ERROR_ALREADY_EXISTS;
-        let handle = owned(handle).map_err(|error| match code(&error) {
+        let (made, error) = create_mapping(name, len, &access);
+        let was_there = error == ERROR_ALREADY_EXISTS;
+        let handle = made.map_err(|error| match code(&error) {
             ERROR_ACCESS_DENIED => SeedError::Foreign { name: shown() },
             ERROR_COMMITMENT_LIMIT | ERROR_NOT_ENOUGH_MEMORY => SeedError::Full {
                 name: shown(),
