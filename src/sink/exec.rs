@@ -5,8 +5,9 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::encode::{Encoding, encode};
+use super::ended::Ended;
 use super::pipe::Owned;
-use super::process::{Ended, show, wait_for};
+use super::process::{show, wait_for};
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary, VideoSink};
 use crate::system::{NOT_RUN, shell};
 use framebus::stop::Stop;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+use super::ended::Ended;
 use super::ffmpeg::{Container, Ffmpeg, TICKS, how};
 use super::matroska::{self, Track};
 use super::pipe::Owned;
-use super::process::{Ended, wait_for};
+use super::process::wait_for;
 use super::{FrameView, Output, Plane, Sink, SinkError, StreamInfo, Summary};
 use crate::system::nameless_file;
 use framebus::layout::{Format, Geometry};

@@ -5,6 +5,7 @@
 
 mod change;
 mod encode;
+mod ended;
 mod exec;
 mod ffmpeg;
 mod film;

@@ -9,16 +9,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::ended::Ended;
 use framebus::stop::{Stop, Waited};
-
-/// How a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// By itself.
-    Itself(ExitStatus),
-    /// It was killed, because the grace after a request to stop was over.
-    Killed,
-}
 
 /// Waits until a child ends. After a request to stop it has `grace` left (`None`: as long as it takes), then it is killed.
 pub(super) fn wait_for(

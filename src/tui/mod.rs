@@ -50,6 +50,7 @@ mod track;
 mod tty;
 mod update;
 mod view;
+mod woken;
 
 #[cfg(test)]
 mod fixture;

@@ -13,24 +13,12 @@ use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::low_level::{self, pipe};
 
 use super::input::{Input, Parser};
+use super::woken::Woken;
 use framebus::clock::monotonic_ns;
 use framebus::stop::{Stop, Waited};
 
 /// Whether a terminal answers what it is asked.
 pub(crate) const ANSWERS: bool = true;
-
-/// What ended a wait.
-#[derive(Debug, Default)]
-pub(crate) struct Woken {
-    /// The terminal is gone.
-    pub(crate) hung_up: bool,
-    /// The terminal has another size.
-    pub(crate) resized: bool,
-    /// The process is to be suspended.
-    pub(crate) suspend: bool,
-    /// The process was continued.
-    pub(crate) resumed: bool,
-}
 
 /// The keyboard and the signals of a terminal.
 #[derive(Debug)]

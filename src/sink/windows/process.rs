@@ -5,16 +5,8 @@ use std::os::windows::io::AsHandle;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
+use crate::sink::ended::Ended;
 use framebus::stop::{Stop, Waited};
-
-/// How a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sink) enum Ended {
-    /// By itself.
-    Itself(ExitStatus),
-    /// It was killed, because the grace after a request to stop was over.
-    Killed,
-}
 
 /// Waits until a child ends. After a request to stop it has `grace` left (`None`: as long as it takes), then it is killed.
 pub(in crate::sink) fn wait_for(

@@ -10,23 +10,11 @@ use crossterm::event::{
 };
 
 use crate::tui::input::{Input, Parser};
+use crate::tui::woken::Woken;
 use framebus::stop::{Stop, Waited};
 
 /// Whether a console answers what it is asked: not where it can be told from keys.
 pub(crate) const ANSWERS: bool = false;
-
-/// What ended a wait.
-#[derive(Debug, Default)]
-pub(crate) struct Woken {
-    /// The terminal is gone: here that is a request to stop.
-    pub(crate) hung_up: bool,
-    /// The terminal has another size.
-    pub(crate) resized: bool,
-    /// The process is to be suspended: never.
-    pub(crate) suspend: bool,
-    /// The process was continued: never.
-    pub(crate) resumed: bool,
-}
 
 /// The console of this process. What is done with it becomes the bytes that a terminal would send.
 #[derive(Debug)]
