@@ -75,6 +75,17 @@ def whole(report):
     return report
 
 
+def settle(produced, consumers):
+    """The consumers' reports at the end of the stream: every frame is taken or skipped, up to the last one."""
+    sent = produced.end()
+    assert sent["published"] > 0 and sent["starved"] == 0, sent
+    reports = [whole(consumer.end()) for consumer in consumers]
+    for got in reports:
+        assert got["end"] == "ended" and got["last"] == sent["sequence"] and got["taken"] > 0, (got, sent)
+        assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
+    return reports
+
+
 def matrix():
     print("== producers and consumers in Rust and in C, on frames that prove themselves whole", flush=True)
     for producer in ("rust", "c"):
@@ -86,13 +97,7 @@ def matrix():
             Started("c", "consume", bus, 2, "newest", 60),
             Started("rust", "consume", bus, 3, "slow", 60),
         ]
-        sent = produced.end()
-        assert sent["published"] > 0 and sent["starved"] == 0, sent
-        for consumer in consumers:
-            got = whole(consumer.end())
-            assert got["end"] == "ended" and got["last"] == sent["sequence"] and got["taken"] > 0, (got, sent)
-            assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
-        slow = got
+        slow = settle(produced, consumers)[-1]
         assert slow["skipped"] > 0, slow
 
 
@@ -105,12 +110,7 @@ def languages():
         produced = Started(producer, "produce", bus, 160, 120, 30, len(clients), 2)
         modes = ("newest", "every")
         consumers = [Started(client, "consume", bus, index, modes[index % 2], 60) for index, client in enumerate(clients)]
-        sent = produced.end()
-        assert sent["published"] > 0 and sent["starved"] == 0, sent
-        for consumer in consumers:
-            got = whole(consumer.end())
-            assert got["end"] == "ended" and got["last"] == sent["sequence"] and got["taken"] > 0, (got, sent)
-            assert got["attached"] + got["taken"] + got["skipped"] == got["last"], got
+        settle(produced, consumers)
     for producer in ("cpp", "cs"):
         produced = Started(producer, "produce-planes", "planes", 4, 40)
         consumers = [Started(client, "consume-planes", "planes", index) for index, client in enumerate(everybody)]
